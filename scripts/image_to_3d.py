@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Photos and folders of photos to Blender scenes, without a window.
+
+    blender -b -P scripts/image_to_3d.py -- PHOTO_OR_FOLDER... --out DIR [options]
+    python scripts/image_to_3d.py -- PHOTO_OR_FOLDER... --out DIR [options]      (where bpy is installed as a package)
+
+The options are those of ``blender --command unrender image-to-3d``; ``--help`` lists them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from addon import batch
+
+
+def arguments(argv: list[str]) -> list[str]:
+    """What follows ``--``; Blender keeps what stands before it for itself. Without ``--`` everything after the script."""
+    return argv[argv.index("--") + 1 :] if "--" in argv else argv[1:]
+
+
+if __name__ == "__main__":
+    sys.exit(batch.run(arguments(sys.argv)))

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Sets up and runs all tests: style, types, the tests in Python and in the bpy package, and where a real Blender
+# is at hand those that click in its window. Arguments go to pytest instead of the whole suite: test.sh tests/test_crop.py
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash scripts/setup.sh
+python=$PWD/.venv/bin/python
+
+echo "== style"
+"$python" -m ruff check .
+echo "== types"
+"$python" -m mypy
+echo "== tests"
+if [ $# -gt 0 ]; then
+    exec "$python" -m pytest "$@"
+fi
+"$python" -m pytest --durations=10
