@@ -19,7 +19,7 @@ from addon import batch
 
 
 def arguments(argv: list[str]) -> list[str]:
-    """What follows ``--``; Blender keeps what stands before it for itself. Without ``--`` everything after the script."""
+    """What follows ``--``, for what stands before it is Blender's; without ``--`` all that follows the script."""
     return argv[argv.index("--") + 1 :] if "--" in argv else argv[1:]
 
 

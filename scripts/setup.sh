@@ -55,12 +55,23 @@ make_environment() {
     "$python" -m venv .venv
 }
 
+requirements() { # what pyproject.toml asks for, one a line
+    .venv/bin/python - <<'PYTHON'
+import tomllib
+
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+extras = project["optional-dependencies"]
+print(*project["dependencies"], *extras["train"], *extras["dev"], sep="\n")
+PYTHON
+}
+
 install_python_packages() {
     local pip=(.venv/bin/python -m pip --disable-pip-version-check)
     echo "setup: installing torch"
     "${pip[@]}" install --quiet --constraint constraints.txt ${UNRENDER_TORCH_INDEX:+--index-url "$UNRENDER_TORCH_INDEX"} torch
     echo "setup: installing bpy and the rest"
-    "${pip[@]}" install --quiet --constraint constraints.txt --editable '.[train,dev]'
+    "${pip[@]}" install --quiet --constraint constraints.txt --requirement <(requirements)
 }
 
 missing_system_packages() { # Debian's names of the shared libraries that bpy needs and this system lacks
