@@ -1,0 +1,277 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker: ``python -m backend.worker`` answers requests on its standard input until that is closed.
+
+One thread reads the input, so that a cancel is seen while a request runs; the main thread runs the requests one after
+the other. Standard output is the wire, so everything else that would be printed goes to standard error, the log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import platform
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+from .ipc import protocol, records
+from .pipeline.errors import Cancelled, UnrenderError
+
+ORPHAN_SECONDS = 2.0
+"""How long a running request may go on after Blender has closed the wire."""
+
+Report = Callable[[records.Progress], None]
+Handler = Callable[[Any, Report, Callable[[], bool]], Any]
+"""Takes a request, a function that sends progress and one that says whether to stop; returns the answer."""
+
+
+class Connection:
+    """The worker's end of the wire: requests come out of a queue, answers go in under a lock."""
+
+    def __init__(self, reader: BinaryIO, writer: BinaryIO):
+        self._reader = reader
+        self._writer = writer
+        self._write_lock = threading.Lock()
+        self._requests: queue.SimpleQueue[protocol.Message | None] = queue.SimpleQueue()
+        self._cancelled: set[int] = set()
+        self._all_cancelled = False
+
+    def handshake(self, ready: protocol.Ready) -> None:
+        """Reads the other side's first message and answers it; raises :class:`protocol.ProtocolError`."""
+        hello = protocol.read(self._reader)
+        if hello is None or not isinstance(hello.body, protocol.Hello):
+            raise protocol.ProtocolError("the first message is not a handshake")
+        self.send(0, ready)
+        threading.Thread(target=self._read_requests, name="unrender-reader", daemon=True).start()
+
+    def send(self, identity: int, body: Any) -> None:
+        """Sends one message; an end of the wire on the other side is left to the reader."""
+        frame = protocol.encode(protocol.Message(identity, body))
+        with self._write_lock, contextlib.suppress(BrokenPipeError):
+            self._writer.write(frame)
+            self._writer.flush()
+
+    def next_request(self) -> protocol.Message | None:
+        """Blocks until a request is there; None at the end."""
+        return self._requests.get()
+
+    def is_cancelled(self, identity: int) -> bool:
+        """True if this request is to stop."""
+        return self._all_cancelled or identity in self._cancelled
+
+    def forget(self, identity: int) -> None:
+        """Drops what is remembered about a request that is done."""
+        self._cancelled.discard(identity)
+
+    def _read_requests(self) -> None:
+        try:
+            while (message := protocol.read(self._reader)) is not None:
+                if isinstance(message.body, protocol.Cancel):
+                    self._cancelled.add(message.identity)
+                else:
+                    self._requests.put(message)
+        except (protocol.ProtocolError, OSError) as error:
+            print(f"The wire is unreadable: {error}", file=sys.stderr)
+        self._all_cancelled = True
+        self._requests.put(None)
+        # Nobody reads the answer any more, and a request deep inside a native call would keep the process alive.
+        timer = threading.Timer(ORPHAN_SECONDS, os._exit, args=(1,))
+        timer.daemon = True
+        timer.start()
+
+
+def serve(handlers: Mapping[type, Handler], reader: BinaryIO, writer: BinaryIO, ready: protocol.Ready) -> None:
+    """Shakes hands, then answers requests until the input ends. Whatever a handler raises becomes one sentence."""
+    connection = Connection(reader, writer)
+    connection.handshake(ready)
+    while (message := connection.next_request()) is not None:
+        answer = _answer(handlers, message, connection)
+        try:
+            connection.send(message.identity, answer)
+        except protocol.ProtocolError as error:
+            connection.send(message.identity, protocol.Failed(f"The result cannot be sent to Blender: {error}."))
+        connection.forget(message.identity)
+
+
+def _answer(handlers: Mapping[type, Handler], message: protocol.Message, connection: Connection) -> Any:
+    """Runs one request; returns its result or :class:`protocol.Failed`."""
+    identity = message.identity
+
+    def report(progress: records.Progress) -> None:
+        connection.send(identity, progress)
+
+    def cancelled() -> bool:
+        return connection.is_cancelled(identity)
+
+    try:
+        handler = handlers.get(type(message.body))
+        if handler is None:
+            return protocol.Failed(f"This backend has no answer to {type(message.body).__name__}.")
+        if cancelled():
+            raise Cancelled("Cancelled.")
+        return handler(message.body, report, cancelled)
+    except Cancelled as error:
+        return protocol.Failed(str(error) or "Cancelled.", cancelled=True)
+    except UnrenderError as error:
+        return protocol.Failed(str(error))
+    except MemoryError:
+        traceback.print_exc()
+        return protocol.Failed("There is not enough memory for this; close other programs or use a smaller texture.")
+    except Exception as error:
+        # The worker outlives any mistake of a handler: the traceback belongs in the log, one sentence to the user.
+        traceback.print_exc()
+        summary = " ".join(str(error).split())[:200]
+        return protocol.Failed(f"The backend failed unexpectedly ({type(error).__name__}: {summary}).")
+
+
+class Pipeline:
+    """The product's handlers: loads bundles once and hands requests to ``backend.pipeline``."""
+
+    KEPT_BUNDLES = 2
+
+    def __init__(self) -> None:
+        self._bundles: dict[tuple[str, str], Any] = {}
+
+    def handlers(self) -> dict[type, Handler]:
+        """Returns what :func:`serve` needs."""
+        return {
+            records.ReconstructRequest: self.reconstruct,
+            records.EditRequest: self.edit,
+            records.CutOutRequest: self.cut_out,
+            protocol.PictureRequest: self.picture,
+        }
+
+    def bundle(self, name: str, device: str) -> Any:
+        """Returns a loaded bundle, the most recently used ones from memory."""
+        from .weights.bundle import load_bundle
+
+        key = (name, device)
+        loaded = self._bundles.pop(key, None) or load_bundle(name, device)
+        self._bundles[key] = loaded
+        while len(self._bundles) > self.KEPT_BUNDLES:
+            del self._bundles[next(iter(self._bundles))]
+        return loaded
+
+    def reconstruct(
+        self, request: records.ReconstructRequest, report: Report, cancelled: Callable[[], bool]
+    ) -> records.Reconstruction:
+        """Photo to textured mesh; once more on the CPU where the graphics card has too little memory."""
+        from .pipeline.reconstruct import reconstruct
+
+        report(records.Progress("Loading the networks", 0.0))
+        try:
+            return reconstruct(request, self.bundle(request.bundle, request.device), report, cancelled)
+        except Exception as error:
+            if request.device == "cpu" or not _is_out_of_device_memory(error):
+                raise
+        self._release_device_memory()
+        request = dataclasses.replace(request, device="cpu")
+        result = reconstruct(request, self.bundle(request.bundle, "cpu"), report, cancelled)
+        result.warnings.append("The graphics card ran out of memory, so this ran on the processor.")
+        return result
+
+    def edit(self, request: records.EditRequest, report: Report, cancelled: Callable[[], bool]) -> records.Edit:
+        """Slider positions to vertices and a change of texture."""
+        from .pipeline.edit import edit
+
+        return edit(request, self.bundle(request.bundle, request.device))
+
+    def cut_out(self, request: records.CutOutRequest, report: Report, cancelled: Callable[[], bool]) -> records.CutOut:
+        """Photo to mask."""
+        from .pipeline.cut_out import cut_out
+        from .pipeline.photo import load_photo
+
+        photo = load_photo(request.image_path)
+        segmenter = self.bundle(request.bundle, request.device).segmenter
+        found = cut_out(photo, segmenter, request.device, report)
+        return records.CutOut(mask=found.mask, source=found.source)
+
+    def picture(
+        self, request: protocol.PictureRequest, report: Report, cancelled: Callable[[], bool]
+    ) -> protocol.Picture:
+        """Photo to upright RGB pixels of at most the asked size."""
+        import cv2
+
+        from .pipeline.photo import load_photo
+
+        pixels = load_photo(request.image_path).rgb
+        height, width = pixels.shape[:2]
+        scale = request.longest_side / max(height, width)
+        if scale < 1:
+            size = (max(1, round(width * scale)), max(1, round(height * scale)))
+            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        return protocol.Picture(pixels)
+
+    def _release_device_memory(self) -> None:
+        import torch
+
+        self._bundles.clear()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _is_out_of_device_memory(error: Exception) -> bool:
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
+
+
+def describe() -> protocol.Ready:
+    """Returns the handshake; imports torch, so that a worker that is ready answers at once. Raises ImportError."""
+    import torch
+
+    from .weights.bundle import list_bundles
+
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices.append("cuda")
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return protocol.Ready(
+        schema=protocol.schema(),
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        devices=devices,
+        bundles=[str(name) for name in list_bundles()],
+    )
+
+
+def take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Keeps standard input and output for the wire: what else is printed, by native code too, goes to the log."""
+    reader = os.fdopen(os.dup(0), "rb")
+    writer = os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return reader, writer
+
+
+def main() -> int:
+    """Entry point; returns the exit code."""
+    reader, writer = take_standard_streams()
+    # Ctrl-C in a terminal reaches every process of the group; the one that owns this worker decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        ready = describe()
+    except ImportError as error:
+        traceback.print_exc()
+        sentence = (
+            f"The interpreter {sys.executable} lacks what the backend needs ({error}); "
+            "create the environment in the add-on's preferences."
+        )
+        writer.write(protocol.encode(protocol.Message(0, protocol.Failed(sentence))))
+        writer.flush()
+        return 1
+    serve(Pipeline().handlers(), reader, writer, ready)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
