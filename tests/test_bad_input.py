@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from backend.pipeline.errors import PhotoError
+from backend.errors import PhotoError
 from backend.pipeline.photo import load_photo
 
 

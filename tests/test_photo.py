@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from backend.pipeline.errors import PhotoError
+from backend.errors import PhotoError
 from backend.pipeline.photo import LONGEST_SIDE, load_mask, load_photo
 
 WIDTH, HEIGHT = 48, 32

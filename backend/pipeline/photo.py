@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from .errors import PhotoError
+from ..errors import PhotoError
 
 LONGEST_SIDE = 4096
 """Larger pictures are reduced to this while they are read: no texture is larger, and memory stays bounded."""
