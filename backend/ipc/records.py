@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What travels between Blender's process and the worker: plain dataclasses of numbers, texts and NumPy arrays.
+
+The conventions of every field are those of ``backend/render/camera.py``. This module imports the standard library and
+NumPy alone, because Blender's process imports it too.
+
+Letters in the shapes: V vertices, F quads, H and W the photo's size, T the texture's side, S and C the lengths of the
+shape code and of the texture code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+NUMBER_OF_SLIDERS = 6
+"""How many main directions of the shape code, and of the texture code, have a slider."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera that looks at the world's origin; angles in radians, lengths in the longest side of the object.
+
+    ``field_of_view`` is vertical. ``shift_x`` and ``shift_y`` say where the origin is seen: right of and above the
+    picture's centre, in fractions of the longer side of the picture.
+    """
+
+    azimuth: float
+    elevation: float
+    distance: float
+    roll: float = 0.0
+    field_of_view: float = 0.6
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+
+
+@dataclass
+class ReconstructRequest:
+    """One photograph to make an object from."""
+
+    image_path: str
+    mask_path: str = ""
+    """A picture whose brightness (or alpha, where it has one) is the mask; empty: cut out automatically."""
+    bundle: str = "car"
+    device: str = "auto"
+    refine_steps: int = -1
+    """Steps of optimisation against the photo; 0: none; -1: the default number."""
+    texture_size: int = 0
+    """Side of the texture in texels; 0: follows the photo, up to 2048."""
+
+
+@dataclass
+class Reconstruction:
+    """A textured mesh, the camera that took the photo and the light, in the canonical frame."""
+
+    name: str
+    image_width: int
+    image_height: int
+    vertices: np.ndarray
+    """(V, 3) float32; box centred at the origin, longest side about 1, front towards -Y."""
+    faces: np.ndarray
+    """(F, 4) int32 quads, counter-clockwise seen from outside."""
+    uv: np.ndarray
+    """(F, 4, 2) float32, one UV per corner, origin bottom left."""
+    texture: np.ndarray
+    """(T, T, 3) uint8 sRGB albedo; row 0 at the top."""
+    camera: Camera
+    """The camera of the whole photo, in its own shape W x H."""
+    light: np.ndarray
+    """(9, 3) float32 spherical-harmonic coefficients of irradiance / pi, linear, world axes."""
+    mask: np.ndarray
+    """(H, W) uint8 cut-out of the photo."""
+    shape_code: np.ndarray
+    """(S,) float32."""
+    texture_code: np.ndarray
+    """(C,) float32."""
+    offsets: np.ndarray
+    """(V, 3) float32 that refinement added to what the shape code decodes to: vertices = decode(shape_code) + offsets."""
+    bundle: str = "car"
+    real_size: float = 4.5
+    """Metres of the longest side; the default of the bundle's category."""
+    silhouette_iou: float = 0.0
+    timings: dict[str, float] = field(default_factory=dict)
+    """Seconds of each stage."""
+    warnings: list[str] = field(default_factory=list)
+    """Sentences for the user about what was doubtful."""
+
+
+@dataclass
+class EditRequest:
+    """Moves an object's codes along their main directions; slider values in standard deviations."""
+
+    shape_code: np.ndarray
+    texture_code: np.ndarray
+    shape_sliders: np.ndarray
+    """(6,) float32."""
+    texture_sliders: np.ndarray
+    """(6,) float32."""
+    bundle: str = "car"
+    device: str = "auto"
+
+
+@dataclass
+class Edit:
+    """What an :class:`EditRequest` changes."""
+
+    vertices: np.ndarray
+    """(V, 3) float32: decode(moved shape code), without the object's own offsets."""
+    texture_change: np.ndarray
+    """(t, t, 3) float32: decoded texture of the moved code minus that of the given code, sRGB values; add it, resized."""
+
+
+@dataclass
+class CutOutRequest:
+    """Asks for the mask alone, so that the user can look at it and replace it."""
+
+    image_path: str
+    bundle: str = "car"
+    device: str = "auto"
+
+
+@dataclass
+class CutOut:
+    """The mask found for a photo."""
+
+    mask: np.ndarray
+    """(H, W) uint8."""
+    source: str
+    """"alpha", "segmenter" or "file"."""
+
+
+@dataclass
+class Progress:
+    """Sent while a request runs."""
+
+    stage: str
+    """A few words for the user, such as "Cutting out"."""
+    fraction: float
+    """Of the whole request, from 0 to 1."""
+    preview: np.ndarray | None = None
+    """(h, w, 3) uint8, small."""

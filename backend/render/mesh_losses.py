@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Regularisers of a deformed mesh, and the silhouette loss. Paper A's equation 1; normalisation as in DIB-R's training.
+
+Letters: N batch, V vertices, E edges, F triangles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class MeshTopology:
+    """Index tensors that the regularisers need, made once for a template."""
+
+    edges: Tensor
+    """(E, 2) int64."""
+    degree: Tensor
+    """(V, 1) number of neighbours."""
+    hinges: Tensor
+    """(E', 4) int64: an edge's two vertices and the vertex opposite in each of its two triangles."""
+
+    @staticmethod
+    def of(edges: np.ndarray, triangles: np.ndarray, number_of_vertices: int, device: str | torch.device = "cpu"):
+        degree = np.bincount(edges.reshape(-1), minlength=number_of_vertices).reshape(-1, 1)
+        return MeshTopology(
+            torch.as_tensor(edges, dtype=torch.int64, device=device),
+            torch.as_tensor(degree, dtype=torch.float32, device=device),
+            torch.as_tensor(_hinges(triangles), dtype=torch.int64, device=device),
+        )
+
+
+def _hinges(triangles: np.ndarray) -> np.ndarray:
+    opposite: dict[tuple[int, int], list[int]] = {}
+    for triangle in triangles.tolist():
+        for i in range(3):
+            a, b, c = triangle[i], triangle[(i + 1) % 3], triangle[(i + 2) % 3]
+            opposite.setdefault((min(a, b), max(a, b)), []).append(c)
+    return np.array([[*edge, *pair] for edge, pair in sorted(opposite.items()) if len(pair) == 2])
+
+
+def neighbour_difference(field: Tensor, topology: MeshTopology) -> Tensor:
+    """Mean of the neighbours minus the own value (N, V, D), of a field (N, V, D) on the vertices."""
+    a, b = topology.edges.unbind(dim=1)
+    total = torch.zeros_like(field).index_add(1, a, field[:, b]).index_add(1, b, field[:, a])
+    return total / topology.degree - field
+
+
+def laplacian_loss(offsets: Tensor, topology: MeshTopology) -> Tensor:
+    """Mean squared length of the uniform Laplacian of the offsets (N, V, 3), times V as in DIB-R."""
+    return (neighbour_difference(offsets, topology) ** 2).sum(dim=-1).mean() * offsets.shape[1]
+
+
+def flatness_loss(vertices: Tensor, topology: MeshTopology) -> Tensor:
+    """Mean of (cos - 1)^2 over pairs of adjacent triangles of meshes (N, V, 3); 0 for a plane."""
+    a, b, c, d = vertices[:, topology.hinges].unbind(dim=2)
+    first = torch.cross(b - a, c - a, dim=-1)
+    second = torch.cross(d - a, b - a, dim=-1)
+    cosine = torch.nn.functional.cosine_similarity(first, second, dim=-1, eps=1e-10)
+    return ((1 - cosine) ** 2).mean()
+
+
+def offset_loss(offsets: Tensor) -> Tensor:
+    """Mean squared length of the offsets (N, V, 3): paper A's L_mov."""
+    return (offsets**2).sum(dim=-1).mean()
+
+
+def silhouette_iou(predicted: Tensor, target: Tensor) -> Tensor:
+    """(N,) intersection over union of soft masks (N, H, W)."""
+    intersection = (predicted * target).sum(dim=(1, 2))
+    union = (predicted + target - predicted * target).sum(dim=(1, 2))
+    return intersection / union.clamp(min=1e-6)
+
+
+def silhouette_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """1 - mean intersection over union: paper A's L_IOU."""
+    return 1 - silhouette_iou(predicted, target).mean()

@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mesh that every object of a category is a deformation of.
+
+A box whose six sides are regular grids, rounded: closed, of genus 0, quads alone, left-right symmetric in its
+vertices, faces and UVs. The texture is an atlas of the six sides laid out so that mirroring the object mirrors the
+atlas (u becomes 1 - u): a network need only predict its left half.
+
+NumPy alone. Letters: V vertices, F quads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class TemplateConfig:
+    """How many cells the box has along each axis, and its proportions."""
+
+    cells_x: int = 14
+    """Across; even, so that a row of vertices lies on the plane of symmetry."""
+    cells_y: int = 36
+    """Along."""
+    cells_z: int = 12
+    """Up."""
+    proportions: tuple[float, float, float] = (0.42, 1.0, 0.30)
+    """Sides of the box."""
+    roundness: float = 5.0
+    """Exponent of the superellipsoid: 2 is an ellipsoid, large is a box."""
+
+
+# Where each side of the box lies in the atlas: (u0, v0, u1, v1), with the gutter between charts already left out.
+# The flanks stand at both edges, with the object's length along v; the middle column holds, from the top of the atlas
+# down, underside, rear, top and front. The underside, which nobody sees, is squeezed. v is counted downwards here.
+_CHARTS: dict[str, tuple[float, float, float, float]] = {
+    "right": (0.008, 0.008, 0.288, 0.992),
+    "left": (0.712, 0.008, 0.992, 0.992),
+    "bottom": (0.304, 0.008, 0.696, 0.088),
+    "back": (0.304, 0.104, 0.696, 0.290),
+    "top": (0.304, 0.306, 0.696, 0.790),
+    "front": (0.304, 0.806, 0.696, 0.992),
+}
+
+
+@dataclass(frozen=True)
+class Template:
+    """Connectivity, UVs and mean shape shared by all objects of a category."""
+
+    vertices: np.ndarray
+    """(V, 3) float32, the mean shape in the canonical frame."""
+    faces: np.ndarray
+    """(F, 4) int32 quads, counter-clockwise from outside."""
+    uv: np.ndarray
+    """(F, 4, 2) float32, one per corner, origin bottom left."""
+    mirror: np.ndarray
+    """(V,) int32: the vertex that is the left-right mirror image of each."""
+
+    @cached_property
+    def triangles(self) -> np.ndarray:
+        """(2F, 3) int32; triangle 2i and 2i + 1 make quad i."""
+        q = self.faces
+        return np.stack([q[:, [0, 1, 2]], q[:, [0, 2, 3]]], axis=1).reshape(-1, 3)
+
+    @cached_property
+    def triangle_uv(self) -> np.ndarray:
+        """(2F, 3, 2) float32."""
+        c = self.uv
+        return np.stack([c[:, [0, 1, 2]], c[:, [0, 2, 3]]], axis=1).reshape(-1, 3, 2)
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """(E, 2) int32 edges of the quads, each once, smaller index first."""
+        q = self.faces
+        pairs = np.sort(np.concatenate([q[:, [i, (i + 1) % 4]] for i in range(4)]), axis=1)
+        return np.unique(pairs, axis=0)
+
+    def with_vertices(self, vertices: np.ndarray) -> Template:
+        return Template(vertices.astype(np.float32), self.faces, self.uv, self.mirror)
+
+    def save(self, path: Path) -> None:
+        """Writes an .npz without pickled objects."""
+        with open(path, "wb") as file:
+            np.savez_compressed(file, vertices=self.vertices, faces=self.faces, uv=self.uv, mirror=self.mirror)
+
+    @staticmethod
+    def load(path: Path) -> Template:
+        with np.load(path, allow_pickle=False) as data:
+            return Template(data["vertices"], data["faces"], data["uv"], data["mirror"])
+
+
+def make_template(config: TemplateConfig = TemplateConfig()) -> Template:
+    """The rounded box of ``config``. Raises ValueError for an odd number of cells across."""
+    if config.cells_x % 2:
+        raise ValueError(f"cells_x must be even for a symmetric template, not {config.cells_x}")
+    cells = np.array([config.cells_x, config.cells_y, config.cells_z])
+    index: dict[tuple[int, int, int], int] = {}
+    lattice: list[tuple[int, int, int]] = []
+    faces: list[list[int]] = []
+    uv: list[np.ndarray] = []
+
+    for side, corners, corner_uv in _sides(cells):
+        quad = []
+        for corner in corners:
+            if corner not in index:
+                index[corner] = len(lattice)
+                lattice.append(corner)
+            quad.append(index[corner])
+        faces.append(quad)
+        uv.append(_into_chart(side, corner_uv))
+
+    mirror = np.array([index[(int(cells[0]) - i, j, k)] for i, j, k in lattice], dtype=np.int32)
+    vertices = _rounded(np.array(lattice) / cells * 2 - 1, config)
+    return Template(vertices, np.array(faces, dtype=np.int32), np.stack(uv).astype(np.float32), mirror)
+
+
+def _sides(cells: np.ndarray):
+    """Yields (side, four lattice corners counter-clockwise from outside, their chart coordinates (4, 2) in 0..1)."""
+    nx, ny, nz = (int(c) for c in cells)
+    x, y, z = (lambda i: i / nx), (lambda j: j / ny), (lambda k: k / nz)
+    square = [(0, 0), (1, 0), (1, 1), (0, 1)]
+
+    for i in range(nx):
+        for j in range(ny):
+            up = [(i + a, j + b) for a, b in square]
+            # u runs from the object's right (-X) to its left (+X) in all four middle charts, which therefore mirror
+            # alike; v follows the surface from the underside over the rear, the top and the front.
+            yield "top", [(p, q, nz) for p, q in up], np.array([(x(p), 1 - y(q)) for p, q in up])
+            yield "bottom", [(p, q, 0) for p, q in up[::-1]], np.array([(x(p), y(q)) for p, q in up[::-1]])
+    for i in range(nx):
+        for k in range(nz):
+            up = [(i + a, k + b) for a, b in square]
+            yield "front", [(p, 0, r) for p, r in up], np.array([(x(p), 1 - z(r)) for p, r in up])
+            yield "back", [(p, ny, r) for p, r in up[::-1]], np.array([(x(p), z(r)) for p, r in up[::-1]])
+    for j in range(ny):
+        for k in range(nz):
+            up = [(j + a, k + b) for a, b in square]
+            yield "left", [(nx, q, r) for q, r in up], np.array([(1 - z(r), 1 - y(q)) for q, r in up])
+            yield "right", [(0, q, r) for q, r in up[::-1]], np.array([(z(r), 1 - y(q)) for q, r in up[::-1]])
+
+
+def _into_chart(side: str, corner_uv: np.ndarray) -> np.ndarray:
+    u0, v0, u1, v1 = _CHARTS[side]
+    downwards = np.array([u0, v0]) + corner_uv * np.array([u1 - u0, v1 - v0])
+    return downwards * [1, -1] + [0, 1]
+
+
+def _rounded(points: np.ndarray, config: TemplateConfig) -> np.ndarray:
+    """Points of the cube's surface [-1, 1]^3 on a superellipsoid of the config's proportions; longest side 1."""
+    norm = (np.abs(points) ** config.roundness).sum(axis=1, keepdims=True) ** (1 / config.roundness)
+    rounded = points / norm * np.array(config.proportions) / 2
+    return (rounded / np.ptp(rounded, axis=0).max()).astype(np.float32)
