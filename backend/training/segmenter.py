@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trains the segmenter on rendered objects put into other surroundings."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..data.compositing import CompositingConfig, Compositor
+from ..data.views import load_views
+from ..models.segmenter import Segmenter, SegmenterConfig, save_segmenter
+from .loop import LoopConfig, cosine_rate, run, update_average
+
+
+@dataclass(frozen=True)
+class SegmenterTraining:
+    """How the segmenter is trained."""
+
+    model: SegmenterConfig = field(default_factory=SegmenterConfig)
+    compositing: CompositingConfig = field(default_factory=CompositingConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    batch: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warm_up: int = 100
+    """Steps in which the learning rate rises."""
+    average_decay: float = 0.998
+    held_out: float = 0.1
+    """Share of the objects that are kept for validation, the last of the folder."""
+    validation_pictures: int = 256
+    workers: int = 0
+    """Processes that make pictures; 0: the training's own."""
+    device: str = "cpu"
+    seed: int = 0
+
+
+PRESETS: dict[str, SegmenterTraining] = {
+    "tiny": SegmenterTraining(
+        model=SegmenterConfig(resolution=64, channels=(8, 16, 24, 32), blocks=(1, 1, 1, 1)),
+        compositing=CompositingConfig(size=64),
+        loop=LoopConfig(steps=30, log_every=10, evaluate_every=30, checkpoint_every=15, tensorboard=False),
+        batch=8,
+        warm_up=5,
+        average_decay=0.8,
+        validation_pictures=16,
+    ),
+    "small": SegmenterTraining(loop=LoopConfig(steps=1600, evaluate_every=400)),
+    "medium": SegmenterTraining(loop=LoopConfig(steps=8000, evaluate_every=1000)),
+    "full": SegmenterTraining(
+        model=SegmenterConfig(channels=(24, 48, 96, 160)),
+        loop=LoopConfig(steps=40000, evaluate_every=2000),
+        batch=64,
+        average_decay=0.9995,
+    ),
+}
+
+
+class Pictures(Dataset):
+    """Composited pictures by number: the same number is always the same picture."""
+
+    def __init__(self, compositor: Compositor, seed: int) -> None:
+        self.compositor = compositor
+        self.seed = seed
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+        picture, mask = self.compositor.sample(np.random.default_rng((self.seed, number)))
+        return torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(mask)
+
+
+class SegmenterTask:
+    """What the training loop needs to know; see ``loop.Task``."""
+
+    def __init__(self, config: SegmenterTraining, data: Path) -> None:
+        self.config = config
+        self.device = torch.device(config.device)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        torch.manual_seed(config.seed)
+        model = Segmenter(config.model).to(self.device)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster, on the CPU too
+        average = copy.deepcopy(model).requires_grad_(False).eval()
+        self.networks: dict[str, torch.nn.Module] = {"model": model, "average": average}
+        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        views = load_views(data)
+        held_out = max(1, round(config.held_out * views.number_of_objects))
+        if held_out >= views.number_of_objects:
+            raise ValueError(f"One rendered object is too few to train with; render more into {data}.")
+        self.pictures = self._pictures(views.rgba[:-held_out], config.seed)
+        self.unseen = self._pictures(views.rgba[-held_out:], config.seed + 1)
+        self.batches: Iterator[list[Tensor]] | None = None
+
+    def _pictures(self, rgba: np.ndarray, seed: int) -> Pictures:
+        compositing = replace(self.config.compositing, size=self.config.model.resolution)
+        return Pictures(Compositor(rgba.reshape(-1, *rgba.shape[2:]), compositing), seed)
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        config, model, average = self.config, self.networks["model"], self.networks["average"]
+        if self.batches is None:  # at the first step, which is not 0 where a run is resumed
+            numbers = range(step * config.batch, config.loop.steps * config.batch)
+            loader = DataLoader(self.pictures, config.batch, sampler=numbers, num_workers=config.workers)
+            self.batches = iter(loader)
+        pictures, masks = (tensor.to(self.device, non_blocking=True) for tensor in next(self.batches))
+        for group in self.optimizer.param_groups:
+            group["lr"] = cosine_rate(step, config.loop.steps, config.learning_rate, config.warm_up)
+        model.train()
+        logits = model((pictures.float() / 255).contiguous(memory_format=torch.channels_last))
+        losses = segmentation_losses(logits, masks.float() / 255)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
+        self.optimizer.step()
+        update_average(average, model, min(config.average_decay, (1 + step) / (10 + step)))
+        return losses
+
+    @torch.no_grad()
+    def evaluate(self, step: int, folder: Path) -> dict[str, float]:
+        """Mean intersection over union on composited pictures of unseen objects; writes a sheet of the first ones."""
+        model = self.networks["average"]
+        intersections_over_unions, shown = [], []
+        for number in range(self.config.validation_pictures):
+            picture, mask = self.unseen[number]
+            logits = model((picture[None].float() / 255).to(self.device))[0].cpu()
+            found, true = logits > 0, mask > 127
+            if true.sum() > 50:
+                intersections_over_unions.append(float((found & true).sum() / (found | true).sum()))
+            if number < 48:
+                shown.append(_overlay(picture, found))
+        rows = [np.concatenate(shown[start : start + 12], axis=1) for start in range(0, len(shown) - 11, 12)]
+        if rows:
+            cv2.imwrite(str(folder / f"validation_{step:06d}.png"), np.concatenate(rows)[..., ::-1])
+        values = np.array(intersections_over_unions)
+        return {"iou": float(values.mean()), "iou_below_half": float((values < 0.5).mean())}
+
+
+def segmentation_losses(logits: Tensor, masks: Tensor) -> dict[str, Tensor]:
+    """Cross-entropy of every pixel, and Dice, which counts a small object as much as a large one; (N, H, W) each."""
+    found = logits.sigmoid()
+    overlap = (found * masks).sum(dim=(1, 2))
+    area = found.sum(dim=(1, 2)) + masks.sum(dim=(1, 2))
+    dice = 1 - (2 * overlap + 20) / (area + 20)
+    return {"cross_entropy": F.binary_cross_entropy_with_logits(logits, masks), "dice": 0.5 * dice.mean()}
+
+
+def train(config: SegmenterTraining, data: Path, out: Path, resume: bool) -> dict[str, float]:
+    """Trains on the rendered views in ``data``; leaves ``segmenter.safetensors`` in ``out``. Returns the last figures.
+
+    Raises:
+        FileNotFoundError: No rendered object lies in ``data``.
+        FileExistsError: A run lies in ``out`` that was not asked to be resumed.
+        ValueError: Too few objects, or a damaged checkpoint.
+    """
+    task = SegmenterTask(config, data)
+    figures = run(task, config.loop, out, resume=resume, describe=config)
+    average = task.networks["average"]
+    assert isinstance(average, Segmenter)
+    save_segmenter(out / "segmenter.safetensors", average)
+    return figures
+
+
+def _overlay(picture: Tensor, found: Tensor) -> np.ndarray:
+    """(S, S, 3) uint8: the picture with what was found outlined in green."""
+    outline = cv2.morphologyEx(found.numpy().astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
+    return np.where(outline[..., None] > 0, np.array([0, 255, 0], dtype=np.uint8), picture.permute(1, 2, 0).numpy())
