@@ -12,7 +12,6 @@ import contextlib
 import os
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -110,6 +109,8 @@ class WorkerClient:
         self.command = command
         self.ready: protocol.Ready | None = None
         """The worker's handshake, while one runs."""
+        self.failure = ""
+        """Why the last worker ended, if it did not end well."""
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Any = None
         self._received: queue.SimpleQueue[protocol.Message | protocol.ProtocolError | None] = queue.SimpleQueue()
@@ -146,7 +147,7 @@ class WorkerClient:
                 stderr=self._log,
                 cwd=log_path.parent,
                 env=child_environment(self.command.python_path),
-                creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
             self._close_log()
@@ -241,7 +242,7 @@ class WorkerClient:
         self.start()
         while self.ready is None:
             if self._process is None:
-                raise WorkerDied(self.death_message())
+                raise WorkerDied(self.failure)
             if not self.poll():
                 time.sleep(IDLE_SECONDS)
         return self.ready
@@ -259,7 +260,7 @@ class WorkerClient:
             return ""
         return "\n".join(lines[-LOG_TAIL_LINES:])
 
-    def death_message(self, code: int | None = None) -> str:
+    def _death_message(self, code: int | None) -> str:
         """One sentence about a worker that ended by itself, and where to read more."""
         reason = "" if code is None else f" (exit code {code})"
         remedy = "Try again" if self._was_ready else self.command.remedy.rstrip(".")
@@ -320,7 +321,7 @@ class WorkerClient:
     def _worker_ended(self, error: protocol.ProtocolError | None) -> None:
         code = self._end_process(grace=END_SECONDS if error is None else 0.0)
         if error is None:
-            message = self.death_message(code)
+            message = self._death_message(code)
         else:
             message = f"The backend answered with something unexpected ({error}); its log is {self.command.log_path}."
         self._fail_all(WorkerDied(message))
@@ -335,6 +336,7 @@ class WorkerClient:
             self._fail_all(error)
 
     def _fail_all(self, error: WorkerError) -> None:
+        self.failure = str(error)
         jobs = ([self._running] if self._running is not None else []) + self._waiting
         self._running, self._waiting = None, []
         for job in jobs:
