@@ -59,9 +59,13 @@ def test_exif_orientation_is_undone(tmp_path: Path, orientation: int) -> None:
     flip = Image.Transpose
     # What a camera stores so that a viewer, applying the orientation, shows the upright picture.
     stored = {
-        1: upright, 2: upright.transpose(flip.FLIP_LEFT_RIGHT), 3: upright.transpose(flip.ROTATE_180),
-        4: upright.transpose(flip.FLIP_TOP_BOTTOM), 5: upright.transpose(flip.TRANSPOSE),
-        6: upright.transpose(flip.ROTATE_90), 7: upright.transpose(flip.TRANSVERSE),
+        1: upright,
+        2: upright.transpose(flip.FLIP_LEFT_RIGHT),
+        3: upright.transpose(flip.ROTATE_180),
+        4: upright.transpose(flip.FLIP_TOP_BOTTOM),
+        5: upright.transpose(flip.TRANSPOSE),
+        6: upright.transpose(flip.ROTATE_90),
+        7: upright.transpose(flip.TRANSVERSE),
         8: upright.transpose(flip.ROTATE_270),
     }[orientation]
     exif = Image.Exif()

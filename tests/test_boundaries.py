@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Imports run one way, and Blender's process never meets torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# What each part of the backend may import of the backend, besides itself.
+ALLOWED = {
+    "errors": set(),
+    "ipc": {"errors"},
+    "render": {"ipc", "errors"},
+    "models": {"render", "ipc", "errors"},
+    "weights": {"models", "render", "ipc", "errors"},
+    "data": {"models", "render", "ipc", "errors"},
+    "pipeline": {"models", "weights", "render", "ipc", "errors"},
+    "evaluation": {"pipeline", "models", "weights", "data", "render", "ipc", "errors"},
+    "training": {"models", "weights", "data", "evaluation", "render", "ipc", "errors"},
+    "worker": {"pipeline", "weights", "models", "render", "ipc", "errors"},
+}
+DOOR = ROOT / "addon" / "wire.py"
+"""The one file of the add-on that imports the backend; it knows both of its names."""
+BLENDER = {"bpy", "bmesh", "mathutils", "gpu", "bl_math", "idprop"}
+OF_THE_BACKEND = {"torch", "PIL", "cv2", "safetensors", "scipy", "tqdm", "tensorboard"}
+
+
+def files(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full dotted names of all that a file imports, anywhere in it; relative ones resolved from the root."""
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            # Above both packages is the extension's root, and nothing of ours above that.
+            assert node.level <= len(package) + 1, f"{path}: reaches above the repository"
+            module = [*start, *(node.module.split(".") if node.module else [])]
+            yield from (".".join([*module, alias.name]) for alias in node.names)
+
+
+def top(name: str) -> str:
+    return name.split(".")[0]
+
+
+def part(name: str) -> str | None:
+    """The part of the backend that a module is of; None for other modules and for the package itself."""
+    pieces = name.split(".")
+    return pieces[1] if pieces[0] == "backend" and len(pieces) > 1 else None
+
+
+@pytest.mark.parametrize("path", files("addon"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_addon_reaches_the_backend_through_ipc_alone(path: Path) -> None:
+    names = list(imports(path))
+    assert not {top(name) for name in names} & OF_THE_BACKEND
+    assert {part(name) for name in names if top(name) == "backend"} <= {"ipc"}
+    assert "scripts" not in {top(name) for name in names}
+    if path != DOOR:
+        assert "backend" not in {top(name) for name in names}, f"go through {DOOR.name}"
+
+
+@pytest.mark.parametrize("path", files("backend"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_backend_imports_run_one_way(path: Path) -> None:
+    names = list(imports(path))
+    assert not {top(name) for name in names} & (BLENDER | {"addon", "scripts", "tests"})
+    own = part(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    if own is None or own == "__init__":
+        assert not names, "backend/__init__.py is imported by both processes and stays empty"
+        return
+    assert own in ALLOWED, f"say in ALLOWED what backend/{own} may import"
+    used = {part(name) for name in names if top(name) == "backend"}
+    assert used <= ALLOWED[own] | {own}
+
+
+def test_ipc_is_standard_library_and_numpy() -> None:
+    for path in files("backend/ipc"):
+        outside = {top(name) for name in imports(path)} - set(sys.stdlib_module_names)
+        assert outside <= {"numpy", "backend"}, path
+
+
+@pytest.mark.parametrize("folder", ["addon", "backend"])
+def test_packages_import_themselves_relatively(folder: str) -> None:
+    """Inside Blender they are bl_ext.….addon and bl_ext.….backend."""
+    for path in set(files(folder)) - {DOOR}:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert top(node.module or "") not in ("addon", "backend"), path
+            elif isinstance(node, ast.Import):
+                assert not {top(alias.name) for alias in node.names} & {"addon", "backend"}, path
+
+
+def test_root_imports_inside_its_functions_alone() -> None:
+    """pytest imports the root's __init__.py as a package wherever the checkout lies, also without bpy."""
+    path = ROOT / "__init__.py"
+    if not path.exists():
+        pytest.skip("no extension here")
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    names = [n for n in body if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert all(isinstance(n, ast.ImportFrom) and n.module == "__future__" for n in names)
+
+
+def test_client_does_not_load_torch() -> None:
+    code = "import sys, backend.ipc.client; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert "numpy" in loaded
+    assert not loaded & (OF_THE_BACKEND | BLENDER)
