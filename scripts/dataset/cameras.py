@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cameras of the views: sampled so that the whole object fills most of the frame, in the project's conventions.
+
+Azimuth 0 looks at the front from -Y, 90 degrees sees the left side (+X). Field of view is vertical, pictures are
+square, shifts are fractions of the longer side: the world origin falls on x = W/2 + shift_x W, y = H/2 - shift_y H.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ViewCamera:
+    """One camera; angles in radians, distance in lengths of the object."""
+
+    azimuth: float
+    elevation: float
+    distance: float
+    roll: float
+    field_of_view: float
+    shift_x: float
+    shift_y: float
+
+    def position(self) -> np.ndarray:
+        """Return the camera's place (3,) in the world."""
+        a, e = self.azimuth, self.elevation
+        return self.distance * np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
+
+    def axes(self) -> np.ndarray:
+        """Return camera right, up and backward as rows (3, 3) in world axes."""
+        backward = self.position() / self.distance
+        right = np.array([np.cos(self.azimuth), np.sin(self.azimuth), 0.0])
+        up = np.cross(backward, right)
+        c, s = np.cos(self.roll), np.sin(self.roll)
+        return np.stack([c * right + s * up, c * up - s * right, backward])
+
+    def project(self, points: np.ndarray, resolution: int) -> np.ndarray:
+        """Return the pixel positions (V, 2) of world points (V, 3) in a square picture; y runs downwards."""
+        local = (points - self.position()) @ self.axes().T
+        scaled = local[:, :2] / -local[:, 2:] / (2 * np.tan(self.field_of_view / 2))
+        x = (0.5 + scaled[:, 0] + self.shift_x) * resolution
+        y = (0.5 - scaled[:, 1] - self.shift_y) * resolution
+        return np.stack([x, y], axis=1)
+
+
+def sample_camera(rng: np.random.Generator, points: np.ndarray) -> ViewCamera:
+    """Draw a camera that keeps all `points` (V, 3) in the frame, the longer projected side at 55-95 % of it."""
+    lowest = float(points[:, 2].min())
+    distance = float(np.exp(rng.uniform(np.log(1.6), np.log(6.0))))
+    elevation = float(np.deg2rad(rng.uniform(-2, 32) if rng.random() < 0.55 else rng.uniform(0, 14)))
+    elevation = max(elevation, float(np.arcsin((lowest + 0.04) / distance)))
+    roll = rng.uniform(-15, 15) if rng.random() < 0.08 else rng.uniform(-3, 3)
+    azimuth = float(rng.uniform(-np.pi, np.pi))
+    # At half-tangent 1/2 the projection is in picture widths; the extent then fixes the field of view exactly.
+    probe = ViewCamera(azimuth, elevation, distance, float(np.deg2rad(roll)), 2 * np.arctan(0.5), 0.0, 0.0)
+    flat = probe.project(points, 1) - 0.5
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    extent = rng.uniform(0.55, 0.95)
+    scale = extent / (high - low).max()
+    low, high = low * scale, high * scale
+    room = np.maximum(0.49 - (high - low) / 2, 0)
+    wander = np.clip(rng.normal(0, 0.05, 2), -room, room)
+    shift = wander - (low + high) / 2
+    field_of_view = 2 * np.arctan(0.5 / scale)
+    return ViewCamera(azimuth, elevation, distance, probe.roll, float(field_of_view), float(shift[0]), float(-shift[1]))

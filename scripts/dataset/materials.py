@@ -1,0 +1,279 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Materials of the car, built once; a new car only changes their numbers, so that Cycles keeps what it compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from .shapes import MARKINGS
+
+MASK = "mask"  # name of the pass in which the object is white
+# Names and weights of paints, sRGB hue in 0..1, saturation and value ranges, chance of metallic paint.
+PAINTS = {
+    "white": (0.18, (0.0, 1.0), (0.0, 0.04), (0.80, 0.95), 0.2),
+    "black": (0.16, (0.0, 1.0), (0.0, 0.25), (0.02, 0.09), 0.5),
+    "silver": (0.12, (0.5, 0.7), (0.0, 0.06), (0.55, 0.75), 1.0),
+    "grey": (0.12, (0.5, 0.7), (0.0, 0.12), (0.20, 0.45), 0.8),
+    "red": (0.17, (-0.03, 0.02), (0.80, 1.0), (0.45, 0.85), 0.25),
+    "yellow": (0.09, (0.11, 0.155), (0.80, 1.0), (0.75, 0.95), 0.15),
+    "blue": (0.09, (0.55, 0.67), (0.5, 1.0), (0.15, 0.70), 0.6),
+    "green": (0.04, (0.25, 0.48), (0.4, 1.0), (0.12, 0.60), 0.5),
+    "orange": (0.03, (0.04, 0.085), (0.85, 1.0), (0.70, 0.95), 0.4),
+    "brown": (0.03, (0.05, 0.10), (0.3, 0.7), (0.20, 0.50), 0.7),
+    "other": (0.03, (0.0, 1.0), (0.2, 0.9), (0.20, 0.80), 0.5),
+}
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What the eye sees of a surface: linear colour, roughness, metallic."""
+
+    colour: tuple[float, float, float]
+    roughness: float
+    metallic: float = 0.0
+
+
+@dataclass(frozen=True)
+class CarLook:
+    """Colours of one car, chosen by `sample_look`."""
+
+    paint_name: str
+    paint: Finish
+    second: Finish  # where "two_tone" is negative
+    two_tone: str  # "", "roof", "lower"
+    glass: Finish
+    trim: Finish
+    chrome: Finish
+    plate: tuple[float, float, float]
+    rim: Finish
+    caliper: tuple[float, float, float]
+    interior: tuple[float, float, float]
+
+
+def linear(colour: np.ndarray) -> np.ndarray:
+    """Decode sRGB."""
+    colour = np.asarray(colour, dtype=float)
+    return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+
+
+def hsv(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
+    """Return the linear colour of an sRGB hue, saturation and value."""
+    shift = np.clip(np.abs(np.mod(hue + np.array([0, 2 / 3, 1 / 3]), 1.0) * 6 - 3) - 1, 0, 1)
+    return tuple(float(c) for c in linear(value * (1 - saturation + saturation * shift)))
+
+
+def sample_paint(rng: np.random.Generator, sporty: bool = False) -> tuple[str, Finish]:
+    """Draw a paint with about the frequencies of the street; `sporty` cars are more often red, yellow or orange."""
+    weights = np.array([paint[0] * (2.2 if sporty and name in ("red", "yellow", "orange") else 1.0)
+                        for name, paint in PAINTS.items()])
+    name = str(rng.choice(list(PAINTS), p=weights / weights.sum()))
+    _, hue, saturation, value, chance = PAINTS[name]
+    colour = hsv(rng.uniform(*hue), rng.uniform(*saturation), rng.uniform(*value))
+    metallic = rng.uniform(0.25, 0.65) if rng.random() < chance else 0.0
+    roughness = rng.uniform(0.28, 0.45) if metallic else rng.uniform(0.30, 0.5)
+    return name, Finish(colour, roughness, metallic)
+
+
+def sample_look(rng: np.random.Generator, soft_top: bool = False, sporty: bool = False) -> CarLook:
+    """Draw the colours of a car; `soft_top` gives it a roof of dark cloth."""
+    name, paint = sample_paint(rng, sporty)
+    second = Finish(hsv(0, 0, rng.uniform(0.02, 0.12)), 0.3) if rng.random() < 0.65 else sample_paint(rng)[1]
+    two_tone = str(rng.choice(["", "roof", "lower"], p=[0.80, 0.13, 0.07]))
+    if soft_top:
+        two_tone, second = "roof", Finish(hsv(rng.uniform(0, 1), 0.3, rng.uniform(0.03, 0.16)), 0.9)
+    tint = rng.uniform(0.02, 0.14) if rng.random() < 0.85 else rng.uniform(0.14, 0.35)
+    glass = Finish(hsv(rng.uniform(0.3, 0.6), 0.15, tint), rng.uniform(0.02, 0.06))
+    black = Finish((0.012, 0.012, 0.013), 0.45)
+    chrome = Finish((0.75, 0.75, 0.76), 0.15, 1.0)
+    kind = rng.random()
+    rim = Finish(hsv(0.6, 0.03, rng.uniform(0.6, 0.9)), 0.28, 0.7)
+    if kind > 0.7:
+        rim = Finish(hsv(0.6, 0.05, rng.uniform(0.04, 0.3)), 0.35, 0.3)
+    elif kind > 0.65:
+        rim = Finish(hsv(0.12, 0.5, 0.7), 0.3, 0.6)
+    plate = [(0.85, 0.85, 0.85), (0.80, 0.62, 0.05), (0.9, 0.9, 0.9), (0.55, 0.62, 0.75), (0.02, 0.02, 0.02)][
+        int(rng.choice(5, p=[0.45, 0.2, 0.2, 0.1, 0.05]))]
+    caliper = hsv(rng.uniform(0, 0.15), 0.9, 0.7) if rng.random() < 0.3 else (0.12, 0.12, 0.12)
+    interior = hsv(rng.uniform(0.0, 0.1), rng.uniform(0, 0.7), rng.uniform(0.05, 0.6))
+    trim = chrome if rng.random() < 0.3 else black
+    return CarLook(name, paint, second, two_tone, glass, trim, chrome, plate, rim, caliper, interior)
+
+
+class _Tree:
+    """A material's nodes: one Principled shader whose inputs pass through a chain of layers cut by markings."""
+
+    def __init__(self, name: str, masked: bool) -> None:
+        self.material = bpy.data.materials.new(name)
+        self.material.use_nodes = True
+        self.nodes, self.links = self.material.node_tree.nodes, self.material.node_tree.links
+        self.shader = self.nodes["Principled BSDF"]
+        self.layers: dict[str, tuple] = {}
+        self._colour = self._surface = None
+        self._markings: dict[str, object] = {}
+        if masked:
+            output = self.nodes.new("ShaderNodeOutputAOV")
+            # The property was renamed in Blender 4.3's series; the name is what selects the pass.
+            setattr(output, "aov_name" if hasattr(output, "aov_name") else "name", MASK)
+            output.inputs["Value"].default_value = 1.0
+
+    def marking(self, name: str):
+        """Return the socket that carries a marking's signed distance."""
+        group, channel = divmod(MARKINGS.index(name), 3)
+        if group not in self._markings:
+            attribute = self.nodes.new("ShaderNodeAttribute")
+            attribute.attribute_name = f"marking_{group}"
+            split = self.nodes.new("ShaderNodeSeparateXYZ")
+            self.links.new(attribute.outputs["Vector"], split.inputs[0])
+            self._markings[group] = split
+        return self._markings[group].outputs[channel]
+
+    def inside(self, socket):
+        """Return a socket that is 1 where the distance is below zero."""
+        return self.math("LESS_THAN", socket, 0.0)
+
+    def math(self, operation: str, first, second=None):
+        """Return the output of a math node on sockets or numbers."""
+        node = self.nodes.new("ShaderNodeMath")
+        node.operation = operation
+        for slot, value in zip(node.inputs, (first, second), strict=False):
+            if isinstance(value, (int, float)):
+                slot.default_value = value
+            elif value is not None:
+                self.links.new(value, slot)
+        return node.outputs[0]
+
+    def layer(self, name: str, factor) -> None:
+        """Lay a finish named `name` over what is there, where `factor` (a socket, or None for all) is 1."""
+        mixes = []
+        for kind in ("_colour", "_surface"):
+            below = getattr(self, kind)
+            mix = self.nodes.new("ShaderNodeMix")
+            mix.data_type = "RGBA"
+            below_slot, over_slot, result = mix.inputs[6], mix.inputs[7], mix.outputs[2]
+            if factor is None:
+                mix.inputs[0].default_value = 1.0
+            else:
+                self.links.new(factor, mix.inputs[0])
+            if below is not None:
+                self.links.new(below, below_slot)
+            setattr(self, kind, result)
+            mixes.append(over_slot)
+        self.layers[name] = tuple(mixes)
+
+    def finish(self) -> None:
+        """Connect the chain to the shader: colour, and roughness, metallic, coat packed in one vector."""
+        split = self.nodes.new("ShaderNodeSeparateXYZ")
+        self.links.new(self._colour, self.shader.inputs["Base Color"])
+        self.links.new(self._surface, split.inputs[0])
+        for channel, name in enumerate(("Roughness", "Metallic", "Coat Weight")):
+            self.links.new(split.outputs[channel], self.shader.inputs[name])
+        self.shader.inputs["Coat Roughness"].default_value = 0.03
+
+    def set(self, name: str, finish: Finish, coat: float = 0.0) -> None:
+        """Change a layer's finish."""
+        colour, surface = self.layers[name]
+        colour.default_value = (*finish.colour, 1.0)
+        surface.default_value = (finish.roughness, finish.metallic, coat, 1.0)
+
+
+class CarMaterials:
+    """The six materials of a car, in the order of the mesh's slots."""
+
+    def __init__(self) -> None:
+        self.body = body_tree("body", masked=True)
+        self.rim = self._rim()
+        self.plain = {name: plain_material(name, True) for name in ("tyre", "metal", "plastic", "interior")}
+        set_plain(self.plain["tyre"], Finish((0.014, 0.014, 0.015), 0.8))
+        set_plain(self.plain["metal"], Finish((0.7, 0.7, 0.7), 0.18, 1.0))
+        set_plain(self.plain["plastic"], Finish((0.012, 0.012, 0.012), 0.5))
+        plain = self.plain
+        self.slots = [self.body.material, plain["tyre"], self.rim.material, plain["metal"], plain["plastic"],
+                      plain["interior"]]
+
+    @staticmethod
+    def _rim() -> _Tree:
+        tree = _Tree("rim", masked=True)
+        tree.layer("behind", None)
+        tree.layer("disc", tree.inside(tree.marking("dark")))
+        tree.layer("metal", tree.inside(tree.marking("glass")))
+        tree.layer("hub", tree.inside(tree.marking("trim")))
+        tree.finish()
+        return tree
+
+    def set(self, look: CarLook) -> None:
+        """Paint the car."""
+        set_body(self.body, look)
+        self.rim.set("behind", Finish((0.012, 0.012, 0.012), 0.7))
+        plain = look.caliper[0] < 0.2
+        self.rim.set("disc", Finish((0.16, 0.16, 0.16), 0.4, 0.5) if plain else Finish((0.1, 0.1, 0.1), 0.4))
+        self.rim.set("metal", look.rim)
+        self.rim.set("hub", Finish((0.05, 0.05, 0.05) if plain else look.caliper, 0.4))
+        set_plain(self.plain["interior"], Finish(look.interior, 0.7))
+
+
+def body_tree(name: str, masked: bool) -> _Tree:
+    """Return the material of bodywork, everything that markings draw on it included."""
+    tree = _Tree(name, masked)
+    tree.layer("paint", None)
+    tree.layer("second", tree.inside(tree.marking("two_tone")))
+    door, lid = (tree.math("ABSOLUTE", tree.marking(name)) for name in ("door", "lid"))
+    gaps = tree.math("MINIMUM", door, lid)
+    tree.layer("gap", tree.inside(tree.math("SUBTRACT", gaps, 0.007)))
+    for name in ("trim", "chrome", "dark", "glass"):
+        tree.layer(name, tree.inside(tree.marking(name)))
+    tree.layer("rim_of_lamp", tree.inside(tree.marking("head")))
+    tree.layer("head", tree.inside(tree.math("ADD", tree.marking("head"), 0.018)))
+    tree.layer("tail", tree.inside(tree.marking("tail")))
+    tree.layer("bulb", tree.inside(tree.marking("bulb")))
+    tree.layer("plate", tree.inside(tree.marking("plate")))
+    letters = tree.math("ADD", tree.marking("plate"), 0.022)
+    strokes = tree.math("GREATER_THAN", _stripes(tree), 0.45)
+    tree.layer("letters", tree.math("MULTIPLY", tree.inside(letters), strokes))
+    tree.layer("arch", tree.inside(tree.marking("arch")))
+    tree.finish()
+    return tree
+
+
+def set_body(body: _Tree, look: CarLook) -> None:
+    """Paint bodywork."""
+    black = Finish((0.010, 0.010, 0.011), 0.5)
+    body.set("paint", look.paint, coat=1.0)
+    second = look.second if look.two_tone else look.paint
+    body.set("second", second, coat=1.0 if second.roughness < 0.6 else 0.0)
+    body.set("gap", Finish(tuple(0.12 * c for c in look.paint.colour), 0.6))
+    body.set("trim", look.trim)
+    body.set("chrome", look.chrome)
+    body.set("dark", black)
+    body.set("glass", look.glass, coat=1.0)
+    body.set("rim_of_lamp", Finish((0.04, 0.04, 0.045), 0.1), coat=1.0)
+    body.set("head", Finish((0.34, 0.36, 0.38), 0.12, 0.35), coat=1.0)
+    body.set("bulb", Finish((0.85, 0.85, 0.84), 0.15), coat=1.0)
+    body.set("tail", Finish((0.36, 0.006, 0.008), 0.15), coat=1.0)
+    body.set("plate", Finish(look.plate, 0.4))
+    body.set("letters", Finish((0.02, 0.02, 0.03) if sum(look.plate) > 0.3 else (0.7, 0.7, 0.6), 0.4))
+    body.set("arch", Finish((0.008, 0.008, 0.008), 0.8))
+
+
+def _stripes(tree: _Tree):
+    """Return a socket that runs through letter-like stripes across the car."""
+    coordinates = tree.nodes.new("ShaderNodeTexCoord")
+    split = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(coordinates.outputs["Object"], split.inputs[0])
+    return tree.math("FRACT", tree.math("MULTIPLY", split.outputs[0], 62.0))
+
+
+def plain_material(name: str, masked: bool) -> bpy.types.Material:
+    """Return a material of one finish; `masked` objects are white in the mask pass."""
+    return _Tree(name, masked).material
+
+
+def set_plain(material: bpy.types.Material, finish: Finish) -> None:
+    """Change the finish of a plain material."""
+    shader = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (*finish.colour, 1.0)
+    shader.inputs["Roughness"].default_value = finish.roughness
+    shader.inputs["Metallic"].default_value = finish.metallic

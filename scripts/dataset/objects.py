@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renders objects and writes them in the dataset's format; object k depends on (seed, k) alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+from PIL import Image
+
+from .cameras import sample_camera
+from .car import ObjectMesh, build_car
+from .materials import CarMaterials, hsv, sample_look
+from .parameters import SPORTY, sample_parameters, sample_style
+from .scene import RenderScene, blender_mesh, encode_srgb
+from .surroundings import Surroundings
+from .world import WORLDS, WorldLight, sun_light, world_light
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """What to render; `meshes` is a folder of models that replace the parametric cars."""
+
+    out: Path
+    objects: int
+    views: int
+    resolution: int
+    seed: int = 0
+    samples: int = 8
+    meshes: Path | None = None
+
+
+def object_folder(out: Path, index: int) -> Path:
+    """Return the folder of object `index`."""
+    return out / "objects" / f"{index:06d}"
+
+
+def is_done(out: Path, index: int) -> bool:
+    """Tell whether an object is complete: its description is written last."""
+    return (object_folder(out, index) / "object.json").is_file()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside and rename, so that a kill leaves either nothing or the whole file."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_bytes(data)
+    os.replace(beside, path)
+
+
+def write_index(config: DatasetConfig, category: str = "car") -> None:
+    """Write dataset.json."""
+    index = {"format": 1, "category": category, "seed": config.seed, "objects": config.objects, "views": config.views,
+             "resolution": config.resolution, "samples": config.samples}
+    config.out.mkdir(parents=True, exist_ok=True)
+    write_atomically(config.out / "dataset.json", (json.dumps(index, indent=1) + "\n").encode())
+
+
+class ObjectRenderer:
+    """Owns the scene of one process and renders objects into the dataset's folder."""
+
+    def __init__(self, config: DatasetConfig, threads: int) -> None:
+        self.config = config
+        self.stage = RenderScene(config.resolution, config.samples, threads)
+        self.light = WorldLight(self.stage.scene)
+        self.surroundings = Surroundings(self.stage.scene)
+        self.materials = CarMaterials()
+        self.objects: list[bpy.types.Object] = []
+
+    def render_car(self, index: int) -> None:
+        """Render parametric car `index` with all its views."""
+        rng = np.random.default_rng([self.config.seed, index])
+        style = sample_style(rng)
+        parameters = sample_parameters(rng, style)
+        mesh = build_car(parameters, rng)
+        soft_top = parameters.open_top < 0.5 and style in SPORTY and rng.random() < 0.12
+        look = sample_look(rng, soft_top, sporty=style in SPORTY)
+        self.materials.set(look)
+        description = {
+            "body_style": style, "parameters": asdict(parameters), "paint": look.paint_name, "two_tone": look.two_tone,
+        }
+        data = blender_mesh("Car", mesh)
+        for material in self.materials.slots:
+            data.materials.append(material)
+        self._show(data, parked=2)
+        self._render_views(index, rng, mesh, description)
+
+    def render_mesh(self, index: int, mesh: ObjectMesh, data: bpy.types.Mesh, source: str) -> None:
+        """Render an imported model, already canonical, as object `index`."""
+        rng = np.random.default_rng([self.config.seed, index])
+        self._show(data, parked=0)
+        self._render_views(index, rng, mesh, {"body_style": "", "parameters": {}, "source": source})
+
+    def _show(self, data: bpy.types.Mesh, parked: int) -> None:
+        """Put a mesh in the scene in place of the last one, with `parked` copies in other paint."""
+        for old in self.objects:
+            bpy.data.objects.remove(old)
+        for mesh in [mesh for mesh in bpy.data.meshes if mesh.users == 0 and mesh != data]:
+            bpy.data.meshes.remove(mesh)
+        self.objects = [bpy.data.objects.new(f"Object_{k}", data) for k in range(1 + parked)]
+        for item in self.objects:
+            self.stage.scene.collection.objects.link(item)
+        self.surroundings.park(self.objects[1:])
+        for k, item in enumerate(self.objects[1:]):
+            for slot in item.material_slots:
+                slot.link = "OBJECT"
+            # Parked cars must stay out of the mask, so none of the masked materials may be on them.
+            item.material_slots[0].material = self.surroundings.parked_paint[k]
+            for slot, name in zip(list(item.material_slots)[1:], ("dark", "light", "light", "dark", "dark"), strict=True):
+                slot.material = self.surroundings.parked_plain[name]
+
+    def _render_views(self, index: int, rng: np.random.Generator, mesh: ObjectMesh, description: dict) -> None:
+        folder = object_folder(self.config.out, index)
+        folder.mkdir(parents=True, exist_ok=True)
+        ground = self.surroundings.dress(rng, float(mesh.vertices[:, 2].min()))
+        views = []
+        for k in range(self.config.views):
+            camera = sample_camera(rng, mesh.vertices)
+            self.surroundings.arrange(rng, camera)
+            self.stage.look_through(camera)
+            lighting = self._sample_light(rng, ground.colour)
+            colour, mask = self.stage.render(int(rng.integers(2**31)))
+            name = f"view_{k:02d}.png"
+            save_view(folder / name, colour, mask)
+            views.append({"file": name, "camera": asdict(camera), "ground": ground.kind, **lighting})
+        np.savez_compressed(folder / "mesh.npz", vertices=mesh.vertices, faces=mesh.triangles())
+        whole = {"seed": [self.config.seed, index], **description, "views": views}
+        write_atomically(folder / "object.json", (json.dumps(whole) + "\n").encode())
+
+    def _sample_light(self, rng: np.random.Generator, ground: np.ndarray) -> dict:
+        """Light the scene for one view; return what object.json says about it."""
+        name = str(rng.choice(WORLDS))
+        rotation = float(rng.uniform(0, 2 * np.pi))
+        # Exposure is set by the light that falls on a level surface, as a camera's meter would.
+        plain = world_light(name, rotation, 1.0)
+        up = float((plain[0] * 0.282095 + plain[2] * 0.488603 + plain[6] * 0.315392 * 2).mean())
+        exposure = float(np.exp(rng.normal(np.log(1.25), 0.40)))
+        sunny = bool(rng.random() < 0.35)
+        share = float(rng.uniform(0.3, 0.75)) if sunny else 0.0
+        strength = exposure * (1 - share) / up
+        self.light.set(name, rotation, strength)
+        light = world_light(name, rotation, strength, ground)
+        result = {"world": name, "rotation": rotation, "strength": strength}
+        if sunny:
+            height, around = np.arcsin(rng.uniform(0.25, 0.97)), rng.uniform(0, 2 * np.pi)
+            direction = np.array([np.cos(height) * np.cos(around), np.cos(height) * np.sin(around), np.sin(height)])
+            colour = np.array(hsv(rng.uniform(0.07, 0.13), rng.uniform(0.0, 0.3), 1.0))
+            power = exposure * share * np.pi / max(direction[2], 0.35)
+            self.light.set_sun(direction, colour, power, float(np.deg2rad(rng.uniform(0.5, 8))))
+            light = light + sun_light(direction, colour, power, ground)
+            result["sun"] = {"direction": direction.tolist(), "colour": colour.tolist(), "irradiance": power}
+        return {"light": light.tolist(), **result}
+
+
+def save_view(path: Path, colour: np.ndarray, mask: np.ndarray) -> None:
+    """Write the picture with its background, and the mask as straight alpha, as an 8-bit PNG."""
+    rgba = np.concatenate([encode_srgb(colour), mask[..., None]], axis=-1)
+    image = Image.fromarray((rgba * 255 + 0.5).astype(np.uint8), "RGBA")
+    beside = path.with_name(path.name + ".part")
+    image.save(beside, "PNG", compress_level=6)
+    os.replace(beside, path)

@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Light: the HDR worlds that ship with Blender, turned and scaled, and their spherical-harmonic coefficients.
+
+A light is (9, 3): irradiance / pi as E(n) = sum_k light[k] Y_k(n), in world axes and linear colour.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+WORLDS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
+_BAND_WEIGHTS = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5)
+
+
+def harmonics(directions: np.ndarray) -> np.ndarray:
+    """Return the nine real spherical harmonics (..., 9) of unit directions (..., 3)."""
+    x, y, z = np.moveaxis(directions, -1, 0)
+    return np.stack([
+        np.full_like(x, 0.282095), 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y, 1.092548 * y * z,
+        0.315392 * (3 * z * z - 1), 1.092548 * x * z, 0.546274 * (x * x - y * y),
+    ], axis=-1)
+
+
+def world_file(name: str) -> Path:
+    """Return the path of a shipped HDR world."""
+    return Path(bpy.utils.system_resource("DATAFILES", path="studiolights/world")) / f"{name}.exr"
+
+
+@cache
+def radiance(name: str) -> np.ndarray:
+    """Return a world's radiance, averaged down to 32 x 64 x 3, row 0 at the top."""
+    image = bpy.data.images.load(str(world_file(name)), check_existing=True)
+    width, height = image.size
+    pixels = np.empty(width * height * 4, dtype=np.float32)
+    image.pixels.foreach_get(pixels)
+    pixels = pixels.reshape(height, width, 4)[::-1, :, :3].astype(np.float64)
+    # Average over whole blocks keeps the energy of small bright lights; odd rests are cut off.
+    rows, columns = height // 32, width // 64
+    return pixels[: rows * 32, : columns * 64].reshape(32, rows, 64, columns, 3).mean(axis=(1, 3))
+
+
+def equirect_directions(height: int = 32, width: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Return Blender's directions (H, W, 3) of an equirectangular picture and each pixel's solid angle (H, W)."""
+    polar = (np.arange(height) + 0.5) / height * np.pi
+    around = np.pi - (np.arange(width) + 0.5) / width * 2 * np.pi
+    sine, cosine = np.sin(polar)[:, None], np.cos(polar)[:, None]
+    directions = np.stack(
+        [sine * np.cos(around), sine * np.sin(around), np.broadcast_to(cosine, (height, width))], axis=-1
+    )
+    edges = np.cos(np.arange(height + 1) / height * np.pi)
+    solid = (edges[:-1] - edges[1:])[:, None] * np.full((1, width), 2 * np.pi / width)
+    return directions, solid
+
+
+def world_light(name: str, rotation: float, strength: float, ground: np.ndarray | None = None) -> np.ndarray:
+    """Return the light (9, 3) of a world turned counter-clockwise about Z by `rotation` radians.
+
+    With `ground`, the linear colour (3,) of a wide floor, the lower half of the world is that floor, lit from above.
+    """
+    picture = radiance(name) * strength
+    directions, solid = equirect_directions()
+    if ground is not None:
+        above = np.maximum(directions[..., 2], 0) * solid
+        floor = ground * (picture * above[..., None]).sum(axis=(0, 1)) / np.pi
+        picture = np.where(directions[..., 2:] < 0, floor, picture)
+    c, s = np.cos(rotation), np.sin(rotation)
+    turned = directions @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+    projected = np.einsum("hwk,hwc,hw->kc", harmonics(turned), picture, solid)
+    return projected * _BAND_WEIGHTS[:, None]
+
+
+def sun_light(direction: np.ndarray, colour: np.ndarray, strength: float, ground: np.ndarray | None) -> np.ndarray:
+    """Return the light (9, 3) of a sun that stands towards `direction`; `strength` is its irradiance."""
+    light = np.outer(harmonics(direction) * _BAND_WEIGHTS, colour * strength)
+    if ground is not None:
+        directions, solid = equirect_directions()
+        floor = ground * colour * strength * max(direction[2], 0) / np.pi
+        below = np.where(directions[..., 2] < 0, solid, 0)
+        light += np.einsum("hwk,hw->k", harmonics(directions), below)[:, None] * _BAND_WEIGHTS[:, None] * floor
+    return light
+
+
+class WorldLight:
+    """The scene's world and sun; set per view."""
+
+    def __init__(self, scene: bpy.types.Scene) -> None:
+        self.world = bpy.data.worlds.new("World")
+        scene.world = self.world
+        self.world.use_nodes = True
+        self.world.cycles.sampling_method = "MANUAL"
+        self.world.cycles.sample_map_resolution = 1024
+        nodes, links = self.world.node_tree.nodes, self.world.node_tree.links
+        nodes.clear()
+        output, background = nodes.new("ShaderNodeOutputWorld"), nodes.new("ShaderNodeBackground")
+        self.image, mapping = nodes.new("ShaderNodeTexEnvironment"), nodes.new("ShaderNodeMapping")
+        coordinates = nodes.new("ShaderNodeTexCoord")
+        links.new(coordinates.outputs["Generated"], mapping.inputs["Vector"])
+        links.new(mapping.outputs["Vector"], self.image.inputs["Vector"])
+        links.new(self.image.outputs["Color"], background.inputs["Color"])
+        links.new(background.outputs["Background"], output.inputs["Surface"])
+        self.mapping, self.background = mapping, background
+        lamp = bpy.data.lights.new("Sun", "SUN")
+        self.sun = bpy.data.objects.new("Sun", lamp)
+        scene.collection.objects.link(self.sun)
+
+    def set(self, name: str, rotation: float, strength: float) -> None:
+        """Show a world turned counter-clockwise by `rotation`, without a sun."""
+        image = bpy.data.images.load(str(world_file(name)), check_existing=True)
+        if self.image.image != image:
+            self.image.image = image
+        # The mapping turns the looked-up direction, so the picture turns the other way.
+        self.mapping.inputs["Rotation"].default_value[2] = -rotation
+        self.background.inputs["Strength"].default_value = strength
+        self.sun.hide_render = True
+
+    def set_sun(self, direction: np.ndarray, colour: np.ndarray, strength: float, angle: float) -> None:
+        """Add a sun towards `direction` (3,) with a disc of `angle` radians."""
+        import mathutils
+
+        self.sun.hide_render = False
+        self.sun.data.energy = strength
+        self.sun.data.color = colour
+        self.sun.data.angle = angle
+        self.sun.rotation_mode = "QUATERNION"
+        self.sun.rotation_quaternion = mathutils.Vector(direction).to_track_quat("Z", "Y")

@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render a dataset of objects with masks, cameras, light and meshes.
+
+    blender -b -P scripts/render_dataset.py -- --out DIR --objects N --views M --resolution R [--seed S] [--meshes DIR]
+    python scripts/render_dataset.py -- ...          where the bpy package is installed
+
+Objects that are already there are kept, so a run that was stopped goes on where it was. The program imports `bpy` and
+never torch; with --workers 2 it starts a second copy of itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import bpy  # noqa: E402
+from dataset import sheet  # noqa: E402
+from dataset.imported import MeshFileError, find_meshes, import_mesh  # noqa: E402
+from dataset.objects import DatasetConfig, ObjectRenderer, is_done, write_index  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message: str) -> None:
+        """Print the sentence and leave with code 2."""
+        self.exit(2, f"render_dataset: {message}\n")
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Return the checked command line; leaves the program on a wrong one."""
+    parser = Parser(prog="render_dataset", description="Render objects with masks, cameras, light and meshes.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument("--objects", type=int, help="number of objects (default: all files of --meshes)")
+    parser.add_argument("--views", type=int, default=8, help="pictures of each object")
+    parser.add_argument("--resolution", type=int, default=128, help="width and height of a picture")
+    parser.add_argument("--seed", type=int, default=0, help="object k depends on the seed and k alone")
+    parser.add_argument("--meshes", type=Path, help="folder of .glb, .gltf and .obj models to render instead of cars")
+    parser.add_argument("--category", default="car", help="name written in dataset.json")
+    parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel")
+    parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core, at most 8)")
+    parser.add_argument("--contact-sheet", type=Path, help="also write a picture of objects by views")
+    parser.add_argument("--worker-index", type=int, default=None, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.objects is None and options.meshes is None:
+        parser.error("say how many cars to render with --objects N.")
+    for name, low, high in (("objects", 1, 999_999), ("views", 1, 100), ("resolution", 16, 4096), ("samples", 1, 4096)):
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:
+            parser.error(f"--{name} must lie between {low} and {high}, not {value}.")
+    if options.seed < 0 or options.workers < 0:
+        parser.error("--seed and --workers must not be negative.")
+    if options.meshes is not None and not options.meshes.is_dir():
+        parser.error(f"--meshes: there is no folder {options.meshes}.")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        probe = options.out / f".writable_{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        parser.error(f"cannot write to {options.out}: {error.strerror}.")
+    return options
+
+
+def script_arguments() -> list[str]:
+    """Return what follows `--`, or without Blender everything."""
+    if "--" in sys.argv:
+        return sys.argv[sys.argv.index("--") + 1 :]
+    return [] if bpy.app.binary_path else sys.argv[1:]
+
+
+def start_worker(arguments: list[str], index: int, workers: int) -> subprocess.Popen:
+    """Start another copy of this program that renders every `workers`-th object."""
+    program = [bpy.app.binary_path, "-b", "-P"] if bpy.app.binary_path else [sys.executable]
+    extra = ["--workers", str(workers), "--worker-index", str(index)]
+    return subprocess.Popen([*program, str(Path(__file__).resolve()), "--", *arguments, *extra],
+                            stdout=subprocess.DEVNULL)
+
+
+def render_share(config: DatasetConfig, indices: list[int], threads: int, files: list[Path]) -> list[str]:
+    """Render the objects in `indices` that are missing; return one sentence for each that failed."""
+    missing = [index for index in indices if not is_done(config.out, index)]
+    if not missing:
+        return []
+    renderer = ObjectRenderer(config, threads)
+    failures = []
+    for index in missing:
+        if not files:
+            renderer.render_car(index)
+            continue
+        try:
+            mesh, data = import_mesh(files[index])
+        except MeshFileError as error:
+            failures.append(str(error))
+            continue
+        renderer.render_mesh(index, mesh, data, files[index].name)
+    return failures
+
+
+def watch(config: DatasetConfig, total: int, workers: list[subprocess.Popen]) -> None:
+    """Show progress until the workers have ended."""
+    waiting = [index for index in range(total) if not is_done(config.out, index)]
+    with tqdm(total=total * config.views, initial=(total - len(waiting)) * config.views, unit="image",
+              mininterval=1.0, desc="render", smoothing=0.05) as bar:
+        while True:
+            ended = all(worker.poll() is not None for worker in workers)
+            still = [index for index in waiting if not is_done(config.out, index)]
+            bar.update((len(waiting) - len(still)) * config.views)
+            waiting = still
+            if ended:
+                return
+            time.sleep(0.5)
+
+
+def main() -> int:
+    """Run the program; return its exit code."""
+    arguments = script_arguments()
+    options = parse_arguments(arguments)
+    files = find_meshes(options.meshes) if options.meshes else []
+    if options.meshes and not files:
+        print(f"render_dataset: {options.meshes} holds no .glb, .gltf or .obj file.", file=sys.stderr)
+        return 2
+    total = min(options.objects or len(files), len(files)) if files else options.objects
+    config = DatasetConfig(options.out, total, options.views, options.resolution, options.seed, options.samples,
+                           options.meshes)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = min(options.workers or min(cores, 8), total)
+    if options.worker_index is not None:
+        if cores == options.workers and hasattr(os, "sched_setaffinity"):
+            # The denoiser takes every core it may use, whatever Cycles is told; one core each keeps workers apart.
+            os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[options.worker_index]})
+        failures = render_share(config, list(range(total))[options.worker_index :: options.workers], 1, files)
+        for sentence in failures:
+            print(f"render_dataset: {sentence}", file=sys.stderr)
+        return 1 if failures else 0
+    write_index(config, options.category)
+    # One process with one thread for each core beats one process with many threads: small pictures spend much of
+    # their time in Blender's own single-threaded bookkeeping.
+    workers = [start_worker(arguments, index, count) for index in range(count)]
+    try:
+        watch(config, total, workers)
+    finally:
+        for worker in workers:
+            if worker.poll() is None:
+                worker.terminate()
+    code = max((abs(worker.returncode) for worker in workers), default=0)
+    if options.contact_sheet:
+        sheet.contact_sheet(config.out, options.contact_sheet, total)
+    return min(code, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
