@@ -17,7 +17,7 @@ work=$(mktemp -d out/demo-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 .venv/bin/python scripts/image_to_3d.py -- "$picture" --out "$work" --report "$work/report.json"
 mkdir out/demo
-mv "$work"/*/* "$work/report.json" out/demo/
+mv "$work"/*/* out/demo/
 
 echo "The scene, the picture of it and the rest are in out/demo:"
 ls -1 out/demo

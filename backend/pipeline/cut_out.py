@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from ..errors import PhotoError
-from ..ipc.records import CutOut
+from ..ipc.records import CutOut, Progress
 from ..models.segmenter import Segmenter
+from ..weights.bundle import choose_device
 from .crop import Crop
 from .photo import Photo, load_mask
 
@@ -62,14 +63,15 @@ def cut_out(
     photo: Photo,
     segmenter: Segmenter,
     device: torch.device | str,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
     mask_path: str = "",
     config: CutOutConfig | None = None,
 ) -> CutOut:
     """The mask of the photo's object, from a mask file, the photo's transparency, or the segmenter.
 
     Args:
-        progress: Called with the fraction done.
+        device: Where the segmenter is; its name, also ``auto``, or the device itself.
+        progress: Called now and then, with the fraction of the cutting out that is done.
         mask_path: A picture whose alpha or brightness is the mask; it comes before everything else.
 
     Returns:
@@ -79,7 +81,12 @@ def cut_out(
         PhotoError: The mask file cannot be used, or no object was found.
     """
     config = config or CutOutConfig()
-    report = progress or (lambda fraction: None)
+    device = choose_device(device) if isinstance(device, str) else device
+
+    def report(fraction: float) -> None:
+        if progress is not None:
+            progress(Progress("Cutting out", fraction))
+
     height, width = photo.rgb.shape[:2]
     if mask_path:
         return CutOut(load_mask(mask_path, width, height), "file")
@@ -101,7 +108,7 @@ def cut_out(
 def _find(
     photo: Photo,
     segmenter: Segmenter,
-    device: torch.device | str,
+    device: torch.device,
     config: CutOutConfig,
     report: Callable[[float], None],
 ) -> _Look:
@@ -130,7 +137,7 @@ def _find(
 
 
 @torch.no_grad()
-def _look(rgb: np.ndarray, window: Crop, segmenter: Segmenter, device: torch.device | str) -> _Look:
+def _look(rgb: np.ndarray, window: Crop, segmenter: Segmenter, device: torch.device) -> _Look:
     """Probabilities of a square of the photo, the mean of it and its mirror image."""
     size = segmenter.config.resolution
     (left, top, right, bottom), part = _part(rgb, window)
