@@ -110,7 +110,8 @@ class ObjectRenderer:
                 slot.link = "OBJECT"
             # Parked cars must stay out of the mask, so none of the masked materials may be on them.
             item.material_slots[0].material = self.surroundings.parked_paint[k]
-            for slot, name in zip(list(item.material_slots)[1:], ("dark", "light", "light", "dark", "dark"), strict=True):
+            names = ("dark", "light", "light", "dark", "dark")
+            for slot, name in zip(list(item.material_slots)[1:], names, strict=True):
                 slot.material = self.surroundings.parked_plain[name]
 
     def _render_views(self, index: int, rng: np.random.Generator, mesh: ObjectMesh, description: dict) -> None:
