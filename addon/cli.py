@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``blender --command unrender image-to-3d PHOTO... --out DIR``: the batch run, once the extension is enabled."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import bpy
+
+COMMAND = "unrender"
+USAGE = "usage: blender --command unrender image-to-3d PHOTO_OR_FOLDER... --out DIR [options]"
+
+_handle: Any = None
+
+
+def main(arguments: list[str]) -> int:
+    """Runs a command; returns the exit code."""
+    if arguments[:1] == ["image-to-3d"]:
+        from . import batch
+
+        return batch.run(arguments[1:])
+    print(USAGE, file=sys.stderr)
+    return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
+
+
+def register() -> None:
+    """Adds the command."""
+    global _handle
+    _handle = bpy.utils.register_cli_command(COMMAND, main)
+
+
+def unregister() -> None:
+    """Removes it."""
+    bpy.utils.unregister_cli_command(_handle)

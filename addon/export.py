@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of one reconstruction: everything is written into a folder beside the target and renamed when it is whole."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import addon_utils
+import bpy
+
+from . import pixels, scene, view
+from .wire import records
+
+
+class OutputError(OSError):
+    """A result that cannot be written; the message is one sentence for the user."""
+
+
+def write_folder(
+    folder: Path,
+    target: bpy.types.Scene,
+    built: scene.Built,
+    result: records.Reconstruction,
+    preview: Any,
+    formats: Sequence[str],
+) -> dict[str, str]:
+    """Writes all files of a result into ``folder``; returns their paths by kind. Raises :class:`OutputError`.
+
+    ``preview`` is a picture (H, W, 3) uint8. Files of an earlier run are replaced one by one, others stay.
+    """
+    partial = folder.with_name(f".{folder.name}.partial")
+    names = {"texture": "texture.png", "preview": "preview.png", "camera": "camera.json"}
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        pixels.write_png(partial / names["texture"], result.texture)
+        pixels.write_png(partial / names["preview"], preview)
+        (partial / names["camera"]).write_text(json.dumps(camera_file(built, result), indent=1) + "\n", "utf-8")
+        for kind in sorted(formats, key=list(FORMATS).index):
+            names[kind] = FORMATS[kind](partial, built, result.name)
+        folder.mkdir(exist_ok=True)
+        for entry in partial.iterdir():
+            _replace(entry, folder / entry.name)
+    except OSError as error:
+        raise OutputError(f"The result cannot be written to {folder}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return {kind: str(folder / name) for kind, name in names.items()}
+
+
+def refusal_to_write(folder: Path) -> str:
+    """Returns why nothing can be written into a folder, in one sentence; empty if it can be. Makes the folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".unrender-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return f"The folder {folder} cannot be written to ({error.strerror}): choose another with --out."
+    return ""
+
+
+def write_beside(path: Path, write: Callable[[Path], Any]) -> None:
+    """Has a file written under another name, then renames it: a reader never sees half of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    write(partial)
+    partial.replace(path)
+
+
+def camera_record(result: records.Reconstruction) -> dict[str, Any]:
+    """Returns the camera of a result in the conventions of the project, angles in degrees."""
+    camera = result.camera
+    return {
+        "camera": {
+            "azimuth_deg": math.degrees(camera.azimuth),
+            "elevation_deg": math.degrees(camera.elevation),
+            "distance": camera.distance,
+            "roll_deg": math.degrees(camera.roll),
+            "field_of_view_deg": math.degrees(camera.field_of_view),
+            "shift_x": camera.shift_x,
+            "shift_y": camera.shift_y,
+        },
+        "image_width": result.image_width,
+        "image_height": result.image_height,
+    }
+
+
+def camera_file(built: scene.Built, result: records.Reconstruction) -> dict[str, Any]:
+    """Returns the content of camera.json: the camera in the project's conventions and in Blender's, and the light."""
+    data = built.camera.data
+    size = built.object.unrender.real_size
+    return {
+        "format": 1,
+        "bundle": result.bundle,
+        **camera_record(result),
+        "real_size": size,
+        "blender": {
+            "matrix_world": [list(row) for row in built.camera.matrix_basis],
+            "lens": view.lens(result.camera, result.image_width, result.image_height),
+            "sensor_width": view.SENSOR_WIDTH,
+            "sensor_fit": data.sensor_fit,
+            "shift_x": data.shift_x,
+            "shift_y": data.shift_y,
+        },
+        "light": result.light.astype(float).tolist(),
+        "silhouette_iou": result.silhouette_iou,
+    }
+
+
+def _write_blend(folder: Path, built: scene.Built, name: str) -> str:
+    _succeed(bpy.ops.wm.save_as_mainfile(filepath=str(folder / "scene.blend"), compress=True, copy=True))
+    return "scene.blend"
+
+
+def _write_glb(folder: Path, built: scene.Built, name: str) -> str:
+    _select_alone(built.object)
+    if "io_scene_gltf2" not in bpy.context.preferences.addons:
+        addon_utils.enable("io_scene_gltf2")
+    path = folder / f"{name}.glb"
+    _succeed(
+        bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", use_selection=True, export_cameras=False)
+    )
+    return path.name
+
+
+def _write_obj(folder: Path, built: scene.Built, name: str) -> str:
+    _select_alone(built.object)
+    path = folder / f"{name}.obj"
+    # The material file names the texture that lies beside it.
+    kept, built.texture.filepath_raw = built.texture.filepath_raw, str(folder / "texture.png")
+    try:
+        _succeed(bpy.ops.wm.obj_export(filepath=str(path), export_selected_objects=True, path_mode="STRIP"))
+    finally:
+        built.texture.filepath_raw = kept
+    return path.name
+
+
+def _write_usd(folder: Path, built: scene.Built, name: str) -> str:
+    _select_alone(built.object)
+    path = folder / f"{name}.usdz"  # one file, its texture inside
+    _succeed(bpy.ops.wm.usd_export(filepath=str(path), selected_objects_only=True, export_custom_properties=False))
+    return path.name
+
+
+FORMATS: dict[str, Callable[[Path, scene.Built, str], str]] = {
+    "blend": _write_blend,
+    "glb": _write_glb,
+    "obj": _write_obj,
+    "usd": _write_usd,
+}
+
+
+def _succeed(outcome: set[str]) -> None:
+    if "FINISHED" not in outcome:
+        raise OutputError("Blender's exporter gave up.")
+
+
+def _select_alone(chosen: bpy.types.Object) -> None:
+    for other in bpy.context.view_layer.objects:
+        other.select_set(other == chosen)
+    bpy.context.view_layer.objects.active = chosen
+
+
+def _replace(source: Path, target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target)
+    os.replace(source, target)

@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Live sliders: the camera goes around its object at once, the codes go through the worker.
+
+A slider that moves asks for an edit; while one is computed the next waits, and of several waiting only the latest is
+kept, so dragging never falls behind. In background runs the edit is done when the assignment returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+from bpy.app.handlers import persistent
+
+from . import pixels, preferences, scene, session, view
+from .environment import NoEnvironment
+from .wire import client, records
+
+POLL_SECONDS = 0.01
+"""Between two looks at the worker while an edit is under way: little beside the 80 ms from slider to viewport."""
+
+_tasks: dict[str, session.RequestTask] = {}
+"""Edits under way, by the name of their object."""
+_unpacked: set[str] = set()
+"""Names of images that were changed since they were packed; packing is too slow to do while a slider moves."""
+_muted = False
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """While this is open, values can be assigned without their effect."""
+    global _muted
+    before, _muted = _muted, True
+    try:
+        yield
+    finally:
+        _muted = before
+
+
+def move_camera(owner: bpy.types.Object) -> None:
+    """Puts the object's camera where its sliders say."""
+    state = owner.unrender
+    if _muted or not state.is_unrender or state.camera is None or scene.CAMERA not in owner:
+        return
+    pose = view.from_array(list(owner[scene.CAMERA]))
+    pose = records.Camera(
+        state.azimuth, state.elevation, pose.distance / state.zoom, pose.roll, pose.field_of_view
+    )  # the lens and its shift stay as they are
+    scene.place_camera(state.camera, owner, pose, state.real_size)
+
+
+def reset(owner: bpy.types.Object) -> None:
+    """Puts all sliders back to what was found in the photo."""
+    state = owner.unrender
+    pose = view.from_array(list(owner[scene.CAMERA]))
+    with muted():
+        state.azimuth, state.elevation, state.zoom = pose.azimuth, pose.elevation, 1.0
+        state.shape = state.texture = (0.0,) * records.NUMBER_OF_SLIDERS
+    move_camera(owner)
+    request_edit(owner)
+
+
+def request_edit(owner: bpy.types.Object) -> None:
+    """Asks the worker for the object's shape and texture at the present position of its sliders."""
+    state = owner.unrender
+    if _muted or not state.is_unrender:
+        return
+    edit = records.EditRequest(
+        shape_code=np.array(owner[scene.SHAPE_CODE], np.float32),
+        texture_code=np.array(owner[scene.TEXTURE_CODE], np.float32),
+        shape_sliders=np.array(state.shape, np.float32),
+        texture_sliders=np.array(state.texture, np.float32),
+        bundle=state.bundle,
+        device=preferences.device(),
+    )
+    session.status.error = ""
+    try:
+        task = session.request(edit, key=owner.name)
+    except NoEnvironment as error:
+        session.status.error = str(error)
+        return
+    _tasks[owner.name] = task
+    if bpy.app.background:
+        while not task.done:
+            task.poll()
+        _look()
+    elif not bpy.app.timers.is_registered(_look):
+        bpy.app.timers.register(_look, first_interval=POLL_SECONDS)
+
+
+def _look() -> float | None:
+    """Timer: applies the edits that have come; ends itself when none is left."""
+    for name, task in list(_tasks.items()):
+        task.poll()
+        if not task.done:
+            continue
+        del _tasks[name]
+        try:
+            edit = task.outcome()
+            owner = bpy.data.objects.get(name)
+            if owner is not None:
+                apply(owner, edit)
+        except client.WorkerCancelled:
+            continue
+        except (client.WorkerError, ValueError) as error:
+            session.status.error = str(error)
+            session.redraw()
+    return POLL_SECONDS if _tasks else None
+
+
+def apply(owner: bpy.types.Object, edit: records.Edit) -> None:
+    """Gives an object the vertices and the texture of an edit; raises ValueError if its mesh was cut up meanwhile."""
+    mesh = owner.data
+    offsets = mesh.attributes.get(scene.OFFSET_ATTRIBUTE)
+    if offsets is None or len(mesh.vertices) != len(edit.vertices):
+        raise ValueError(f"The mesh of {owner.name} has other vertices than before, so its sliders cannot move them.")
+    if mesh.is_editmode:
+        raise ValueError(f"Leave the edit mode of {owner.name} to use its sliders.")
+    offset = np.empty(len(mesh.vertices) * 3, np.float32)
+    offsets.data.foreach_get("vector", offset)
+    vertices = (edit.vertices.reshape(-1) + offset) * np.float32(owner.unrender.real_size)
+    mesh.vertices.foreach_set("co", vertices)
+    mesh.update()
+    apply_texture(owner, edit.texture_change)
+
+
+def apply_texture(owner: bpy.types.Object, change: np.ndarray) -> None:
+    """Adds a change (t, t, 3) to the texture as it was before any slider moved."""
+    image = texture_of(owner)
+    state = owner.unrender
+    if image is None or (state.base_texture is None and not change.any()):
+        return  # no slider has moved the texture yet, so there is nothing to bring back either
+    if state.base_texture is None:
+        state.base_texture = pixels.new_image(
+            f"{owner.name} texture without changes", pixels.to_bytes(pixels.read(image))
+        )
+    base = pixels.read(state.base_texture)
+    changed = base.copy()
+    changed[..., :3] += pixels.resized(change, *base.shape[:2])
+    pixels.write(image, np.clip(changed, 0, 1))
+    _unpacked.add(image.name)
+
+
+def texture_of(owner: bpy.types.Object) -> bpy.types.Image | None:
+    """Returns the image that colours an object, None where its material has none any more."""
+    material = owner.active_material
+    if material is None or material.node_tree is None:
+        return None
+    for node in material.node_tree.nodes:
+        if node.bl_idname == "ShaderNodeTexImage" and node.image is not None:
+            return node.image
+    return None
+
+
+@persistent
+def _pack_changed(_path: object, _depsgraph: object = None) -> None:
+    """Before a file is saved: the textures that sliders changed go into it."""
+    for name in list(_unpacked):
+        image = bpy.data.images.get(name)
+        if image is not None and image.is_dirty:
+            image.pack()
+    _unpacked.clear()
+
+
+@persistent
+def _forget(_path: object, _depsgraph: object = None) -> None:
+    """After another file is opened: the edits under way belong to objects that are gone."""
+    _tasks.clear()
+    _unpacked.clear()
+
+
+@persistent
+def _follow_undo(_scene: object, _depsgraph: object = None) -> None:
+    """Undo brings back slider positions and vertices, but not pixels: ask for the texture of those positions."""
+    owner = bpy.context.view_layer.objects.active if bpy.context.view_layer is not None else None
+    if owner is not None and owner.unrender.is_unrender and owner.unrender.base_texture is not None:
+        request_edit(owner)
+
+
+HANDLERS = (
+    ("save_pre", _pack_changed),
+    ("load_post", _forget),
+    ("undo_post", _follow_undo),
+    ("redo_post", _follow_undo),
+)
+
+
+def register() -> None:
+    """Adds the handlers."""
+    for name, handler in HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    """Removes the handlers and the timer."""
+    for name, handler in HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
+    if bpy.app.timers.is_registered(_look):
+        bpy.app.timers.unregister(_look)
+    _forget(None)

@@ -1,0 +1,23 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One file a capability; each ends with its CLASSES."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import cancel, cut_out, environment, handles, image_to_3d
+
+CLASSES = (*image_to_3d.CLASSES, *cut_out.CLASSES, *cancel.CLASSES, *environment.CLASSES, *handles.CLASSES)
+
+
+def register() -> None:
+    """Registers all operators."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Takes them back."""
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

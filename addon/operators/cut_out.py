@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cut Out: the mask alone, as an image to look at, to paint on and to use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import bpy
+
+from .. import job, masks, preferences, session
+from ..wire import records
+
+
+class UNRENDER_OT_cut_out(job.JobOperator, bpy.types.Operator):
+    """Find the object in the photo and show its mask as an image, which can be painted on and is then used"""
+
+    bl_idname = "unrender.cut_out"
+    bl_label = "Cut Out"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs a picture."""
+        if not context.scene.unrender.image_path:
+            cls.poll_message_set("Choose a picture first")
+            return False
+        return super().poll(context)
+
+    def steps(self, context: bpy.types.Context) -> job.Steps:
+        """Asks for the mask and makes it the scene's."""
+        settings = context.scene.unrender
+        image_path = os.path.normpath(bpy.path.abspath(settings.image_path))
+        request = records.CutOutRequest(
+            image_path, preferences.bundle(settings.bundle), preferences.device(settings.device)
+        )
+        found = yield session.request(request)
+        settings.mask_image = masks.show(Path(image_path).stem, found.mask)
+        return "The mask is in the Image Editor's list"
+
+
+CLASSES = (UNRENDER_OT_cut_out,)

@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where things lie: the extension's name inside Blender, its own folder and the folder it may write to."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import bpy
+
+EXTENSION = __package__.rpartition(".")[0] or "unrender"
+"""``bl_ext.<repository>.unrender`` inside Blender; preferences and the user folder go by this name."""
+ROOT = Path(__file__).resolve().parents[1]
+"""Holds ``addon`` and ``backend``. It may be read-only and is replaced on upgrade."""
+
+
+def user_folder() -> Path:
+    """Returns the folder for everything that is written: environment, logs, the user's bundles."""
+    try:
+        if EXTENSION.startswith("bl_ext."):
+            return Path(bpy.utils.extension_path_user(EXTENSION, create=True))
+        return Path(bpy.utils.user_resource("DATAFILES", path="unrender", create=True))
+    except (OSError, ValueError):
+        # A machine without a writable home folder, such as a render farm's.
+        return Path(tempfile.gettempdir()) / "unrender"
+
+
+def bundle_names() -> list[str]:
+    """Returns the names of the bundles that are installed, those that ship with the extension first."""
+    names: list[str] = []
+    for folder in (ROOT / "backend" / "weights" / "bundles", user_folder() / "bundles"):
+        if folder.is_dir():
+            names += sorted(entry.parent.name for entry in folder.glob("*/bundle.json"))
+    return list(dict.fromkeys(names)) or ["car"]

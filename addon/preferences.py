@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on's preferences: with what the backend runs, and on what device."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from . import places, properties
+
+_bundle_items: list[tuple[str, str, str]] = []
+
+
+def _bundles(_self: object, _context: object) -> list[tuple[str, str, str]]:
+    _bundle_items[:] = [(name, name.capitalize(), f"Weights for the category {name}") for name in places.bundle_names()]
+    return _bundle_items
+
+
+def _on_interpreter(_self: object, _context: object) -> None:
+    from . import session
+
+    session.end_worker()
+
+
+class UnrenderPreferences(bpy.types.AddonPreferences):
+    """Kept by Blender between sessions."""
+
+    bl_idname = places.EXTENSION
+
+    interpreter: StringProperty(
+        name="Interpreter",
+        description="A Python, or a virtual environment, that has torch; empty: the environment made here",
+        subtype="FILE_PATH",
+        update=_on_interpreter,
+    )
+    package_index: StringProperty(
+        name="Package Index",
+        description="Address to install from, such as PyTorch's own for a certain graphics card; empty: the usual one",
+    )
+    device: EnumProperty(name="Device", description="Where the networks run", items=properties.DEVICES)
+    bundle: EnumProperty(name="Category", description="Weights to use where a scene names none", items=_bundles)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws the preferences."""
+        from . import panels
+
+        panels.draw_preferences(self, self.layout)
+
+
+def get() -> UnrenderPreferences | None:
+    """Returns the preferences; None in a run where the extension is not enabled."""
+    addon = bpy.context.preferences.addons.get(places.EXTENSION)
+    return addon.preferences if addon is not None else None
+
+
+def interpreter() -> str:
+    """Returns the path that the user chose, or an empty text."""
+    preferences = get()
+    return bpy.path.abspath(preferences.interpreter) if preferences is not None else ""
+
+
+def package_index() -> str:
+    """Returns the address to install from, or an empty text."""
+    preferences = get()
+    return preferences.package_index if preferences is not None else ""
+
+
+def device(chosen: str = properties.DEFAULT) -> str:
+    """Returns the device that a setting stands for."""
+    preferences = get()
+    if chosen != properties.DEFAULT:
+        return chosen
+    return preferences.device if preferences is not None else "auto"
+
+
+def bundle(chosen: str = properties.DEFAULT) -> str:
+    """Returns the name of the bundle that a setting stands for."""
+    preferences = get()
+    if chosen != properties.DEFAULT:
+        return chosen
+    return preferences.bundle if preferences is not None and preferences.bundle else places.bundle_names()[0]
+
+
+def register() -> None:
+    """Registers the preferences."""
+    bpy.utils.register_class(UnrenderPreferences)
+
+
+def unregister() -> None:
+    """Takes them back."""
+    bpy.utils.unregister_class(UnrenderPreferences)

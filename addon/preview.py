@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The preview picture: the photo, the result through the recovered camera, and the result from four other sides."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from . import pixels, scene, view
+from .wire import records
+
+SAMPLES = 16
+"""Enough for a matt object under a smooth sky."""
+TILE_WIDTH, TILE_HEIGHT, GAP = 480, 320, 8
+SIDE_ELEVATION = math.radians(18)
+SIDE_FIELD_OF_VIEW = math.radians(24)
+SIDE_DISTANCE = 2.2
+"""Fits the longest side into the width of a tile at that field of view."""
+BACKGROUND = 0.86
+
+_SETTINGS = (
+    "engine", "resolution_x", "resolution_y", "resolution_percentage", "filepath", "film_transparent",
+    "use_persistent_data", "use_compositing", "use_sequencer",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The picture, and the object alone as the recovered camera sees it."""
+
+    picture: np.ndarray
+    """(H, W, 3) uint8."""
+    overlay: np.ndarray
+    """(h, w, 4) float32: the result through the recovered camera, transparent around the object."""
+
+
+def make(target: bpy.types.Scene, built: scene.Built, result: records.Reconstruction, photo: np.ndarray) -> Preview:
+    """Renders and puts together the preview. The scene's settings are as before afterwards."""
+    width, height = _fitted(result.image_width, result.image_height, TILE_WIDTH, TILE_HEIGHT)
+    side_width, side_height = (TILE_WIDTH - GAP) // 2, (TILE_HEIGHT - GAP) // 2
+    with _render_settings(target):
+        overlay = render(target, built.camera, width, height)
+        sides = [_render_side(target, built, pose, side_width, side_height) for pose in side_poses(result.camera)]
+    canvas = np.full((TILE_HEIGHT + 2 * GAP, 3 * TILE_WIDTH + 4 * GAP, 3), BACKGROUND, np.float32)
+    left, top = (TILE_WIDTH - width) // 2, (TILE_HEIGHT - height) // 2
+    _paste(canvas, pixels.resized(photo.astype(np.float32) / 255, height, width), GAP + left, GAP + top)
+    _paste(canvas, overlay, 2 * GAP + TILE_WIDTH + left, GAP + top)
+    for number, side in enumerate(sides):
+        row, column = divmod(number, 2)
+        x = 3 * GAP + 2 * TILE_WIDTH + column * (side_width + GAP)
+        _paste(canvas, side, x, GAP + row * (side_height + GAP))
+    return Preview(pixels.to_bytes(canvas), overlay)
+
+
+def side_poses(camera: records.Camera) -> list[records.Camera]:
+    """Returns four cameras around the object, none of them where the photo was taken."""
+    return [
+        records.Camera(camera.azimuth + math.radians(72 * turn), SIDE_ELEVATION, SIDE_DISTANCE, 0.0, SIDE_FIELD_OF_VIEW)
+        for turn in range(1, 5)
+    ]
+
+
+def silhouette_iou(overlay: np.ndarray, mask: np.ndarray) -> float:
+    """Returns how well a render's silhouette lies over the mask (H, W) of the photo."""
+    wanted = pixels.resized(mask[..., None].astype(np.float32) / 255, *overlay.shape[:2])[..., 0] > 0.5
+    found = overlay[..., 3] > 0.5
+    union = np.count_nonzero(wanted | found)
+    return np.count_nonzero(wanted & found) / union if union else 0.0
+
+
+def render(target: bpy.types.Scene, camera: bpy.types.Object, width: int, height: int) -> np.ndarray:
+    """Returns what a camera sees as (height, width, 4) float32 sRGB; inside :func:`_render_settings`."""
+    target.camera = camera
+    target.render.resolution_x, target.render.resolution_y = width, height
+    with tempfile.TemporaryDirectory(prefix="unrender-") as folder:
+        path = Path(folder) / "render.png"
+        target.render.filepath = str(path)
+        bpy.ops.render.render(write_still=True, scene=target.name)
+        image = bpy.data.images.load(str(path))
+        try:
+            return pixels.read(image).copy()
+        finally:
+            bpy.data.images.remove(image)
+
+
+def _render_side(
+    target: bpy.types.Scene, built: scene.Built, pose: records.Camera, width: int, height: int
+) -> np.ndarray:
+    data = bpy.data.cameras.new("Side")
+    data.sensor_width = view.SENSOR_WIDTH
+    data.lens = view.lens(replace(pose, field_of_view=pose.field_of_view), width, height)
+    camera = bpy.data.objects.new("Side", data)
+    target.collection.objects.link(camera)
+    try:
+        scene.place_camera(camera, built.object, pose, built.object.unrender.real_size)
+        return render(target, camera, width, height)
+    finally:
+        bpy.data.objects.remove(camera)
+        bpy.data.cameras.remove(data)
+
+
+@contextmanager
+def _render_settings(target: bpy.types.Scene) -> Iterator[None]:
+    """Quick settings of Cycles on the processor while this is open: they need no window and no graphics card."""
+    render_settings = target.render
+    kept = {name: getattr(render_settings, name) for name in _SETTINGS}
+    image_format = render_settings.image_settings.file_format, render_settings.image_settings.color_mode
+    camera = target.camera
+    render_settings.engine = "CYCLES"
+    cycles = target.cycles
+    kept_cycles = {
+        name: getattr(cycles, name) for name in ("samples", "use_denoising", "use_adaptive_sampling", "device")
+    }
+    try:
+        cycles.samples, cycles.use_denoising, cycles.use_adaptive_sampling, cycles.device = SAMPLES, False, False, "CPU"
+        render_settings.resolution_percentage = 100
+        render_settings.film_transparent = True
+        render_settings.use_persistent_data = True
+        render_settings.use_compositing = render_settings.use_sequencer = False
+        render_settings.image_settings.file_format = "PNG"
+        render_settings.image_settings.color_mode = "RGBA"
+        yield
+    finally:
+        for name, value in kept_cycles.items():
+            setattr(cycles, name, value)
+        for name, value in kept.items():
+            setattr(render_settings, name, value)
+        render_settings.image_settings.file_format, render_settings.image_settings.color_mode = image_format
+        target.camera = camera
+
+
+def _fitted(width: int, height: int, most_width: int, most_height: int) -> tuple[int, int]:
+    scale = min(most_width / width, most_height / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _paste(canvas: np.ndarray, tile: np.ndarray, left: int, top: int) -> None:
+    """Lays a tile (h, w, 3 or 4) over a part of the canvas."""
+    part = canvas[top : top + tile.shape[0], left : left + tile.shape[1]]
+    alpha = tile[..., 3:] if tile.shape[2] == 4 else 1.0
+    part[:] = tile[..., :3] * alpha + part * (1 - alpha)

@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is stored in the file: one group on the scene (the settings), one on the object (its handles)."""
+
+from __future__ import annotations
+
+import math
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from . import places
+from .wire import records
+
+DEFAULT = "DEFAULT"
+DEVICES = [
+    ("auto", "Automatic", "The graphics card where there is one that works, else the processor"),
+    ("cpu", "Processor", "Runs everywhere"),
+    ("cuda", "CUDA", "A graphics card of NVIDIA, or of AMD with ROCm"),
+    ("mps", "Metal", "The graphics part of Apple's chips"),
+]
+SLIDER_RANGE = 3.0
+
+_bundle_items: list[tuple[str, str, str]] = []
+"""Blender does not keep the texts of a dynamic list alive, so they are kept here."""
+
+
+def bundle_items(_self: object, _context: object) -> list[tuple[str, str, str]]:
+    """Returns the choices of bundles, the preference first."""
+    _bundle_items[:] = [(DEFAULT, "As in the preferences", "The bundle chosen in the add-on's preferences")]
+    _bundle_items.extend(
+        (name, name.capitalize(), f"Weights for the category {name}") for name in places.bundle_names()
+    )
+    return _bundle_items
+
+
+def _on_view(self: UnrenderObject, _context: object) -> None:
+    from . import handles
+
+    handles.move_camera(self.id_data)
+
+
+def _on_code(self: UnrenderObject, _context: object) -> None:
+    from . import handles
+
+    handles.request_edit(self.id_data)
+
+
+class UnrenderScene(bpy.types.PropertyGroup):
+    """Settings of the next *Image to 3D*."""
+
+    image_path: StringProperty(name="Picture", description="Photo of the object", subtype="FILE_PATH")
+    mask_image: PointerProperty(
+        type=bpy.types.Image,
+        name="Mask",
+        description="Used in place of the automatic cut-out: white where the object is. Of the same shape as the photo",
+    )
+    bundle: EnumProperty(name="Category", description="Weights to use", items=bundle_items)
+    device: EnumProperty(
+        name="Device",
+        description="Where the networks run",
+        items=[(DEFAULT, "As in the preferences", "The device chosen in the add-on's preferences"), *DEVICES],
+    )
+    refinement: EnumProperty(
+        name="Refine",
+        description="Optimisation against the photo after the network's first answer",
+        items=[
+            (DEFAULT, "Default", "As many steps as the category needs"),
+            ("NONE", "Off", "The network's answer as it is: fastest"),
+            ("CUSTOM", "Custom", "A number of steps of your choice"),
+        ],
+    )
+    refine_steps: IntProperty(name="Steps", description="Steps of optimisation", default=60, min=1, soft_max=500)
+    texture_size: EnumProperty(
+        name="Texture",
+        description="Side of the texture in texels",
+        items=[
+            ("0", "As the photo", "Follows the photo's size, up to 2048"),
+            *((str(size), str(size), f"{size} × {size} texels") for size in (256, 512, 1024, 2048, 4096)),
+        ],
+    )
+    real_size: FloatProperty(
+        name="Real Size",
+        description="Longest side of the object; 0: what is usual for the category",
+        min=0.0,
+        soft_max=100.0,
+        unit="LENGTH",
+    )
+    set_up_scene: BoolProperty(
+        name="Set Up Scene",
+        description="Render like the photo: its camera, size, light and plain colours",
+        default=True,
+    )
+
+
+class UnrenderObject(bpy.types.PropertyGroup):
+    """Handles of one object that was made from a photo."""
+
+    is_unrender: BoolProperty(name="Made by Unrender")
+    bundle: StringProperty(name="Category")
+    photo_path: StringProperty(name="Photo", subtype="FILE_PATH")
+    real_size: FloatProperty(name="Real Size", unit="LENGTH")
+    camera: PointerProperty(type=bpy.types.Object, name="Camera", poll=lambda _self, value: value.type == "CAMERA")
+    base_texture: PointerProperty(
+        type=bpy.types.Image, name="Texture without Changes", description="What the texture sliders start from"
+    )
+    azimuth: FloatProperty(
+        name="Azimuth",
+        description="Turns the camera around the object; 0: its front, 90°: its left side",
+        subtype="ANGLE",
+        soft_min=-math.pi,
+        soft_max=math.pi,
+        update=_on_view,
+    )
+    elevation: FloatProperty(
+        name="Elevation",
+        description="Raises the camera around the object",
+        subtype="ANGLE",
+        min=math.radians(-89),
+        max=math.radians(89),
+        update=_on_view,
+    )
+    zoom: FloatProperty(
+        name="Zoom",
+        description="Moves the camera closer: at 2, to half the distance",
+        default=1.0,
+        min=0.05,
+        soft_min=0.25,
+        soft_max=4.0,
+        update=_on_view,
+    )
+    shape: FloatVectorProperty(
+        name="Shape",
+        description="Main directions in which shapes of this category differ, in standard deviations",
+        size=records.NUMBER_OF_SLIDERS,
+        soft_min=-SLIDER_RANGE,
+        soft_max=SLIDER_RANGE,
+        update=_on_code,
+    )
+    texture: FloatVectorProperty(
+        name="Texture",
+        description="Main directions in which textures of this category differ, in standard deviations",
+        size=records.NUMBER_OF_SLIDERS,
+        soft_min=-SLIDER_RANGE,
+        soft_max=SLIDER_RANGE,
+        update=_on_code,
+    )
+
+
+CLASSES = (UnrenderScene, UnrenderObject)
+
+
+def register() -> None:
+    """Registers the groups and hangs them on the scene and the object."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.unrender = PointerProperty(type=UnrenderScene)
+    bpy.types.Object.unrender = PointerProperty(type=UnrenderObject)
+
+
+def unregister() -> None:
+    """Takes them back."""
+    del bpy.types.Object.unrender
+    del bpy.types.Scene.unrender
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

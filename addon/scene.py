@@ -1,0 +1,187 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From arrays to ordinary Blender data: mesh, material, camera with the photo behind it, and a world of the light.
+
+Metres, Z up. The object stands on the ground at the world's origin with its front towards -Y.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from . import light, pixels, view
+from .wire import records
+
+OFFSET_ATTRIBUTE = "unrender_offset"
+SHAPE_CODE, TEXTURE_CODE, CAMERA = "unrender_shape_code", "unrender_texture_code", "unrender_camera"
+"""Names under which an object keeps the numbers that its sliders start from."""
+ROUGHNESS = 0.7
+
+
+@dataclass(frozen=True)
+class Built:
+    """What :func:`build` added to the file."""
+
+    collection: bpy.types.Collection
+    object: bpy.types.Object
+    camera: bpy.types.Object
+    world: bpy.types.World
+    texture: bpy.types.Image
+
+
+def build(
+    scene: bpy.types.Scene,
+    result: records.Reconstruction,
+    photo: np.ndarray | None = None,
+    photo_path: str = "",
+    real_size: float = 0.0,
+    set_up_scene: bool = True,
+) -> Built:
+    """Adds a collection with the mesh and its camera to a scene.
+
+    ``photo`` (h, w, 3) uint8 becomes the camera's background image. ``real_size`` is the longest side in metres, 0:
+    that of the category. ``set_up_scene`` makes the scene render like the photo: its camera, size,
+    light and plain colours.
+    """
+    size = real_size or result.real_size
+    collection = bpy.data.collections.new(result.name)
+    scene.collection.children.link(collection)
+    texture = pixels.new_image(f"{result.name} texture", result.texture)
+    mesh_object = bpy.data.objects.new(result.name, new_mesh(result, size))
+    mesh_object.data.materials.append(new_material(result.name, texture))
+    mesh_object.location.z = -float(result.vertices[:, 2].min()) * size
+    collection.objects.link(mesh_object)
+    camera = new_camera(result, photo, size)
+    collection.objects.link(camera)
+    world = new_world(f"{result.name} light", result.light)
+    place_camera(camera, mesh_object, result.camera, size)
+    remember(mesh_object, result, camera, photo_path, size)
+    if set_up_scene:
+        render_like_the_photo(scene, result, camera, world)
+    return Built(collection, mesh_object, camera, world, texture)
+
+
+def new_mesh(result: records.Reconstruction, size: float) -> bpy.types.Mesh:
+    """Returns the mesh in metres: quads, one UV map, smooth, with the offsets of the refinement as an attribute."""
+    mesh = bpy.data.meshes.new(result.name)
+    mesh.from_pydata((result.vertices * size).tolist(), [], result.faces.tolist())
+    uv_layer = mesh.uv_layers.new(name="UVMap")
+    uv_layer.data.foreach_set("uv", np.ascontiguousarray(result.uv, np.float32).reshape(-1))
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))
+    offsets = mesh.attributes.new(OFFSET_ATTRIBUTE, "FLOAT_VECTOR", "POINT")
+    offsets.data.foreach_set("vector", np.ascontiguousarray(result.offsets, np.float32).reshape(-1))
+    mesh.update()
+    return mesh
+
+
+def new_material(name: str, texture: bpy.types.Image) -> bpy.types.Material:
+    """Returns a Principled material with the texture; without gloss, for the photo's highlights are in the texture."""
+    material = bpy.data.materials.new(name)
+    tree = _emptied_tree(material)
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    shader = tree.nodes.new("ShaderNodeBsdfPrincipled")
+    image = tree.nodes.new("ShaderNodeTexImage")
+    image.image = texture
+    image.location, shader.location, output.location = (-560, 0), (-260, 0), (60, 0)
+    shader.inputs["Roughness"].default_value = ROUGHNESS
+    shader.inputs["Specular IOR Level"].default_value = 0.0
+    tree.links.new(image.outputs["Color"], shader.inputs["Base Color"])
+    tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])
+    return material
+
+
+def new_camera(result: records.Reconstruction, photo: np.ndarray | None, size: float) -> bpy.types.Object:
+    """Returns the camera that took the photo, with the photo behind it; its pose is set by :func:`place_camera`."""
+    data = bpy.data.cameras.new(f"{result.name} camera")
+    data.sensor_fit = "AUTO"
+    data.sensor_width = view.SENSOR_WIDTH
+    data.lens = view.lens(result.camera, result.image_width, result.image_height)
+    data.shift_x, data.shift_y = view.shift(result.camera)
+    data.clip_end = max(data.clip_end, 10 * result.camera.distance * size)
+    if photo is not None:
+        background = data.background_images.new()
+        background.image = pixels.new_image(f"{result.name} photo", photo)
+        background.alpha = 1.0
+        data.show_background_images = True
+    return bpy.data.objects.new(f"{result.name} camera", data)
+
+
+def place_camera(camera: bpy.types.Object, target: bpy.types.Object, pose: records.Camera, size: float) -> None:
+    """Puts a camera around an object, wherever that stands and however it is turned."""
+    canonical = Matrix(view.camera_to_world(pose).tolist())
+    canonical.translation *= size
+    location, rotation, _ = target.matrix_basis.decompose()
+    placed = Matrix.LocRotScale(location, rotation, None)
+    if target.parent is not None:
+        location, rotation, _ = target.matrix_world.decompose()
+        placed = Matrix.LocRotScale(location, rotation, None)
+    camera.matrix_world = placed @ canonical
+
+
+def new_world(name: str, coefficients: np.ndarray) -> bpy.types.World:
+    """Returns a world whose light is that of the spherical-harmonic coefficients (9, 3)."""
+    world = bpy.data.worlds.new(name)
+    tree = _emptied_tree(world)
+    output = tree.nodes.new("ShaderNodeOutputWorld")
+    background = tree.nodes.new("ShaderNodeBackground")
+    environment = tree.nodes.new("ShaderNodeTexEnvironment")
+    environment.image = pixels.new_image(name, light.panorama(coefficients))
+    environment.location, background.location, output.location = (-360, 0), (-60, 0), (140, 0)
+    tree.links.new(environment.outputs["Color"], background.inputs["Color"])
+    tree.links.new(background.outputs["Background"], output.inputs["Surface"])
+    return world
+
+
+def render_like_the_photo(
+    scene: bpy.types.Scene, result: records.Reconstruction, camera: bpy.types.Object, world: bpy.types.World
+) -> None:
+    """Sets camera, size, world and colours so that a render lies over the photo."""
+    scene.camera = camera
+    scene.world = world
+    render = scene.render
+    render.resolution_x, render.resolution_y = result.image_width, result.image_height
+    render.resolution_percentage = 100
+    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+    render.film_transparent = True
+    plain_colours(scene)
+
+
+def plain_colours(scene: bpy.types.Scene) -> None:
+    """Light goes to sRGB as it is: the texture was made for that."""
+    scene.view_settings.view_transform = "Standard"
+    scene.view_settings.look = "None"
+    scene.view_settings.exposure = 0.0
+    scene.view_settings.gamma = 1.0
+
+
+def remember(
+    mesh_object: bpy.types.Object,
+    result: records.Reconstruction,
+    camera: bpy.types.Object,
+    photo_path: str,
+    size: float,
+) -> None:
+    """Stores with the object what its sliders need, so that they work after the file is opened again."""
+    mesh_object[SHAPE_CODE] = result.shape_code.astype(float).tolist()
+    mesh_object[TEXTURE_CODE] = result.texture_code.astype(float).tolist()
+    mesh_object[CAMERA] = view.to_array(result.camera)
+    state = mesh_object.unrender
+    state.bundle = result.bundle
+    state.photo_path = photo_path
+    state.real_size = size
+    state.azimuth = result.camera.azimuth
+    state.elevation = result.camera.elevation
+    state.camera = camera
+    state.is_unrender = True
+
+
+def _emptied_tree(owner: bpy.types.Material | bpy.types.World) -> bpy.types.NodeTree:
+    """Returns the owner's node tree without nodes. Since Blender 5 every owner has one from the start."""
+    if owner.node_tree is None:
+        owner.use_nodes = True
+    owner.node_tree.nodes.clear()
+    return owner.node_tree

@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lives as long as Blender runs: the one worker client, and what the panels show about the job that runs."""
+
+from __future__ import annotations
+
+import atexit
+from dataclasses import dataclass, field
+from typing import Any
+
+import bpy
+
+from . import environment, preferences
+from .wire import client, protocol, records
+
+
+@dataclass
+class Status:
+    """What the panels show. Never saved."""
+
+    running: bool = False
+    stage: str = ""
+    fraction: float = 0.0
+    cancel_requested: bool = False
+    error: str = ""
+    warnings: list[str] = field(default_factory=list)
+    check: str = ""
+    """What the last look at the environment found."""
+
+    def begin(self) -> None:
+        """A job starts: what the last one left is gone."""
+        self.running, self.stage, self.fraction, self.cancel_requested = True, "Starting", 0.0, False
+        self.error, self.warnings = "", []
+
+
+status = Status()
+_client: client.WorkerClient | None = None
+
+
+def worker() -> client.WorkerClient:
+    """Returns the client, made on first use. Raises :class:`NoEnvironment`."""
+    global _client
+    if _client is None:
+        _client = client.WorkerClient(environment.worker_command(preferences.interpreter()))
+    return _client
+
+
+def started_worker() -> client.WorkerClient | None:
+    """Returns the client if there is one."""
+    return _client
+
+
+def request(body: Any, key: str | None = None, progress: records.Progress | None = None) -> RequestTask:
+    """Sends a request to the worker; shows ``progress`` until it sends its own. Raises :class:`NoEnvironment`."""
+    owner = worker()
+    sent = owner.submit(body, key)
+    if progress is not None:
+        sent.progress = progress
+    return RequestTask(owner, sent)
+
+
+def end_worker() -> None:
+    """Ends the worker; the next request starts one by the preferences of then."""
+    global _client
+    if _client is not None:
+        _client.close()
+        _client = None
+
+
+class RequestTask:
+    """A request as a task of :mod:`job`."""
+
+    def __init__(self, owner: client.WorkerClient, job: client.Job):
+        self._client = owner
+        self._job = job
+
+    @property
+    def progress(self) -> Any:
+        """The latest :class:`records.Progress`."""
+        return self._job.progress
+
+    @property
+    def done(self) -> bool:
+        """True when :meth:`outcome` has something to say."""
+        return self._job.done
+
+    def poll(self) -> bool:
+        """Takes in what has come; True if anything changed."""
+        return self._client.poll()
+
+    def cancel(self) -> None:
+        """Asks to stop; the task is done within about a second."""
+        self._client.cancel(self._job)
+
+    def outcome(self) -> Any:
+        """Returns the result or raises its error."""
+        return self._job.outcome()
+
+
+class ReadyTask:
+    """The worker's start as a task: its outcome is the handshake."""
+
+    def __init__(self, owner: client.WorkerClient):
+        self._client = owner
+        self._error: client.WorkerError | None = None
+        self.progress = client.Progress("Starting the backend", 0.0)
+        owner.start()
+
+    @property
+    def done(self) -> bool:
+        """True when the worker is ready or has ended."""
+        return self._client.ready is not None or self._client.process_id is None
+
+    def poll(self) -> bool:
+        """Takes in what has come; True if anything changed."""
+        return self._client.poll()
+
+    def cancel(self) -> None:
+        """Ends the worker."""
+        self._error = client.WorkerCancelled("Cancelled.")
+        self._client.close()
+
+    def outcome(self) -> protocol.Ready:
+        """Returns the handshake or raises why there is none."""
+        if self._error is not None:
+            raise self._error
+        if self._client.ready is None:
+            raise client.WorkerDied(self._client.failure)
+        return self._client.ready
+
+
+def redraw() -> None:
+    """Has every sidebar drawn again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in {"VIEW_3D", "PREFERENCES"}:
+                area.tag_redraw()
+
+
+def register() -> None:
+    """Makes sure the worker ends with Blender."""
+    atexit.register(end_worker)
+
+
+def unregister() -> None:
+    """Ends the worker."""
+    atexit.unregister(end_worker)
+    end_worker()
+    status.__init__()  # type: ignore[misc]

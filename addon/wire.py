@@ -1,0 +1,17 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one door to the backend: its part that needs neither torch nor anything else that Blender does not ship.
+
+Inside Blender the backend is a sibling in the extension's package; in a checkout it is a package of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING or "." not in __package__:
+    from backend.ipc import client, protocol, records
+else:
+    from ..backend.ipc import client, protocol, records
+
+__all__ = ["client", "protocol", "records"]

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the zip that Blender installs, by the rules of blender_manifest.toml. Needs neither Blender nor any package.
+
+    python scripts/build_extension.py [--out DIR]
+
+In a git checkout only files that git tracks or would track are packed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MOST_BYTES = 40 * 1024 * 1024
+"""What an extension may weigh: more would not be downloaded gladly."""
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+"""The same files make the same zip, whenever it is built."""
+
+
+def is_excluded(path: str, patterns: list[str]) -> bool:
+    """Says whether a file is left out, by the part of gitignore's rules that manifests use.
+
+    A pattern with a slash at its start is about the path from the root, any other about each part of it; a slash at the
+    end asks for a folder.
+    """
+    parts = path.split("/")
+    for pattern in patterns:
+        only_folder = pattern.endswith("/")
+        name = pattern.strip("/")
+        if pattern.startswith("/"):
+            depth = name.count("/") + 1
+            matches = fnmatch.fnmatchcase("/".join(parts[:depth]), name) and (len(parts) > depth or not only_folder)
+        else:
+            matches = any(fnmatch.fnmatchcase(part, name) for part in (parts[:-1] if only_folder else parts))
+        if matches:
+            return True
+    return False
+
+
+def candidates() -> list[str]:
+    """Returns the paths of all files of the checkout, with slashes, from the root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+        paths = [path for path in listed if path and (ROOT / path).is_file()]
+    except (OSError, subprocess.CalledProcessError):  # an unpacked archive has no history
+        paths = []
+        for folder, folders, files in os.walk(ROOT):
+            folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+            paths += [(Path(folder) / name).relative_to(ROOT).as_posix() for name in files]
+    return sorted(set(paths))
+
+
+def build(out: Path) -> Path:
+    """Writes the zip into a folder and returns its path. Raises OSError, KeyError for an incomplete manifest."""
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf-8"))
+    patterns = manifest["build"]["paths_exclude_pattern"]
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{manifest['id']}-{manifest['version']}.zip"
+    partial = path.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in candidates():
+            if not is_excluded(name, patterns):
+                entry = zipfile.ZipInfo(name, ZIP_TIME)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, (ROOT / name).read_bytes())
+    partial.replace(path)
+    return path
+
+
+def main() -> int:
+    """Builds and says how large the result is; 1 if it is too large."""
+    parser = argparse.ArgumentParser(description="Makes the zip that Blender installs.")
+    parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for the zip (default: out)")
+    path = build(parser.parse_args([word for word in sys.argv[1:] if word != "--"]).out)
+    size = path.stat().st_size
+    print(f"{path}: {size / 1024 / 1024:.1f} MB")
+    if size > MOST_BYTES:
+        print(f"That is more than {MOST_BYTES / 1024 / 1024:.0f} MB.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
