@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -105,19 +106,38 @@ def render_share(config: DatasetConfig, indices: list[int], threads: int, files:
     return failures
 
 
-def watch(config: DatasetConfig, total: int, workers: list[subprocess.Popen]) -> None:
-    """Show progress until the workers have ended."""
+def watch(config: DatasetConfig, total: int, start: Callable[[int], subprocess.Popen], count: int) -> int:
+    """Run `count` workers to their end with a progress bar; return the largest exit code.
+
+    A worker that a signal ended (out of memory, a fault inside the renderer) is started again, for what it had written
+    stays; three such ends without an object in between, and the run has failed.
+    """
+    workers = [start(index) for index in range(count)]
+    faults = 0
     waiting = [index for index in range(total) if not is_done(config.out, index)]
-    with tqdm(total=total * config.views, initial=(total - len(waiting)) * config.views, unit="image",
-              mininterval=1.0, desc="render", smoothing=0.05) as bar:
+    bar = tqdm(total=total * config.views, initial=(total - len(waiting)) * config.views, unit="image",
+               mininterval=1.0, desc="render", smoothing=0.05)
+    try:
         while True:
-            ended = all(worker.poll() is not None for worker in workers)
+            codes = [worker.poll() for worker in workers]
             still = [index for index in waiting if not is_done(config.out, index)]
             bar.update((len(waiting) - len(still)) * config.views)
+            faults = 0 if len(still) < len(waiting) else faults
             waiting = still
-            if ended:
-                return
+            for index, code in enumerate(codes):
+                if code is not None and code < 0 and faults < 3:
+                    faults += 1
+                    print(f"render_dataset: worker {index} was ended by signal {-code}; starting it again.",
+                          file=sys.stderr)
+                    workers[index], codes[index] = start(index), None
+            if None not in codes:
+                return max(abs(code) for code in codes)
             time.sleep(0.5)
+    finally:
+        bar.close()
+        for worker in workers:
+            if worker.poll() is None:
+                worker.terminate()
 
 
 def main() -> int:
@@ -144,14 +164,7 @@ def main() -> int:
     write_index(config, options.category)
     # One process with one thread for each core beats one process with many threads: small pictures spend much of
     # their time in Blender's own single-threaded bookkeeping.
-    workers = [start_worker(arguments, index, count) for index in range(count)]
-    try:
-        watch(config, total, workers)
-    finally:
-        for worker in workers:
-            if worker.poll() is None:
-                worker.terminate()
-    code = max((abs(worker.returncode) for worker in workers), default=0)
+    code = watch(config, total, lambda index: start_worker(arguments, index, count), count)
     if options.contact_sheet:
         sheet.contact_sheet(config.out, options.contact_sheet, total)
     return min(code, 1)
