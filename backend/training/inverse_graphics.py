@@ -24,13 +24,14 @@ from ..data.augment import AugmentConfig, augment
 from ..data.views import RenderedViews, cameras_of_crops, cut, jittered, load_views
 from ..models.inverse_graphics import InverseGraphics, InverseGraphicsConfig, Prediction, apparent_size_of
 from ..models.perceptual import perceptual_features, perceptual_loss
+from ..models.storage import save_network
 from ..render.camera import Cameras
 from ..render.mesh_losses import MeshTopology, flatness_loss, laplacian_loss, offset_loss, silhouette_loss
 from ..render.shading import SoftMaskConfig, mirrored_light, render
 from ..render.template import Template, TemplateConfig, make_template
 from .inverse_graphics_evaluation import evaluate, save_pictures, set_directions
 from .loop import LoopConfig, cosine_rate, run, update_average
-from .shape_basis import fit_meshes, principal_shapes
+from .shape_basis import ShapeBasis, fit_meshes, principal_shapes
 
 
 @dataclass(frozen=True)
@@ -288,9 +289,12 @@ def make_task(config: InverseGraphicsTraining, data: Path, out: Path, device: to
     codes, basis = None, None
     if config.use_meshes and all((folder / "mesh.npz").exists() for folder in views.folders):
         fitted = fit_meshes(views.folders, template, out / "fitted.npz")
-        shapes = principal_shapes(fitted, config.network.shape_code)
+        kept = out / "shape_basis.npz"
+        # Kept from the run's first start, so that data which has grown since then does not change what codes mean.
+        shapes = ShapeBasis.load(kept) if kept.exists() else principal_shapes(fitted, config.network.shape_code)
+        shapes.save(kept)
         template = template.with_vertices(shapes.mean)
-        codes, basis = torch.as_tensor(shapes.codes, device=device), torch.as_tensor(shapes.basis, device=device)
+        codes, basis = (torch.as_tensor(a, device=device) for a in (shapes.codes(fitted), shapes.basis))
     task = InverseGraphicsTask(config, views, template, codes, device)
     task.start_from(basis if basis is not None else task.network.shape_decoder.basis.data)
     return task
@@ -300,10 +304,9 @@ def train(
     config: InverseGraphicsTraining, data: Path, out: Path, *, resume: bool, device: torch.device
 ) -> dict[str, float]:
     """Trains, and leaves the network and its template in ``out``. Returns the last figures on held-out objects."""
+    out.mkdir(parents=True, exist_ok=True)
     task = make_task(config, data, out, device)
     task.template.save(out / "template.npz")
     figures = run(task, config.loop, out, resume=resume, describe=config)
-    from ..models.storage import save_network
-
     save_network(out / "inverse_graphics.safetensors", task.average, config.network, half=True)
     return figures

@@ -122,25 +122,34 @@ class ShapeBasis:
     """(V, 3)."""
     basis: np.ndarray
     """(S, V, 3); a code of standard-normal numbers times this is a plausible deformation."""
-    codes: np.ndarray
-    """(K, S) of the meshes it was made from."""
+
+    def codes(self, fitted: np.ndarray) -> np.ndarray:
+        """The codes (K, S) that come nearest to fitted meshes (K, V, 3)."""
+        flat = self.basis.reshape(len(self.basis), -1)
+        # The components are orthogonal, so that each code is a projection of its own; unused ones are 0.
+        squared = np.maximum((flat**2).sum(axis=1), 1e-12)
+        return ((fitted - self.mean).reshape(len(fitted), -1) @ flat.T / squared).astype(np.float32)
+
+    def save(self, path: Path) -> None:
+        with open(path, "wb") as file:
+            np.savez_compressed(file, mean=self.mean, basis=self.basis)
+
+    @staticmethod
+    def load(path: Path) -> ShapeBasis:
+        with np.load(path, allow_pickle=False) as data:
+            return ShapeBasis(data["mean"], data["basis"])
 
 
 def principal_shapes(fitted: np.ndarray, components: int) -> ShapeBasis:
     """The basis of fitted meshes (K, V, 3); with fewer meshes than components the rest of the basis is 0."""
     mean = fitted.mean(axis=0)
     flat = (fitted - mean).reshape(len(fitted), -1)
-    left, scale, right = np.linalg.svd(flat, full_matrices=False)
+    _, scale, right = np.linalg.svd(flat, full_matrices=False)
     used = min(components, len(scale) - 1 if len(scale) > 1 else 1)
     deviation = scale[:used] / math.sqrt(len(fitted))
     basis = np.zeros((components, flat.shape[1]))
-    codes = np.zeros((len(fitted), components))
     basis[:used] = right[:used] * deviation[:, None]
-    codes[:, :used] = left[:, :used] * scale[:used] / np.maximum(deviation, 1e-12)
-    shape = (components, *mean.shape)
-    return ShapeBasis(
-        mean.astype(np.float32), basis.reshape(shape).astype(np.float32), codes.astype(np.float32)
-    )
+    return ShapeBasis(mean.astype(np.float32), basis.reshape(components, *mean.shape).astype(np.float32))
 
 
 def _with_mirror_image(

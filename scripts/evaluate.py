@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measures a bundle on rendered objects with known truth, through the imported Blender scene.
+
+    blender -b -P scripts/evaluate.py -- --bundle NAME --data DIR --report FILE [options]
+    python scripts/evaluate.py --bundle NAME --data DIR --report FILE [options]
+
+One view of each object, drawn by the seed, is given to the pipeline as a photo. The result is imported as a scene,
+Blender renders it through the imported camera, and that silhouette, the camera and the mesh are compared with the
+truth. ``--input cut-out`` gives the true mask as alpha, ``--input photo`` the picture alone, which is segmented.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np
+
+POINTS = 4000
+"""Samples of each surface."""
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="evaluate.py", description="Measures a bundle on rendered objects.")
+    parser.add_argument("--bundle", default="car", help="name or folder of the weights")
+    parser.add_argument("--data", type=Path, required=True, help="folder made by scripts/render_dataset.py")
+    parser.add_argument("--report", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--objects", type=int, default=0, help="how many objects; 0: all")
+    parser.add_argument("--input", choices=("cut-out", "photo"), default="cut-out", help="with the true mask or not")
+    parser.add_argument("--refine", type=int, default=-1, metavar="STEPS", help="0: none; default: the usual number")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--seed", type=int, default=0, help="draws the view of each object")
+    parser.add_argument("--sheet", type=Path, help="also write a picture: input, result in place, four sides")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    folders = sorted(path.parent for path in options.data.glob("objects/*/object.json"))
+    if not folders:
+        print(f"evaluate.py: no rendered object lies in {options.data}.", file=sys.stderr)
+        return 2
+    folders = folders[: options.objects or None]
+    from addon import batch, job, session
+
+    batch._ensure_registered()
+    rng = np.random.default_rng(options.seed)
+    records: list[dict[str, Any]] = []
+    sheet: list[np.ndarray] = []
+    try:
+        for number, folder in enumerate(folders, 1):
+            truth = json.loads((folder / "object.json").read_text(encoding="utf-8"))
+            view = truth["views"][int(rng.integers(len(truth["views"])))]
+            record: dict[str, Any] = {"object": folder.name, "view": view["file"], "error": None}
+            try:
+                picture = measure(folder, view, options, record, len(sheet) < 24 and options.sheet is not None)
+                if picture is not None:
+                    sheet.append(picture)
+            except job.EXPECTED_ERRORS as error:
+                record["error"] = str(error)
+            records.append(record)
+            print(f"[{number}/{len(folders)}] {line(record)}", flush=True)
+    finally:
+        session.end_worker()
+    report = {"bundle": options.bundle, "input": options.input, "refine": options.refine, "summary": summary(records),
+              "objects": records}  # fmt: skip
+    options.report.parent.mkdir(parents=True, exist_ok=True)
+    temporary = options.report.with_name(options.report.name + ".part")
+    temporary.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    os.replace(temporary, options.report)
+    if sheet:
+        write_picture(options.sheet, np.concatenate(sheet))
+    print(json.dumps(report["summary"], indent=1))
+    return 1 if any(record["error"] for record in records) else 0
+
+
+def measure(
+    folder: Path, view: dict[str, Any], options: argparse.Namespace, record: dict[str, Any], with_preview: bool
+) -> np.ndarray | None:
+    """Reconstructs one view and fills in its record; returns the preview picture if one is wanted."""
+    import bpy
+
+    from addon import pixels, preview, scene
+    from addon.wire import records
+    from backend.evaluation import metrics
+
+    image = bpy.data.images.load(str(folder / view["file"]))
+    image.alpha_mode = "CHANNEL_PACKED"
+    rgba = pixels.read(image).copy()
+    bpy.data.images.remove(image)
+    result = reconstruct(folder / view["file"], rgba, options)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    target = bpy.context.scene
+    photo = pixels.to_bytes(rgba[..., :3])
+    built = scene.build(target, result, photo, str(folder / view["file"]), 0.0)
+    made = preview.make(target, built, result, photo) if with_preview else None
+    with preview._render_settings(target):
+        overlay = preview.render(target, built.camera, rgba.shape[1], rgba.shape[0])
+
+    camera = records.Camera(**view["camera"])
+    with np.load(folder / "mesh.npz", allow_pickle=False) as data:
+        true_points = metrics.sample_surface(data["vertices"].astype(np.float64), data["faces"], POINTS)
+    quads = result.faces
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    found_points = metrics.sample_surface(result.vertices.astype(np.float64), triangles, POINTS)
+    surface = metrics.surface_distance(found_points, true_points)
+    record |= {
+        "silhouette_iou": metrics.silhouette_iou(overlay[..., 3] > 0.5, rgba[..., 3] > 0.5),
+        "azimuth_error_deg": metrics.angle_error_deg(result.camera.azimuth, camera.azimuth),
+        "flip": metrics.is_flip(result.camera.azimuth, camera.azimuth),
+        "elevation_error_deg": metrics.angle_error_deg(result.camera.elevation, camera.elevation),
+        "distance_ratio": result.camera.distance / camera.distance,
+        "chamfer": surface.chamfer,
+        "f_score": surface.f_score,
+        "seconds": sum(result.timings.values()),
+    }
+    return made.picture if made is not None else None
+
+
+def reconstruct(path: Path, rgba: np.ndarray, options: argparse.Namespace) -> Any:
+    """Sends a view to the worker, as a file with or without its mask."""
+    from addon import job, session
+    from addon.wire import records
+
+    with tempfile.TemporaryDirectory(prefix="unrender-") as folder:
+        if options.input == "photo":
+            path = Path(folder) / "photo.png"
+            write_picture(path, (rgba[..., :3] * 255 + 0.5).astype(np.uint8))
+        request = records.ReconstructRequest(
+            image_path=str(path), bundle=options.bundle, device=options.device, refine_steps=options.refine
+        )
+        kept: list[Any] = []
+
+        def steps():
+            kept.append((yield session.request(request)))
+            return ""
+
+        job.run_blocking(steps())
+    return kept[0]
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Writes (H, W, 3) uint8 as PNG."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)
+
+
+def line(record: dict[str, Any]) -> str:
+    if record["error"]:
+        return f"{record['object']}: {record['error']}"
+    return (
+        f"{record['object']}  IoU {record['silhouette_iou']:.3f}  azimuth {record['azimuth_error_deg']:5.1f} deg  "
+        f"Chamfer {record['chamfer']:.4f}  F {record['f_score']:.3f}"
+    )
+
+
+def summary(records: list[dict[str, Any]]) -> dict[str, float]:
+    """Means and medians over the objects that gave a result."""
+    good = [record for record in records if not record["error"]]
+    if not good:
+        return {"objects": len(records), "failed": len(records)}
+
+    def column(name: str) -> np.ndarray:
+        return np.array([record[name] for record in good], dtype=np.float64)
+
+    return {
+        "objects": len(records),
+        "failed": len(records) - len(good),
+        "silhouette_iou_mean": float(column("silhouette_iou").mean()),
+        "silhouette_iou_below_0.8": float((column("silhouette_iou") < 0.8).mean()),
+        "azimuth_error_deg_median": float(np.median(column("azimuth_error_deg"))),
+        "azimuth_error_deg_mean": float(column("azimuth_error_deg").mean()),
+        "flips": float(column("flip").mean()),
+        "elevation_error_deg_median": float(np.median(column("elevation_error_deg"))),
+        "chamfer_mean": float(column("chamfer").mean()),
+        "f_score_mean": float(column("f_score").mean()),
+        "seconds_median": float(np.median(column("seconds"))),
+    }
+
+
+if __name__ == "__main__":
+    own = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
+    sys.exit(main(own))

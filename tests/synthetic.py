@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A tiny rendered dataset in the format of scripts/render_dataset.py, made without Blender in a second."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from backend.ipc.records import Camera
+from backend.render.camera import Cameras
+from backend.render.shading import render, uniform_light
+from backend.render.template import Template, TemplateConfig, make_template
+
+TEMPLATE = make_template(TemplateConfig(cells_x=8, cells_y=16, cells_z=6))
+
+
+def stretched(template: Template, rng: np.random.Generator) -> np.ndarray:
+    """A random car-like variation: width, height, and a nose lower than the tail."""
+    vertices = template.vertices * [rng.uniform(0.8, 1.2), 1.0, rng.uniform(0.7, 1.3)]
+    wedge = 1 + rng.uniform(0.1, 0.5) * vertices[:, 1:2]
+    vertices = vertices * np.concatenate([np.ones_like(wedge), np.ones_like(wedge), wedge], axis=1)
+    vertices -= (vertices.max(axis=0) + vertices.min(axis=0)) / 2
+    return (vertices / np.ptp(vertices, axis=0).max()).astype(np.float32)
+
+
+def write_dataset(folder: Path, objects: int = 6, views: int = 3, resolution: int = 64, seed: int = 0) -> Path:
+    """Boxy objects, red in front and blue behind, over grey."""
+    rng = np.random.default_rng(seed)
+    triangles = torch.as_tensor(TEMPLATE.triangles).long()
+    uv = torch.as_tensor(TEMPLATE.triangle_uv)
+    light = uniform_light(1)
+    for number in range(objects):
+        vertices = stretched(TEMPLATE, rng)
+        ramp = np.linspace(0.1, 0.9, 32)[None, :, None].repeat(32, axis=2)
+        texture = np.concatenate([ramp[:, ::-1], np.full_like(ramp, rng.uniform(0.2, 0.8)), ramp])
+        target = folder / "objects" / f"{number:06d}"
+        target.mkdir(parents=True)
+        records = []
+        for view in range(views):
+            camera = Camera(
+                rng.uniform(-np.pi, np.pi), rng.uniform(0, 0.5), rng.uniform(2, 4), rng.uniform(-0.05, 0.05), 0.55,
+                rng.uniform(-0.03, 0.03), rng.uniform(-0.03, 0.03),
+            )  # fmt: skip
+            picture = render(
+                torch.as_tensor(vertices)[None], triangles, uv, torch.as_tensor(texture, dtype=torch.float32)[None],
+                light, Cameras.batch([camera]), resolution, resolution, soft=None,
+            )  # fmt: skip
+            mask = picture.mask[0].numpy()
+            rgb = picture.rgb[0].permute(1, 2, 0).numpy() + 0.5 * (1 - mask[..., None])
+            rgba = np.concatenate([rgb, mask[..., None]], axis=2)
+            Image.fromarray((rgba.clip(0, 1) * 255).astype(np.uint8), "RGBA").save(target / f"view_{view:02d}.png")
+            records.append({"file": f"view_{view:02d}.png", "camera": asdict(camera), "light": light[0].tolist()})
+        np.savez(target / "mesh.npz", vertices=vertices, faces=TEMPLATE.triangles.astype(np.int32))
+        (target / "object.json").write_text(json.dumps({"seed": number, "views": records}))
+    (folder / "dataset.json").write_text(json.dumps({"format": 1, "category": "box", "resolution": resolution}))
+    return folder

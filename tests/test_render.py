@@ -1,0 +1,237 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The renderer against slow loops and closed forms written independently of it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.ipc.records import Camera
+from backend.render.camera import Cameras, camera_positions, project
+from backend.render.mesh_losses import MeshTopology, flatness_loss, laplacian_loss, silhouette_iou
+from backend.render.rasterize import interpolate, rasterize, soft_mask
+from backend.render.shading import (
+    mirrored_light,
+    render,
+    spherical_harmonics,
+    srgb_decode,
+    srgb_encode,
+    uniform_light,
+)
+from backend.render.template import TemplateConfig, make_template
+
+SMALL = make_template(TemplateConfig(cells_x=4, cells_y=8, cells_z=3))
+
+
+def slow_rasterize(screen: np.ndarray, faces: np.ndarray, height: int, width: int):
+    """One pixel and one face at a time; perspective-correct weights."""
+    index = np.full((height, width), -1)
+    weights = np.zeros((height, width, 3))
+    depth = np.zeros((height, width))
+    for y in range(height):
+        for x in range(width):
+            best = math.inf
+            for f, (i, j, k) in enumerate(faces):
+                a, b, c = screen[i], screen[j], screen[k]
+                area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+                if area >= 0 or min(a[2], b[2], c[2]) <= 1e-4:
+                    continue
+                p = np.array([x + 0.5, y + 0.5])
+                w = np.array(
+                    [np.linalg.det(np.stack([q[:2] - p, r[:2] - p])) for q, r in ((b, c), (c, a), (a, b))]
+                ) / area
+                if (w < 0).any():
+                    continue
+                z = 1 / (w / np.array([a[2], b[2], c[2]])).sum()
+                if z < best:
+                    best, index[y, x], depth[y, x] = z, f, z
+                    weights[y, x] = w / np.array([a[2], b[2], c[2]]) * z
+    return index, weights, depth
+
+
+def random_scene(seed: int, count: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(seed)
+    screen = np.concatenate([rng.uniform(-4, 22, (count * 3, 2)), rng.uniform(1, 5, (count * 3, 1))], axis=1)
+    screen[0] = [3, 3, -1.0]  # behind the camera
+    screen[3:6, :2] = screen[3, :2]  # no area
+    return torch.tensor(screen)[None], torch.arange(count * 3).reshape(-1, 3)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000))
+def test_every_pixel_sees_the_face_that_a_slow_loop_finds(seed: int) -> None:
+    screen, faces = random_scene(seed)
+    fragments = rasterize(screen, faces, 13, 17)
+    index, weights, depth = slow_rasterize(screen[0].numpy(), faces.numpy(), 13, 17)
+    assert (fragments.face_index[0].numpy() == index).all()
+    np.testing.assert_allclose(fragments.barycentric[0].numpy(), weights, atol=1e-9)
+    np.testing.assert_allclose(fragments.depth[0].numpy(), depth, atol=1e-9)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000))
+def test_soft_mask_is_the_product_over_faces_that_a_slow_loop_finds(seed: int) -> None:
+    screen, faces = random_scene(seed, count=6)
+    sigma, box = 300.0, 0.4
+    fragments = rasterize(screen, faces, 9, 11)
+    mask = soft_mask(screen, faces, fragments, sigma_inverse=sigma, box_length=box)[0]
+    unit = 0.5 * 11
+    for y in range(9):
+        for x in range(11):
+            if fragments.face_index[0, y, x] >= 0:
+                assert mask[y, x] == 1
+                continue
+            p, transparent = np.array([x + 0.5, y + 0.5]), 1.0
+            for face in faces.numpy():
+                corners = screen[0].numpy()[face]
+                low, high = corners[:, :2].min(0) - box * unit, corners[:, :2].max(0) + box * unit
+                if corners[:, 2].min() <= 1e-4 or (p < low).any() or (p > high).any():
+                    continue
+                nearest = math.inf
+                for i in range(3):
+                    a, b = corners[i, :2], corners[(i + 1) % 3, :2]
+                    along = a + np.linspace(0, 1, 4001)[:, None] * (b - a)
+                    nearest = min(nearest, float(((along - p) ** 2).sum(axis=1).min()))
+                transparent *= 1 - min(math.exp(-sigma * nearest / unit**2), 1 - 1e-6)
+            assert mask[y, x] == pytest.approx(1 - transparent, abs=2e-3)
+
+
+def test_gradients_agree_with_finite_differences_in_double() -> None:
+    screen, faces = random_scene(3, count=4)
+    screen = screen.clone().requires_grad_()
+
+    def picture(s: torch.Tensor) -> torch.Tensor:
+        fragments = rasterize(s, faces, 8, 8)
+        attribute = interpolate(fragments, torch.linspace(0, 1, 4 * 3 * 2, dtype=s.dtype).view(4, 3, 2))
+        return torch.cat([attribute.flatten(), fragments.depth.flatten()])
+
+    assert torch.autograd.gradcheck(picture, (screen,), eps=1e-7, atol=1e-4)
+
+
+def test_an_empty_mesh_gives_an_empty_picture() -> None:
+    fragments = rasterize(torch.zeros(2, 0, 3), torch.zeros(0, 3, dtype=torch.int64), 5, 4)
+    assert fragments.face_index.shape == (2, 5, 4) and (fragments.face_index == -1).all()
+
+
+def test_vertices_that_are_not_numbers_hide_their_faces_only() -> None:
+    screen, faces = random_scene(5)
+    clean = rasterize(screen[:, 3:], faces[:-1], 13, 17)
+    screen[0, 0] = float("nan")
+    assert torch.equal(rasterize(screen, faces, 13, 17).face_index >= 0, clean.face_index >= 0)
+
+
+@pytest.mark.parametrize("azimuth_deg, expected", [(0, (0, -3, 0)), (90, (3, 0, 0)), (180, (0, 3, 0))])
+def test_cameras_stand_where_the_conventions_say(azimuth_deg: float, expected: tuple[float, ...]) -> None:
+    cameras = Cameras.batch([Camera(math.radians(azimuth_deg), 0.0, 3.0)])
+    np.testing.assert_allclose(camera_positions(cameras)[0].numpy(), expected, atol=1e-5)
+
+
+def test_projection_of_a_non_square_picture_puts_the_origin_at_the_shift() -> None:
+    cameras = Cameras.batch([Camera(0.7, 0.3, 4.0, 0.1, 0.5, shift_x=0.1, shift_y=0.05)])
+    x, y, depth = project(cameras, torch.zeros(1, 3), 100, 200)[0, 0].tolist()
+    assert (x, y, depth) == pytest.approx((100 + 20, 50 - 10, 4.0), abs=1e-4)
+    # Something above the origin is seen above it, and the object's front is to the left when seen from its left side.
+    side = Cameras.batch([Camera(math.pi / 2, 0.0, 4.0, 0.0, 0.5)])
+    above, front = project(side, torch.tensor([[0.0, 0, 0.3], [0, -0.4, 0]]), 100, 100)[0]
+    assert above[1] < 50 and front[0] < 50
+
+
+def test_template_is_closed_symmetric_and_wound_outwards() -> None:
+    template = make_template()
+    assert len(template.vertices) >= 2000
+    assert len(template.vertices) - len(template.edges) + len(template.faces) == 2  # genus 0
+    np.testing.assert_allclose(template.vertices[template.mirror] * [-1, 1, 1], template.vertices, atol=1e-7)
+    a, b, c = template.vertices[template.triangles].transpose(1, 0, 2)
+    volume = (a * np.cross(b, c)).sum() / 6
+    assert 0.05 < volume < 0.42 * 0.3
+    edge_u = template.triangle_uv[:, 1] - template.triangle_uv[:, 0]
+    edge_v = template.triangle_uv[:, 2] - template.triangle_uv[:, 0]
+    assert (edge_u[:, 0] * edge_v[:, 1] - edge_u[:, 1] * edge_v[:, 0] > 0).all()  # texts are not mirrored
+    assert template.uv.min() > 0 and template.uv.max() < 1
+
+
+def test_mirroring_the_object_mirrors_its_atlas() -> None:
+    corners = {
+        (frozenset(face), vertex): uv
+        for face, row in zip(SMALL.faces.tolist(), SMALL.uv, strict=True)
+        for vertex, uv in zip(face, row, strict=True)
+    }
+    for (face, vertex), uv in corners.items():
+        other = corners[frozenset(int(SMALL.mirror[v]) for v in face), int(SMALL.mirror[vertex])]
+        np.testing.assert_allclose(other, [1 - uv[0], uv[1]], atol=1e-6)
+
+
+def test_a_mirrored_scene_renders_the_mirrored_picture() -> None:
+    rng = np.random.default_rng(0)
+    texture = torch.tensor(rng.uniform(0.1, 0.9, (1, 3, 4, 4)), dtype=torch.float32)
+    light = uniform_light(1) + torch.tensor(rng.normal(0, 0.2, (1, 9, 3)), dtype=torch.float32)
+    cameras = Cameras.batch([Camera(0.8, 0.3, 3.0, 0.1, 0.4, 0.03, -0.02)])
+    vertices = torch.as_tensor(SMALL.vertices)[None]
+    triangles, uv = torch.as_tensor(SMALL.triangles).long(), torch.as_tensor(SMALL.triangle_uv)
+    one = render(vertices, triangles, uv, texture, light, cameras, 40, 40)
+    other = render(vertices, triangles, uv, texture.flip(3), mirrored_light(light), cameras.mirrored(), 40, 40)
+    # Quads are split along a diagonal that mirroring does not keep, hence not exactly.
+    assert (one.rgb.flip(3) - other.rgb).abs().mean() < 2e-3
+    assert silhouette_iou(one.mask.flip(2), other.mask).item() > 0.97
+
+
+def test_spherical_harmonics_are_orthonormal_on_the_sphere() -> None:
+    points = torch.nn.functional.normalize(torch.randn(200_000, 3, generator=torch.Generator().manual_seed(0)), dim=1)
+    basis = spherical_harmonics(points)
+    gram = basis.T @ basis * (4 * math.pi / len(points))
+    np.testing.assert_allclose(gram.numpy(), np.eye(9), atol=0.03)
+
+
+def test_white_light_shows_the_texture_as_it_is() -> None:
+    texture = torch.full((1, 3, 8, 8), 0.37)
+    cameras = Cameras.batch([Camera(0.5, 0.3, 3.0)])
+    picture = render(
+        torch.as_tensor(SMALL.vertices)[None], torch.as_tensor(SMALL.triangles).long(),
+        torch.as_tensor(SMALL.triangle_uv), texture, uniform_light(1), cameras, 32, 32,
+    )  # fmt: skip
+    covered = picture.fragments.face_index[0] >= 0
+    assert picture.rgb[0][:, covered].sub(0.37).abs().max() < 1e-3
+
+
+def test_srgb_round_trip() -> None:
+    values = torch.linspace(0, 1, 101)
+    np.testing.assert_allclose(srgb_encode(srgb_decode(values)).numpy(), values.numpy(), atol=1e-5)
+    assert srgb_decode(torch.tensor(0.5)).item() == pytest.approx(0.2140, abs=1e-3)
+
+
+def test_regularisers_vanish_on_what_they_leave_free() -> None:
+    topology = MeshTopology.of(SMALL.edges, SMALL.triangles, len(SMALL.vertices))
+    shift = torch.ones(1, len(SMALL.vertices), 3)
+    assert laplacian_loss(shift, topology).item() == pytest.approx(0, abs=1e-8)
+    flat = torch.as_tensor(SMALL.vertices)[None] * torch.tensor([1.0, 1.0, 0.0])
+    flat_hinges = flatness_loss(flat + torch.tensor([0.0, 0, 1]), topology)
+    assert flatness_loss(torch.as_tensor(SMALL.vertices)[None], topology) > 0 and torch.isfinite(flat_hinges)
+
+
+def test_optimising_the_camera_through_the_renderer_finds_it() -> None:
+    """Ten degrees off and too far away, from silhouette and colour alone."""
+    generator = torch.Generator().manual_seed(1)
+    texture = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 8, generator=generator), size=32, mode="bilinear")
+    vertices = torch.as_tensor(SMALL.vertices)[None]
+    triangles, uv = torch.as_tensor(SMALL.triangles).long(), torch.as_tensor(SMALL.triangle_uv)
+    truth = Cameras.batch([Camera(0.6, 0.3, 3.0, 0.0, 0.45)])
+    target = render(vertices, triangles, uv, texture, None, truth, 64, 64)
+    azimuth = torch.tensor([0.6 + math.radians(10)], requires_grad=True)
+    distance = torch.tensor([3.3], requires_grad=True)
+    optimizer = torch.optim.Adam([azimuth, distance], lr=0.03)
+    for _ in range(60):
+        cameras = Cameras(azimuth, truth.elevation, distance, truth.roll, truth.field_of_view, truth.shift_x,
+                          truth.shift_y)  # fmt: skip
+        picture = render(vertices, triangles, uv, texture, None, cameras, 64, 64)
+        loss = (1 - silhouette_iou(picture.mask, target.mask)).mean() + (picture.rgb - target.rgb).abs().mean() * 5
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert abs(math.degrees(azimuth.item() - 0.6)) < 1.5
+    assert distance.item() == pytest.approx(3.0, abs=0.06)
