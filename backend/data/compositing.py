@@ -96,9 +96,12 @@ class Compositor:
         size, view = self.config.size, self.rgba[index]
         keep = 1 - cv2.dilate(view[..., 3], np.ones((7, 7), np.uint8)).astype(np.float32)[..., None] / 255
         picture = view[..., :3].astype(np.float32) / 255
-        spread = view.shape[0] / 10
-        around = cv2.GaussianBlur(np.dstack([picture * keep, keep]), (0, 0), spread) + 1e-4
-        picture = picture * keep + around[..., :3] / around[..., 3:] * (1 - keep)
+        side = view.shape[0]
+        # What is spread this far is smooth: a quarter of the size is enough.
+        kept = cv2.resize(np.dstack([picture * keep, keep]), (side // 4, side // 4), interpolation=cv2.INTER_AREA)
+        around = cv2.GaussianBlur(kept, (0, 0), side / 40) + 1e-4
+        filling = cv2.resize(around[..., :3] / around[..., 3:], (side, side))
+        picture = picture * keep + filling * (1 - keep)
         zoom = rng.uniform(1.0, 2.5) * size / view.shape[0]
         slack = view.shape[0] * zoom - size
         shift = -rng.random(2) * slack
@@ -165,12 +168,12 @@ class Compositor:
         linear = turn @ np.diag([zoom * stretch * mirror, zoom / stretch])
         middle = np.array([(left + right) / 2, (top + bottom) / 2])
         matrix = np.column_stack([linear, centre - linear @ middle]).astype(np.float32)
-        picture = view.astype(np.float32) / 255
-        picture[..., :3] *= picture[..., 3:]
+        alpha = cv2.merge([view[..., 3]] * 3)
+        picture = np.dstack([cv2.multiply(view[..., :3], alpha, scale=1 / 255), view[..., 3]])
         if zoom < 0.7:  # or fine detail turns into noise
             picture = cv2.GaussianBlur(picture, (0, 0), 0.4 / zoom)
         moved = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR)
-        return moved, float(centre[1] + (bottom - top) * zoom / 2)
+        return moved.astype(np.float32) / 255, float(centre[1] + (bottom - top) * zoom / 2)
 
 
 def photographed(rng: np.random.Generator, canvas: np.ndarray, config: CompositingConfig) -> np.ndarray:
@@ -179,17 +182,20 @@ def photographed(rng: np.random.Generator, canvas: np.ndarray, config: Compositi
         canvas = np.clip(canvas, 0, 1) ** rng.uniform(1.1, 1.9) * rng.uniform(0.5, 1.0)
         for _ in range(int(rng.integers(0, 6))):
             _add_glow(rng, canvas)
-    canvas = np.clip(canvas, 1e-4, 1) ** math.exp(rng.normal(-0.08, 0.25))
-    grey = canvas.mean(axis=2, keepdims=True)
-    canvas = grey + (canvas - grey) * rng.uniform(0.2, 1.7)
-    canvas = (canvas - 0.45) * math.exp(rng.normal(0.05, 0.25)) + 0.45 + rng.normal(0, 0.07)
-    canvas = canvas * np.exp(rng.normal(0, 0.10, 3)).astype(np.float32)
+    canvas = cv2.pow(np.clip(canvas, 1e-4, 1).astype(np.float32), math.exp(rng.normal(-0.08, 0.25)))
+    # Saturation, contrast, brightness and a cast are one linear map of the colour.
+    saturation, contrast = rng.uniform(0.2, 1.7), math.exp(rng.normal(0.05, 0.25))
+    cast = np.exp(rng.normal(0, 0.10, 3))[:, None]
+    linear = cast * contrast * (saturation * np.eye(3) + (1 - saturation) / 3)
+    shift = cast * (0.45 * (1 - contrast) + rng.normal(0, 0.07))
+    canvas = cv2.transform(canvas, np.hstack([linear, shift]))
     if rng.random() < 0.35:
         canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.8))
     if rng.random() < 0.2:  # sharpening halos
         canvas = canvas + rng.uniform(0.2, 1.2) * (canvas - cv2.GaussianBlur(canvas, (0, 0), 1.2))
     if rng.random() < 0.5:
-        canvas = canvas + rng.normal(0, rng.uniform(0.005, 0.06), canvas.shape).astype(np.float32)
+        noise = rng.standard_normal(canvas.shape, dtype=np.float32)
+        canvas = canvas + np.float32(rng.uniform(0.005, 0.06)) * noise
     if rng.random() < 0.3:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 80))]
         coded = cv2.imencode(".jpg", (canvas.clip(0, 1) * 255).astype(np.uint8), quality)[1]
@@ -200,14 +206,14 @@ def photographed(rng: np.random.Generator, canvas: np.ndarray, config: Compositi
 def _recoloured(rng: np.random.Generator, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Straight colour (S, S, 3) and alpha (S, S, 1) of a premultiplied picture, its light not the background's."""
     alpha = picture[..., 3:]
-    colour = picture[..., :3] / np.maximum(alpha, 1e-3)
+    colour = picture[..., :3] / np.maximum(alpha, 1e-2)
     if rng.random() < 0.25:
         colour = colour[..., rng.permutation(3)]
     if rng.random() < 0.2:  # glossy and saturated, as no paint of the renders is
         grey = colour.mean(axis=2, keepdims=True)
         colour = grey + (colour - grey) * rng.uniform(1.0, 2.5)
-    colour = np.clip(colour, 1e-4, 1) ** math.exp(rng.normal(0, 0.25)) * rng.uniform(0.75, 1.25)
-    return colour.clip(0, 1), alpha
+    colour = cv2.pow(np.clip(colour, 1e-4, 1), math.exp(rng.normal(0, 0.25))) * np.float32(rng.uniform(0.75, 1.25))
+    return colour, alpha
 
 
 def _add_shadow(rng: np.random.Generator, canvas: np.ndarray, alpha: np.ndarray) -> None:
