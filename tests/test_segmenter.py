@@ -127,7 +127,7 @@ def test_training_learns_to_find_discs(dataset: Path, tmp_path: Path) -> None:
     config = replace(
         tiny, compositing=QUIET, loop=replace(tiny.loop, steps=90, evaluate_every=90), learning_rate=4e-3
     )
-    figures = train(config, dataset, tmp_path / "run", resume=False)
+    figures = train(config, dataset, tmp_path / "run", resume=False, device=torch.device("cpu"))
     assert figures["iou"] > 0.6
     model = load_segmenter(tmp_path / "run" / "segmenter.safetensors")
     picture = torch.from_numpy(discs(7, 1)[6, 0][..., :3]).permute(2, 0, 1)[None].float() / 255
@@ -137,11 +137,11 @@ def test_training_learns_to_find_discs(dataset: Path, tmp_path: Path) -> None:
 def test_resumed_training_is_the_same_training(dataset: Path, tmp_path: Path) -> None:
     tiny = replace(PRESETS["tiny"], validation_pictures=2)
     twelve = replace(tiny, loop=replace(tiny.loop, steps=12, checkpoint_every=6))
-    train(twelve, dataset, tmp_path / "whole", resume=False)
+    train(twelve, dataset, tmp_path / "whole", resume=False, device=torch.device("cpu"))
     # The rate depends on the number of steps, so the first half must think of twelve as well: stop it after six.
     with pytest.raises(KeyboardInterrupt):
         _train_and_stop_after(6, twelve, dataset, tmp_path / "halves")
-    train(twelve, dataset, tmp_path / "halves", resume=True)
+    train(twelve, dataset, tmp_path / "halves", resume=True, device=torch.device("cpu"))
     whole = load_segmenter(tmp_path / "whole" / "segmenter.safetensors").state_dict()
     halves = load_segmenter(tmp_path / "halves" / "segmenter.safetensors").state_dict()
     assert all(torch.allclose(whole[name], halves[name], atol=1e-3) for name in whole)
@@ -159,4 +159,4 @@ def _train_and_stop_after(steps: int, config, dataset: Path, out: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(segmenter.SegmenterTask, "step", step)
-        train(config, dataset, out, resume=False)
+        train(config, dataset, out, resume=False, device=torch.device("cpu"))

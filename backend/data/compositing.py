@@ -10,12 +10,14 @@ one target, the largest object, whose mask is known exactly.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from . import backgrounds
+from .panoramas import perspective
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class CompositingConfig:
     close_up: float = 0.6
     """Of a picture like the second look of the segmenter: the object fills about three quarters."""
     own_background: float = 0.3
+    panorama: float = 0.55
+    """Of a background from a panorama, where there are panoramas."""
     empty: float = 0.04
     """Of a picture without any object."""
     others: float = 0.5
@@ -50,9 +54,13 @@ LETTERBOX_GREY = 0.5
 class Compositor:
     """Makes pictures (S, S, 3) uint8 with masks (S, S) uint8 from rendered views."""
 
-    def __init__(self, rgba: np.ndarray, config: CompositingConfig) -> None:
-        """``rgba``: (N, R, R, 4) uint8, the colour of the whole picture with the object's mask as alpha."""
+    def __init__(self, rgba: np.ndarray, config: CompositingConfig, panoramas: Sequence[np.ndarray] = ()) -> None:
+        """``rgba``: (N, R, R, 4) uint8, the colour of the whole picture with the object's mask as alpha.
+
+        ``panoramas``: real places, (H, 2H, 3) float32 linear each.
+        """
         self.config = config
+        self.panoramas = panoramas
         self.rgba = rgba
         self.boxes = np.array([_box(view[..., 3]) for view in rgba])
         """(N, 4) left, top, right, bottom."""
@@ -77,9 +85,13 @@ class Compositor:
         return (canvas.clip(0, 1) * 255 + 0.5).astype(np.uint8), (mask.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
     def _background(self, rng: np.random.Generator) -> np.ndarray:
-        """A drawn place, a rendered one without its object, or one half of each."""
+        """A photographed place, a drawn one, a rendered one without its object, or one half of each."""
         kind = rng.random()
-        if kind < 0.5:
+        if self.panoramas and rng.random() < self.config.panorama:
+            canvas = perspective(rng, self.panoramas[int(rng.integers(len(self.panoramas)))], self.config.size)
+            if kind < 0.3:
+                backgrounds.clutter(rng, canvas, int(rng.integers(0, 6)))
+        elif kind < 0.5:
             canvas = backgrounds.place(rng, self.config.size)
         else:
             canvas = self._emptied(rng, int(rng.integers(len(self.rgba))))

@@ -95,7 +95,8 @@ PRESETS: dict[str, InverseGraphicsTraining] = {
         loop=LoopConfig(steps=6000, evaluate_every=1000, checkpoint_every=200), batch=40, render_batch=12,
     ),
     "medium": InverseGraphicsTraining(
-        loop=LoopConfig(steps=40_000, evaluate_every=2000, checkpoint_every=1000), batch=64, render_batch=64, render_size=128,
+        loop=LoopConfig(steps=40_000, evaluate_every=2000, checkpoint_every=1000), batch=64, render_batch=64,
+        render_size=128,
     ),
     "full": InverseGraphicsTraining(
         loop=LoopConfig(steps=200_000, evaluate_every=5000, checkpoint_every=2000), batch=16, render_size=128,

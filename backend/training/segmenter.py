@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..data.compositing import CompositingConfig, Compositor
+from ..data.panoramas import load_panoramas
 from ..data.views import load_views
 from ..models.segmenter import Segmenter, SegmenterConfig, save_segmenter
 from .loop import LoopConfig, cosine_rate, run, update_average
@@ -40,7 +41,9 @@ class SegmenterTraining:
     validation_pictures: int = 256
     workers: int = 0
     """Processes that make pictures; 0: the training's own."""
-    device: str = "cpu"
+    panoramas: str = ""
+    """A folder of .exr or .hdr panoramas for backgrounds, such as the HDR worlds in Blender's datafiles."""
+    bfloat16: bool = True
     seed: int = 0
 
 
@@ -80,9 +83,9 @@ class Pictures(Dataset):
 class SegmenterTask:
     """What the training loop needs to know; see ``loop.Task``."""
 
-    def __init__(self, config: SegmenterTraining, data: Path) -> None:
+    def __init__(self, config: SegmenterTraining, data: Path, device: torch.device) -> None:
         self.config = config
-        self.device = torch.device(config.device)
+        self.device = device
         self.generator = torch.Generator().manual_seed(config.seed)
         torch.manual_seed(config.seed)
         model = Segmenter(config.model).to(self.device)
@@ -93,6 +96,7 @@ class SegmenterTask:
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         views = load_views(data)
+        self.panoramas = load_panoramas(Path(config.panoramas)) if config.panoramas else []
         held_out = max(1, round(config.held_out * views.number_of_objects))
         if held_out >= views.number_of_objects:
             raise ValueError(f"One rendered object is too few to train with; render more into {data}.")
@@ -102,7 +106,7 @@ class SegmenterTask:
 
     def _pictures(self, rgba: np.ndarray, seed: int) -> Pictures:
         compositing = replace(self.config.compositing, size=self.config.model.resolution)
-        return Pictures(Compositor(rgba.reshape(-1, *rgba.shape[2:]), compositing), seed)
+        return Pictures(Compositor(rgba.reshape(-1, *rgba.shape[2:]), compositing, self.panoramas), seed)
 
     def step(self, step: int) -> dict[str, Tensor]:
         config, model, average = self.config, self.networks["model"], self.networks["average"]
@@ -114,8 +118,9 @@ class SegmenterTask:
         for group in self.optimizer.param_groups:
             group["lr"] = cosine_rate(step, config.loop.steps, config.learning_rate, config.warm_up)
         model.train()
-        logits = model((pictures.float() / 255).contiguous(memory_format=torch.channels_last))
-        losses = segmentation_losses(logits, masks.float() / 255)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16):
+            logits = model((pictures.float() / 255).contiguous(memory_format=torch.channels_last))
+        losses = segmentation_losses(logits.float(), masks.float() / 255)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
@@ -152,7 +157,9 @@ def segmentation_losses(logits: Tensor, masks: Tensor) -> dict[str, Tensor]:
     return {"cross_entropy": F.binary_cross_entropy_with_logits(logits, masks), "dice": 0.5 * dice.mean()}
 
 
-def train(config: SegmenterTraining, data: Path, out: Path, resume: bool) -> dict[str, float]:
+def train(
+    config: SegmenterTraining, data: Path, out: Path, *, resume: bool, device: torch.device
+) -> dict[str, float]:
     """Trains on the rendered views in ``data``; leaves ``segmenter.safetensors`` in ``out``. Returns the last figures.
 
     Raises:
@@ -160,7 +167,7 @@ def train(config: SegmenterTraining, data: Path, out: Path, resume: bool) -> dic
         FileExistsError: A run lies in ``out`` that was not asked to be resumed.
         ValueError: Too few objects, or a damaged checkpoint.
     """
-    task = SegmenterTask(config, data)
+    task = SegmenterTask(config, data, device)
     figures = run(task, config.loop, out, resume=resume, describe=config)
     average = task.networks["average"]
     assert isinstance(average, Segmenter)
