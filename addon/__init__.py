@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
@@ -22,3 +25,21 @@ def unregister() -> None:
     """Takes back everything that :func:`register` did and ends the worker."""
     for module in reversed(_modules()):
         module.unregister()
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """Makes sure the add-on is registered while this is open, also where it is no enabled extension: in scripts."""
+    import bpy
+
+    from . import session
+
+    by_us = not hasattr(bpy.types.Object, "unrender")
+    if by_us:
+        register()
+    try:
+        yield
+    finally:
+        session.end_worker()
+        if by_us:
+            unregister()

@@ -20,7 +20,7 @@ from typing import Any
 
 import bpy
 
-from . import export, job, preferences, preview, register, scene, session, unregister
+from . import export, job, preferences, preview, register, registered, scene, session
 from .environment import INTERPRETER_VARIABLE
 from .properties import DEFAULT
 from .wire import protocol, records
@@ -72,6 +72,8 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as stop:
         # argparse has said what is wrong, or shown the help; ending the process is the caller's business.
         return int(stop.code or 0)
+    if os.path.isdir(options.bundle):  # the worker runs in another folder
+        options.bundle = os.path.abspath(options.bundle)
     if options.python:
         os.environ[INTERPRETER_VARIABLE] = options.python
     photos = find_photos(options.inputs)
@@ -85,7 +87,7 @@ def run(arguments: Sequence[str]) -> int:
     if refusal:
         return _refuse(refusal)
     try:
-        with _registered():
+        with registered():
             report = _run_all(photos, out, options)
     except KeyboardInterrupt:
         return _refuse("Stopped.", 130)
@@ -197,20 +199,6 @@ def _steps(
 
 
 @contextmanager
-def _registered() -> Iterator[None]:
-    """A checkout is not an enabled extension; its properties are needed all the same."""
-    by_us = not hasattr(bpy.types.Object, "unrender")
-    if by_us:
-        register()
-    try:
-        yield
-    finally:
-        session.end_worker()
-        if by_us:
-            unregister()
-
-
-@contextmanager
 def _quietly() -> Iterator[None]:
     """What Blender itself prints while this is open, a line for every sample, is dropped: the progress lines remain."""
     sys.stdout.flush()
@@ -238,9 +226,8 @@ def _formats(text: str) -> list[str]:
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in export.FORMATS]
     if unknown or not names:
-        raise argparse.ArgumentTypeError(
-            f"unknown format {', '.join(unknown) or text!r}; known: {', '.join(export.FORMATS)}"
-        )
+        known = ", ".join(export.FORMATS)
+        raise argparse.ArgumentTypeError(f"unknown format {', '.join(unknown) or 'of no name'}; known: {known}")
     return names
 
 
@@ -252,3 +239,8 @@ def _at_least(least: int) -> Any:
         return value
 
     return number
+
+
+def _ensure_registered() -> None:
+    if not hasattr(bpy.types.Object, "unrender"):
+        register()

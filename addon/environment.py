@@ -30,6 +30,8 @@ REQUIREMENTS = (
 )
 """Those of pyproject.toml, which does not travel with the extension; a test compares them."""
 INTERPRETER_VARIABLE = "UNRENDER_PYTHON"
+BUNDLES_VARIABLE = "UNRENDER_BUNDLES"
+"""Tells the worker in what folders to look for bundles beside its own."""
 FINISHED_MARK = "unrender-complete"
 """File that is written into an environment when everything is installed."""
 
@@ -94,12 +96,12 @@ def worker_command(chosen: str = "") -> client.WorkerCommand:
         arguments=[str(interpreter.path), "-m", "backend.worker"],
         python_path=places.ROOT,
         log_path=places.user_folder() / "logs" / "worker.log",
-        remedy="Check the environment in the add-on's preferences.",
+        variables={BUNDLES_VARIABLE: os.pathsep.join(map(str, places.bundle_folders()))},
     )
 
 
 class Installation:
-    """Makes the extension's own environment: a few child processes one after the other, each looked at by :meth:`poll`."""
+    """Makes the extension's own environment: child processes one after the other, looked at by :meth:`poll`."""
 
     def __init__(self, package_index: str = ""):
         folder = own_folder()

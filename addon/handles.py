@@ -43,7 +43,7 @@ def muted() -> Iterator[None]:
 def move_camera(owner: bpy.types.Object) -> None:
     """Puts the object's camera where its sliders say."""
     state = owner.unrender
-    if _muted or not state.is_unrender or state.camera is None or scene.CAMERA not in owner:
+    if _muted or not state.is_unrender or state.camera is None or owner.get(scene.CAMERA) is None:
         return
     pose = view.from_array(list(owner[scene.CAMERA]))
     pose = records.Camera(
@@ -100,7 +100,7 @@ def _look() -> float | None:
         del _tasks[name]
         try:
             edit = task.outcome()
-            owner = bpy.data.objects.get(name)
+            owner: bpy.types.Object | None = bpy.data.objects.get(name)
             if owner is not None:
                 apply(owner, edit)
         except client.WorkerCancelled:
@@ -159,7 +159,7 @@ def texture_of(owner: bpy.types.Object) -> bpy.types.Image | None:
 def _pack_changed(_path: object, _depsgraph: object = None) -> None:
     """Before a file is saved: the textures that sliders changed go into it."""
     for name in list(_unpacked):
-        image = bpy.data.images.get(name)
+        image: bpy.types.Image | None = bpy.data.images.get(name)
         if image is not None and image.is_dirty:
             image.pack()
     _unpacked.clear()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import bpy
 
@@ -16,7 +17,7 @@ CHARACTER_WIDTH = 7.5
 """Pixels of an average letter in Blender's interface font at scale 1; labels do not wrap by themselves."""
 
 
-def draw_text(layout: bpy.types.UILayout, text: str, icon: str, width: int) -> None:
+def draw_text(layout: bpy.types.UILayout, text: str, icon: Any, width: int) -> None:
     """Draws a sentence over as many lines as the region's width in pixels asks for."""
     scale = bpy.context.preferences.system.ui_scale
     lines = textwrap.wrap(text, max(20, int((width / scale - 50) / CHARACTER_WIDTH)), break_on_hyphens=False)

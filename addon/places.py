@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -26,10 +27,16 @@ def user_folder() -> Path:
         return Path(tempfile.gettempdir()) / "unrender"
 
 
+def bundle_folders() -> list[Path]:
+    """Returns the folders beside the extension's own that may hold bundles: the user's, then those of the variable."""
+    named = os.environ.get("UNRENDER_BUNDLES", "").split(os.pathsep)
+    return [user_folder() / "bundles", *(Path(text).expanduser().absolute() for text in named if text)]
+
+
 def bundle_names() -> list[str]:
     """Returns the names of the bundles that are installed, those that ship with the extension first."""
     names: list[str] = []
-    for folder in (ROOT / "backend" / "weights" / "bundles", user_folder() / "bundles"):
+    for folder in (ROOT / "backend" / "weights" / "bundles", *bundle_folders()):
         if folder.is_dir():
             names += sorted(entry.parent.name for entry in folder.glob("*/bundle.json"))
     return list(dict.fromkeys(names)) or ["car"]

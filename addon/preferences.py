@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
@@ -50,8 +52,8 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
 
 def get() -> UnrenderPreferences | None:
     """Returns the preferences; None in a run where the extension is not enabled."""
-    addon = bpy.context.preferences.addons.get(places.EXTENSION)
-    return addon.preferences if addon is not None else None
+    addon: bpy.types.Addon | None = bpy.context.preferences.addons.get(places.EXTENSION)
+    return cast(UnrenderPreferences, addon.preferences) if addon is not None else None
 
 
 def interpreter() -> str:

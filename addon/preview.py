@@ -46,7 +46,7 @@ def make(target: bpy.types.Scene, built: scene.Built, result: records.Reconstruc
     """Renders and puts together the preview. The scene's settings are as before afterwards."""
     width, height = _fitted(result.image_width, result.image_height, TILE_WIDTH, TILE_HEIGHT)
     side_width, side_height = (TILE_WIDTH - GAP) // 2, (TILE_HEIGHT - GAP) // 2
-    with _render_settings(target):
+    with render_settings(target):
         overlay = render(target, built.camera, width, height)
         sides = [_render_side(target, built, pose, side_width, side_height) for pose in side_poses(result.camera)]
     canvas = np.full((TILE_HEIGHT + 2 * GAP, 3 * TILE_WIDTH + 4 * GAP, 3), BACKGROUND, np.float32)
@@ -77,7 +77,7 @@ def silhouette_iou(overlay: np.ndarray, mask: np.ndarray) -> float:
 
 
 def render(target: bpy.types.Scene, camera: bpy.types.Object, width: int, height: int) -> np.ndarray:
-    """Returns what a camera sees as (height, width, 4) float32 sRGB; inside :func:`_render_settings`."""
+    """Returns what a camera sees as (height, width, 4) float32 sRGB; inside :func:`render_settings`."""
     target.camera = camera
     target.render.resolution_x, target.render.resolution_y = width, height
     with tempfile.TemporaryDirectory(prefix="unrender-") as folder:
@@ -108,32 +108,32 @@ def _render_side(
 
 
 @contextmanager
-def _render_settings(target: bpy.types.Scene) -> Iterator[None]:
+def render_settings(target: bpy.types.Scene) -> Iterator[None]:
     """Quick settings of Cycles on the processor while this is open: they need no window and no graphics card."""
-    render_settings = target.render
-    kept = {name: getattr(render_settings, name) for name in _SETTINGS}
-    image_format = render_settings.image_settings.file_format, render_settings.image_settings.color_mode
+    settings = target.render
+    kept = {name: getattr(settings, name) for name in _SETTINGS}
+    image_format = settings.image_settings.file_format, settings.image_settings.color_mode
     camera = target.camera
-    render_settings.engine = "CYCLES"
+    settings.engine = "CYCLES"  # type: ignore[assignment] # an add-on, so the stubs do not know it
     cycles = target.cycles
     kept_cycles = {
         name: getattr(cycles, name) for name in ("samples", "use_denoising", "use_adaptive_sampling", "device")
     }
     try:
         cycles.samples, cycles.use_denoising, cycles.use_adaptive_sampling, cycles.device = SAMPLES, False, False, "CPU"
-        render_settings.resolution_percentage = 100
-        render_settings.film_transparent = True
-        render_settings.use_persistent_data = True
-        render_settings.use_compositing = render_settings.use_sequencer = False
-        render_settings.image_settings.file_format = "PNG"
-        render_settings.image_settings.color_mode = "RGBA"
+        settings.resolution_percentage = 100
+        settings.film_transparent = True
+        settings.use_persistent_data = True
+        settings.use_compositing = settings.use_sequencer = False
+        settings.image_settings.file_format = "PNG"
+        settings.image_settings.color_mode = "RGBA"
         yield
     finally:
         for name, value in kept_cycles.items():
             setattr(cycles, name, value)
         for name, value in kept.items():
-            setattr(render_settings, name, value)
-        render_settings.image_settings.file_format, render_settings.image_settings.color_mode = image_format
+            setattr(settings, name, value)
+        settings.image_settings.file_format, settings.image_settings.color_mode = image_format
         target.camera = camera
 
 
@@ -147,3 +147,6 @@ def _paste(canvas: np.ndarray, tile: np.ndarray, left: int, top: int) -> None:
     part = canvas[top : top + tile.shape[0], left : left + tile.shape[1]]
     alpha = tile[..., 3:] if tile.shape[2] == 4 else 1.0
     part[:] = tile[..., :3] * alpha + part * (1 - alpha)
+
+
+_render_settings = render_settings

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import bpy
 from bpy.props import (
@@ -42,16 +43,16 @@ def bundle_items(_self: object, _context: object) -> list[tuple[str, str, str]]:
     return _bundle_items
 
 
-def _on_view(self: UnrenderObject, _context: object) -> None:
+def _on_view(self: UnrenderObject, _context: bpy.types.Context) -> None:
     from . import handles
 
-    handles.move_camera(self.id_data)
+    handles.move_camera(cast(bpy.types.Object, self.id_data))
 
 
-def _on_code(self: UnrenderObject, _context: object) -> None:
+def _on_code(self: UnrenderObject, _context: bpy.types.Context) -> None:
     from . import handles
 
-    handles.request_edit(self.id_data)
+    handles.request_edit(cast(bpy.types.Object, self.id_data))
 
 
 class UnrenderScene(bpy.types.PropertyGroup):

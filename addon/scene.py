@@ -152,8 +152,8 @@ def render_like_the_photo(
 
 def plain_colours(scene: bpy.types.Scene) -> None:
     """Light goes to sRGB as it is: the texture was made for that."""
-    scene.view_settings.view_transform = "Standard"
-    scene.view_settings.look = "None"
+    scene.view_settings.view_transform = "Standard"  # type: ignore[assignment] # the stubs know no colour configuration
+    scene.view_settings.look = "None"  # type: ignore[assignment]
     scene.view_settings.exposure = 0.0
     scene.view_settings.gamma = 1.0
 

@@ -20,8 +20,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
+from .errors import Cancelled, UnrenderError
 from .ipc import protocol, records
-from .pipeline.errors import Cancelled, UnrenderError
 
 ORPHAN_SECONDS = 2.0
 """How long a running request may go on after Blender has closed the wire."""
@@ -149,10 +149,11 @@ class Pipeline:
 
     def bundle(self, name: str, device: str) -> Any:
         """Returns a loaded bundle, the most recently used ones from memory."""
-        from .weights.bundle import load_bundle
+        from .weights.bundle import choose_device, load_bundle
 
-        key = (name, device)
-        loaded = self._bundles.pop(key, None) or load_bundle(name, device)
+        chosen = choose_device(device)
+        key = (name, str(chosen))
+        loaded = self._bundles.pop(key, None) or load_bundle(name, chosen)
         self._bundles[key] = loaded
         while len(self._bundles) > self.KEPT_BUNDLES:
             del self._bundles[next(iter(self._bundles))]
@@ -188,8 +189,8 @@ class Pipeline:
         from .pipeline.photo import load_photo
 
         photo = load_photo(request.image_path)
-        segmenter = self.bundle(request.bundle, request.device).segmenter
-        found = cut_out(photo, segmenter, request.device, report)
+        loaded = self.bundle(request.bundle, request.device)
+        found = cut_out(photo, loaded.segmenter, loaded.device, report)
         return records.CutOut(mask=found.mask, source=found.source)
 
     def picture(
@@ -226,7 +227,7 @@ def describe() -> protocol.Ready:
     """Returns the handshake; imports torch, so that a worker that is ready answers at once. Raises ImportError."""
     import torch
 
-    from .weights.bundle import list_bundles
+    from .weights.bundle import bundle_folders
 
     devices = ["cpu"]
     if torch.cuda.is_available():
@@ -238,7 +239,7 @@ def describe() -> protocol.Ready:
         python=platform.python_version(),
         torch=str(torch.__version__),
         devices=devices,
-        bundles=[str(name) for name in list_bundles()],
+        bundles=sorted(bundle_folders()),
     )
 
 

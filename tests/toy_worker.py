@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from backend import worker
+from backend.errors import Cancelled, PhotoError
 from backend.ipc import protocol, records
-from backend.pipeline.errors import Cancelled, PhotoError
 from tests import toy
 
 

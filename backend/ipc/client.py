@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,8 @@ class WorkerCommand:
     """Takes the worker's standard error; the previous worker's log is kept beside it."""
     remedy: str = "Check the environment in the add-on's preferences."
     """What the user can do where the worker does not start."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Set in the worker's environment beside what it inherits."""
 
 
 def child_environment(python_path: Path, base: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -146,7 +148,7 @@ class WorkerClient:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 cwd=log_path.parent,
-                env=child_environment(self.command.python_path),
+                env={**child_environment(self.command.python_path), **self.command.variables},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:

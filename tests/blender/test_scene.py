@@ -69,7 +69,7 @@ def silhouette(vertices, faces, camera, width, height):
 
 def render(camera, width, height, samples=16):
     target = bpy.context.scene
-    with preview._render_settings(target):
+    with preview.render_settings(target):
         target.cycles.samples = samples
         return preview.render(target, camera, width, height)
 
@@ -155,7 +155,7 @@ def test_a_white_sphere_under_the_world_shows_the_irradiance(seed):
         camera = scene.new_camera(result, None, 1.0)
         target.collection.objects.link(camera)
         scene.place_camera(camera, sphere, pose, 1.0)
-        with preview._render_settings(target):
+        with preview.render_settings(target):
             target.cycles.samples = 64
             seen = preview.render(target, camera, size, size)
         linear = np.where(seen <= 0.04045, seen / 12.92, ((seen + 0.055) / 1.055) ** 2.4)[..., :3] * 2
