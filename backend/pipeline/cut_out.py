@@ -194,6 +194,7 @@ def _is_object(look: _Look, chosen: np.ndarray, rgb: np.ndarray, config: CutOutC
 
 
 def _window_around(look: _Look, chosen: np.ndarray, config: CutOutConfig) -> Crop:
+    """The next window to look at: around what was chosen, and never from farther away."""
     rows, columns = np.flatnonzero(chosen.any(axis=1)), np.flatnonzero(chosen.any(axis=0))
     scale = look.window.side / len(chosen)
     left = look.window.center_x - look.window.side / 2
@@ -201,7 +202,7 @@ def _window_around(look: _Look, chosen: np.ndarray, config: CutOutConfig) -> Cro
     longer = max(rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]) * scale
     center_x = left + (columns[0] + columns[-1] + 1) / 2 * scale
     center_y = top + (rows[0] + rows[-1] + 1) / 2 * scale
-    return Crop(center_x, center_y, config.view_margin * longer)
+    return Crop(center_x, center_y, min(config.view_margin * longer, look.window.side))
 
 
 def _resampled_mask(look: _Look, chosen: np.ndarray, window: Crop) -> np.ndarray:
