@@ -158,6 +158,7 @@ def story():
     told["finished"] = True
 
 
+bpy.context.preferences.view.show_splash = False
 steps = story()
 last_tick = time.monotonic()
 

@@ -41,9 +41,7 @@ class Blender:
 
     def run(self, *arguments, verb="run", check=True):
         command = [str(TOOL), verb, self.version, *map(str, arguments)]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=SECONDS
-        )
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=SECONDS)
         if check and done.returncode != 0:
             pytest.fail(
                 f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
