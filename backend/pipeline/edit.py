@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Moves an object's codes along their main directions, fast enough to follow a slider."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import BundleError
+from ..ipc.records import Edit, EditRequest
+from ..weights.bundle import LoadedBundle
+
+
+@torch.no_grad()
+def edit(request: EditRequest, bundle: LoadedBundle) -> Edit:
+    """The shape and the change of texture that slider values ask for.
+
+    Raises:
+        BundleError: The object's codes do not belong to this bundle.
+    """
+    network = bundle.inverse_graphics
+    shape_code = _code(request.shape_code, network.config.shape_code, bundle)
+    texture_code = _code(request.texture_code, network.config.texture_code, bundle)
+    moved_shape = shape_code + _along(request.shape_sliders, network.shape_directions)
+    movement = _along(request.texture_sliders, network.texture_directions)
+    side = network.config.texture_size
+    change = torch.zeros(side, side, 3)
+    if bool(movement.any()):
+        given, moved = network.texture_decoder(torch.stack([texture_code, texture_code + movement]))
+        change = (moved - given).permute(1, 2, 0)
+    vertices = network.shape_decoder(moved_shape[None])[0]
+    return Edit(vertices.cpu().numpy(), change.cpu().contiguous().numpy())
+
+
+def _code(values: np.ndarray, length: int, bundle: LoadedBundle) -> Tensor:
+    if np.shape(values) != (length,):
+        raise BundleError(
+            f"This object was made with other weights than the bundle '{bundle.name}': make it from its photo again."
+        )
+    return torch.as_tensor(np.asarray(values, dtype=np.float32), device=bundle.device)
+
+
+def _along(sliders: np.ndarray, directions: Tensor) -> Tensor:
+    """The sum of the directions (6, C), each times its slider's value."""
+    values = torch.as_tensor(np.asarray(sliders, dtype=np.float32), device=directions.device)
+    return values @ directions[: len(values)]
