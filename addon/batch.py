@@ -239,8 +239,3 @@ def _at_least(least: int) -> Any:
         return value
 
     return number
-
-
-def _ensure_registered() -> None:
-    if not hasattr(bpy.types.Object, "unrender"):
-        register()

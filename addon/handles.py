@@ -26,6 +26,8 @@ _tasks: dict[str, session.RequestTask] = {}
 """Edits under way, by the name of their object."""
 _unpacked: set[str] = set()
 """Names of images that were changed since they were packed; packing is too slow to do while a slider moves."""
+_shown_change: dict[str, np.ndarray] = {}
+"""The texture change that each image shows, by the image's name: a shape slider need not write the texture again."""
 _muted = False
 
 
@@ -137,11 +139,14 @@ def apply_texture(owner: bpy.types.Object, change: np.ndarray) -> None:
         state.base_texture = pixels.new_image(
             f"{owner.name} texture without changes", pixels.to_bytes(pixels.read(image))
         )
+    if np.array_equal(_shown_change.get(image.name, np.empty(0)), change):
+        return
     base = pixels.read(state.base_texture)
     changed = base.copy()
     changed[..., :3] += pixels.resized(change, *base.shape[:2])
     pixels.write(image, np.clip(changed, 0, 1))
     _unpacked.add(image.name)
+    _shown_change[image.name] = change
 
 
 def texture_of(owner: bpy.types.Object) -> bpy.types.Image | None:
@@ -170,6 +175,7 @@ def _forget(_path: object, _depsgraph: object = None) -> None:
     """After another file is opened: the edits under way belong to objects that are gone."""
     _tasks.clear()
     _unpacked.clear()
+    _shown_change.clear()
 
 
 @persistent
@@ -177,6 +183,7 @@ def _follow_undo(_scene: object, _depsgraph: object = None) -> None:
     """Undo brings back slider positions and vertices, but not pixels: ask for the texture of those positions."""
     owner = bpy.context.view_layer.objects.active if bpy.context.view_layer is not None else None
     if owner is not None and owner.unrender.is_unrender and owner.unrender.base_texture is not None:
+        _shown_change.clear()
         request_edit(owner)
 
 

@@ -147,6 +147,3 @@ def _paste(canvas: np.ndarray, tile: np.ndarray, left: int, top: int) -> None:
     part = canvas[top : top + tile.shape[0], left : left + tile.shape[1]]
     alpha = tile[..., 3:] if tile.shape[2] == 4 else 1.0
     part[:] = tile[..., :3] * alpha + part * (1 - alpha)
-
-
-_render_settings = render_settings

@@ -7,7 +7,7 @@
 #   bash scripts/demo.sh [PICTURE]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-picture=${1:-examples/car.png}
+picture=${1:-examples/car.jpg}
 bash scripts/setup.sh
 
 # The batch command gives every picture a folder of its own; the demo has one picture and puts it straight into out/demo.

@@ -50,13 +50,13 @@ def main(arguments: list[str]) -> int:
         print(f"evaluate.py: no rendered object lies in {options.data}.", file=sys.stderr)
         return 2
     folders = folders[: options.objects or None]
-    from addon import batch, job, session
+    import addon
+    from addon import job
 
-    batch._ensure_registered()
     rng = np.random.default_rng(options.seed)
     records: list[dict[str, Any]] = []
     sheet: list[np.ndarray] = []
-    try:
+    with addon.registered():
         for number, folder in enumerate(folders, 1):
             truth = json.loads((folder / "object.json").read_text(encoding="utf-8"))
             view = truth["views"][int(rng.integers(len(truth["views"])))]
@@ -69,8 +69,6 @@ def main(arguments: list[str]) -> int:
                 record["error"] = str(error)
             records.append(record)
             print(f"[{number}/{len(folders)}] {line(record)}", flush=True)
-    finally:
-        session.end_worker()
     report = {"bundle": options.bundle, "input": options.input, "refine": options.refine, "summary": summary(records),
               "objects": records}  # fmt: skip
     options.report.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +101,7 @@ def measure(
     photo = pixels.to_bytes(rgba[..., :3])
     built = scene.build(target, result, photo, str(folder / view["file"]), 0.0)
     made = preview.make(target, built, result, photo) if with_preview else None
-    with preview._render_settings(target):
+    with preview.render_settings(target):
         overlay = preview.render(target, built.camera, rgba.shape[1], rgba.shape[0])
 
     camera = records.Camera(**view["camera"])
