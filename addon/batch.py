@@ -20,7 +20,7 @@ from typing import Any
 
 import bpy
 
-from . import export, job, preferences, preview, register, registered, scene, session
+from . import export, job, preferences, preview, registered, scene, session
 from .environment import INTERPRETER_VARIABLE
 from .properties import DEFAULT
 from .wire import protocol, records
