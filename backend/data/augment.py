@@ -15,11 +15,11 @@ from torch import Tensor
 class AugmentConfig:
     """Strengths; 0 switches a change off."""
 
-    contrast: float = 0.35
-    brightness: float = 0.15
-    colour_cast: float = 0.12
-    saturation: float = 0.5
-    gamma: float = 0.35
+    contrast: float = 0.25
+    brightness: float = 0.1
+    colour_cast: float = 0.08
+    saturation: float = 0.3
+    gamma: float = 0.25
     noise: float = 0.03
     blur: float = 0.4
     """Probability of a picture being blurred."""

@@ -108,7 +108,11 @@ class ResidualBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """RGBA crops (N, 4, R, R) to features (N, widths[-1] * 2): the mean and the maximum over the last grid."""
+    """RGBA crops (N, 4, R, R) to features (N, ``features``).
+
+    The mean and the maximum over the last grid, a narrow copy of that grid, and the crop itself in 4 x 4 pixels: the
+    paint's colour then need not find its way through all layers.
+    """
 
     def __init__(self, config: InverseGraphicsConfig) -> None:
         super().__init__()
@@ -120,11 +124,12 @@ class Encoder(nn.Module):
         # The place of a feature in the picture matters for pose: a small grid is kept beside the pooled features.
         self.grid = nn.Conv2d(w[-1], 48, 1)
         side = config.image_size // 2 ** len(w)
-        self.features = w[-1] * 2 + 48 * side * side
+        self.features = w[-1] * 2 + 48 * side * side + 4 * 4 * 4
 
     def forward(self, rgba: Tensor) -> Tensor:
         x = self.stages(rgba)
-        return torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), self.grid(x).flatten(1)], dim=1)
+        thumbnail = F.adaptive_avg_pool2d(rgba, 4).flatten(1)
+        return torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), self.grid(x).flatten(1), thumbnail], dim=1)
 
 
 class ShapeDecoder(nn.Module):
@@ -150,7 +155,11 @@ class ShapeDecoder(nn.Module):
 
 
 class TextureDecoder(nn.Module):
-    """Texture codes to left-right symmetric albedo atlases (N, 3, T, T) in sRGB."""
+    """Texture codes to left-right symmetric albedo atlases (N, 3, T, T) in sRGB.
+
+    A linear map paints broadly, convolutions add the detail: without the former, thousands of steps pass before the
+    colour of a car's paint is anything but the mean of all cars'.
+    """
 
     def __init__(self, config: InverseGraphicsConfig) -> None:
         super().__init__()
@@ -170,13 +179,18 @@ class TextureDecoder(nn.Module):
             for inputs, outputs in zip(w, w[1:], strict=False)
         )
         self.to_rgb = nn.Conv2d(w[-1], 3, 1)
+        self.broad_height = 32
+        self.broad = nn.Linear(config.texture_code, 3 * self.broad_height * (self.broad_height // 2))
 
     def forward(self, code: Tensor) -> Tensor:
         x = self.start(code).view(-1, self.channels, self.start_height, self.start_height // 2)
         x = F.leaky_relu(x, 0.2)
         for block in self.blocks:
             x = block(x)
-        half = torch.sigmoid(self.to_rgb(x))
+        broad = self.broad(code).view(-1, 3, self.broad_height, self.broad_height // 2)
+        detail = self.to_rgb(x)
+        broad = F.interpolate(broad, size=detail.shape[2:], mode="bilinear", align_corners=False)
+        half = torch.sigmoid(detail + broad)
         return torch.cat([half, half.flip(3)], dim=3)
 
 
