@@ -38,6 +38,10 @@ class CutOutConfig:
     """How often the segmenter looks: at the whole photo, then at what it found."""
     view_margin: float = 1.35
     """Side of a closer look over the longer side of the object's box."""
+    faint: float = 0.2
+    """Probability from which something joined to the object is kept in view."""
+    unsure: tuple[float, float] = (0.35, 0.85)
+    """Probabilities between which GrabCut decides, wherever that is."""
     smallest_object: float = 0.0015
     """Share of the photo below which something found is no object."""
     least_confidence: float = 0.75
@@ -128,7 +132,11 @@ def _find(
     for number in range(1, config.looks):
         report(0.5 * number / config.looks)
         closer = _look(photo.rgb, _window_around(look, chosen, config), segmenter, device)
-        found = _chosen_component(closer, _resampled_mask(look, chosen, closer.window))
+        # The looks err in different places; those from farther away count less, as they see less.
+        before = _carried(look, look.probability, closer.window)
+        weight = closer.window.side / look.window.side
+        closer.probability = (closer.probability + weight * before) / (1 + weight)
+        found = _chosen_component(closer, _carried(look, chosen.astype(np.float32), closer.window) > 0.5)
         if found is None or not _is_object(closer, found, photo.rgb, config):
             break
         look, chosen = closer, found
@@ -195,7 +203,9 @@ def _is_object(look: _Look, chosen: np.ndarray, rgb: np.ndarray, config: CutOutC
 
 def _window_around(look: _Look, chosen: np.ndarray, config: CutOutConfig) -> Crop:
     """The next window to look at: around what was chosen, and never from farther away."""
-    rows, columns = np.flatnonzero(chosen.any(axis=1)), np.flatnonzero(chosen.any(axis=0))
+    _, labels = cv2.connectedComponents((look.probability > config.faint).astype(np.uint8), connectivity=4)
+    whole = np.isin(labels, np.unique(labels[chosen]))  # also what is faint, lest a closer look leaves it out
+    rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
     scale = look.window.side / len(chosen)
     left = look.window.center_x - look.window.side / 2
     top = look.window.center_y - look.window.side / 2
@@ -205,12 +215,11 @@ def _window_around(look: _Look, chosen: np.ndarray, config: CutOutConfig) -> Cro
     return Crop(center_x, center_y, min(config.view_margin * longer, look.window.side))
 
 
-def _resampled_mask(look: _Look, chosen: np.ndarray, window: Crop) -> np.ndarray:
-    """A part of one look in the pixels of another of the same size: (S, S) bool."""
-    size = len(chosen)
+def _carried(look: _Look, values: np.ndarray, window: Crop) -> np.ndarray:
+    """Values (S, S) of one look in the pixels of another window."""
     half = window.side / 2
     box = (window.center_x - half, window.center_y - half, window.center_x + half, window.center_y + half)
-    return _warped(chosen.astype(np.float32), look.window, box, size, size) > 0.5
+    return _warped(values, look.window, box, len(values), len(values))
 
 
 def _resampled(look: _Look, box: tuple[int, int, int, int]) -> np.ndarray:
@@ -244,8 +253,9 @@ def _moved_to_edges(rgb: np.ndarray, probability: np.ndarray, config: CutOutConf
     reach = max(2, round(config.band * max(np.ptp(rows), np.ptp(columns))))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     labels = np.where(before > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[cv2.erode(before, kernel) > 0] = cv2.GC_FGD
-    labels[cv2.dilate(before, kernel) == 0] = cv2.GC_BGD
+    low, high = config.unsure
+    labels[(cv2.erode(before, kernel) > 0) & (likely > high)] = cv2.GC_FGD
+    labels[(cv2.dilate(before, kernel) == 0) & (likely < low)] = cv2.GC_BGD
     if not (labels == cv2.GC_FGD).any() or not (labels == cv2.GC_BGD).any():
         return before  # GrabCut needs examples of both
     models = np.zeros((1, 65)), np.zeros((1, 65))
