@@ -110,8 +110,8 @@ class ResidualBlock(nn.Module):
 class Encoder(nn.Module):
     """RGBA crops (N, 4, R, R) to features (N, ``features``).
 
-    The mean and the maximum over the last grid, a narrow copy of that grid, and the crop itself in 4 x 4 pixels: the
-    paint's colour then need not find its way through all layers.
+    The mean and the maximum over the last grid, and a narrow copy of that grid, because the place of a feature in the
+    picture matters for the pose.
     """
 
     def __init__(self, config: InverseGraphicsConfig) -> None:
@@ -121,15 +121,25 @@ class Encoder(nn.Module):
         for inputs, outputs in zip(w, w[1:], strict=False):
             stages += [ResidualBlock(inputs, outputs, 2), ResidualBlock(outputs, outputs)]
         self.stages = nn.Sequential(*stages)
-        # The place of a feature in the picture matters for pose: a small grid is kept beside the pooled features.
         self.grid = nn.Conv2d(w[-1], 48, 1)
         side = config.image_size // 2 ** len(w)
-        self.features = w[-1] * 2 + 48 * side * side + 4 * 4 * 4
+        self.features = w[-1] * 2 + 48 * side * side
 
     def forward(self, rgba: Tensor) -> Tensor:
         x = self.stages(rgba)
-        thumbnail = F.adaptive_avg_pool2d(rgba, 4).flatten(1)
-        return torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), self.grid(x).flatten(1), thumbnail], dim=1)
+        return torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3)), self.grid(x).flatten(1)], dim=1)
+
+
+APPEARANCE_FEATURES = 3 + 4 * 4 * 4
+
+
+def appearance(rgba: Tensor) -> Tensor:
+    """(N, 67) of crops (N, 4, R, R): the logit of the object's mean colour, and the crop in 4 x 4 pixels.
+
+    Given straight to the heads of texture and light: in the trunk, where pose rules, colour drowns.
+    """
+    mean = rgba[:, :3].sum(dim=(2, 3)) / rgba[:, 3:].sum(dim=(2, 3)).clamp(min=1.0)
+    return torch.cat([torch.logit(mean, eps=0.02), 2 * F.adaptive_avg_pool2d(rgba, 4).flatten(1)], dim=1)
 
 
 class ShapeDecoder(nn.Module):
@@ -157,8 +167,8 @@ class ShapeDecoder(nn.Module):
 class TextureDecoder(nn.Module):
     """Texture codes to left-right symmetric albedo atlases (N, 3, T, T) in sRGB.
 
-    A linear map paints broadly, convolutions add the detail: without the former, thousands of steps pass before the
-    colour of a car's paint is anything but the mean of all cars'.
+    A linear map paints broadly, convolutions add the detail. The first three numbers of the code are the colour (as a
+    logit) that the linear map starts by giving to all of the atlas.
     """
 
     def __init__(self, config: InverseGraphicsConfig) -> None:
@@ -180,7 +190,10 @@ class TextureDecoder(nn.Module):
         )
         self.to_rgb = nn.Conv2d(w[-1], 3, 1)
         self.broad_height = 32
-        self.broad = nn.Linear(config.texture_code, 3 * self.broad_height * (self.broad_height // 2))
+        texels = self.broad_height * (self.broad_height // 2)
+        self.broad = nn.Linear(config.texture_code, 3 * texels)
+        with torch.no_grad():
+            self.broad.weight[:, :3] = torch.eye(3).repeat_interleave(texels, dim=0)
 
     def forward(self, code: Tensor) -> Tensor:
         x = self.start(code).view(-1, self.channels, self.start_height, self.start_height // 2)
@@ -209,11 +222,13 @@ class InverseGraphics(nn.Module):
         features = self.encoder.features
         self.trunk = nn.Sequential(nn.Linear(features, 512), nn.ReLU())
         self.shape_head = nn.Sequential(nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, config.shape_code))
-        self.texture_head = nn.Sequential(nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, config.texture_code))
+        self.texture_head = nn.Sequential(
+            nn.Linear(512 + APPEARANCE_FEATURES, 256), nn.ReLU(), nn.Linear(256, config.texture_code)
+        )
         self.camera_head = nn.Sequential(
             nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 2 * config.azimuth_bins + 6)
         )
-        self.light_head = nn.Sequential(nn.Linear(512, 128), nn.ReLU(), nn.Linear(128, 27))
+        self.light_head = nn.Sequential(nn.Linear(512 + APPEARANCE_FEATURES, 128), nn.ReLU(), nn.Linear(128, 27))
         self.shape_decoder = ShapeDecoder(template, config.shape_code)
         self.texture_decoder = TextureDecoder(config)
         # Set from the training data, so that every output of the pose head is about unit-normal.
@@ -226,15 +241,19 @@ class InverseGraphics(nn.Module):
     def forward(self, rgba: Tensor) -> Prediction:
         """rgba: crops (N, 4, R, R) with the colour 0 outside the mask."""
         x = self.trunk(self.encoder(rgba * 2 - 1))
+        seen = appearance(rgba)
+        with_colour = torch.cat([x, seen.to(x.dtype)], dim=1)
+        texture_code = self.texture_head(with_colour)
+        texture_code = torch.cat([texture_code[:, :3] + seen[:, :3], texture_code[:, 3:]], dim=1)
         bins = self.config.azimuth_bins
         camera = self.camera_head(x)
         half_bin = math.pi / bins
-        light = self.light_head(x).view(-1, 9, 3)
+        light = self.light_head(with_colour).view(-1, 9, 3)
         # Around a grey, white-lit world.
         light = light * 0.3 + light.new_tensor([1.6] + [0.0] * 8)[:, None]
         return Prediction(
             shape_code=self.shape_head(x),
-            texture_code=self.texture_head(x),
+            texture_code=texture_code,
             azimuth_logits=camera[:, :bins],
             azimuth_residual=torch.tanh(camera[:, bins : 2 * bins]) * 2 * half_bin,
             pose=camera[:, 2 * bins :] * self.pose_scale + self.pose_mean,
