@@ -22,6 +22,7 @@ from backend.models.inverse_graphics import (
 )
 from backend.pipeline.azimuths import angle_between, azimuth_log_likelihood, starting_azimuths
 from backend.pipeline.refine import RefineConfig, Refined, hard_iou, refine
+from backend.pipeline.smoothing import neighbour_table, smoothed
 from backend.render.camera import Cameras, project
 from backend.render.rasterize import rasterize
 from backend.render.shading import render, uniform_light
@@ -234,3 +235,23 @@ def test_the_opposite_view_has_the_same_silhouette_at_pi_minus_azimuth(template)
     masks = (rasterize(screen, triangles, SIDE, SIDE).face_index >= 0).numpy()
     assert hard_iou(masks[0], masks[1]) > 0.97
     assert hard_iou(masks[0], masks[2][:, ::-1]) > 0.97
+
+
+def test_smoothing_averages_neighbours_and_has_the_true_gradient(template):
+    table = torch.as_tensor(neighbour_table(template.edges, len(template.vertices)))
+    for vertex in (0, 100, 500):
+        a, b = template.edges.T
+        expected = set(b[a == vertex]) | set(a[b == vertex])
+        assert set(table[vertex].tolist()) - {vertex} == expected
+    generator = torch.Generator().manual_seed(0)
+    field = torch.randn(1, len(table), 2, generator=generator, dtype=torch.float64)
+    flat = smoothed(torch.ones_like(field), table, 9)
+    assert torch.allclose(flat, torch.ones_like(field))
+    assert smoothed(field, table, 9).std() < 0.5 * field.std()
+    # Against finite differences, in a random direction.
+    direction = torch.randn(field.shape, generator=generator, dtype=torch.float64)
+    leaf = field.clone().requires_grad_()
+    (smoothed(leaf, table, 5) ** 2).sum().backward()
+    step = 1e-4
+    higher, lower = ((smoothed(field + s * direction, table, 5) ** 2).sum() for s in (step, -step))
+    assert float((leaf.grad * direction).sum()) == pytest.approx(float((higher - lower) / (2 * step)), rel=1e-6)

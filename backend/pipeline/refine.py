@@ -24,10 +24,11 @@ from torch import Tensor
 from ..ipc.records import Camera
 from ..models.inverse_graphics import InverseGraphics, Prediction, field_of_view_of
 from ..render.camera import Cameras
-from ..render.mesh_losses import MeshTopology, laplacian_loss, neighbour_difference, offset_loss
+from ..render.mesh_losses import MeshTopology, laplacian_loss, offset_loss
 from ..render.shading import Picture, SoftMaskConfig, render, srgb_decode, srgb_encode
 from ..render.template import Template
 from .azimuths import angle_between, azimuth_log_likelihood, starting_azimuths
+from .smoothing import neighbour_table, smoothed
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class RefineConfig:
     coarse_share: float = 0.45
     """Part of the steps in which all starts run."""
     starts: int = 4
-    coarse_size: int = 64
+    coarse_size: int = 48
     fine_size: int = 128
     """Sides of the compared pictures."""
-    coarse_reach: float = 2.0
+    coarse_reach: float = 0.8
     fine_reach: float = 1.0
     """Width of the soft silhouette in pixels: how far it feels the mask's outline."""
     step_size: float = 0.25
@@ -107,11 +108,21 @@ class _Target:
 class _Scene:
     """What stays fixed."""
 
-    network: InverseGraphics
+    mean: Tensor
+    """(V, 3)."""
+    basis: Tensor
+    """(S, V, 3)."""
+    mirror: Tensor
+    """(V,)."""
     triangles: Tensor
     triangle_uv: Tensor
     topology: MeshTopology
+    neighbours: Tensor
     config: RefineConfig
+
+    def decode(self, code: Tensor) -> Tensor:
+        """(N, S) to vertices (N, V, 3), as the network's decoder does."""
+        return self.mean + (code @ self.basis.flatten(1)).view(len(code), *self.mean.shape)
 
 
 @dataclass
@@ -183,11 +194,16 @@ def refine(
     """
     steps = config.steps if steps < 0 else steps
     device = rgba.device
+    topology = MeshTopology.of(template.edges, template.triangles, len(template.vertices), device)
+    decoder = network.shape_decoder
     scene = _Scene(
-        network,
+        decoder.mean,
+        decoder.symmetric_basis().detach(),
+        decoder.mirror,
         torch.as_tensor(template.triangles, dtype=torch.int64, device=device),
         torch.as_tensor(template.triangle_uv, device=device),
-        MeshTopology.of(template.edges, template.triangles, len(template.vertices), device),
+        topology,
+        torch.as_tensor(neighbour_table(template.edges, len(template.vertices)), device=device),
         config,
     )
     with torch.no_grad():
@@ -227,7 +243,7 @@ def _target(rgba: Tensor, size: int, reach: float) -> _Target:
     faces = 3  # about as many are within reach of a pixel beside the outline
     squared = torch.as_tensor(np.maximum(distance, 0) / (0.5 * size), device=rgba.device) ** 2
     soft = 1 - (1 - torch.exp(-sigma_inverse * squared)) ** faces
-    return _Target(rgb, alpha, soft, SoftMaskConfig(sigma_inverse, 2.5 * reach / (0.5 * size)))
+    return _Target(rgb, alpha, soft, SoftMaskConfig(sigma_inverse, 1.8 * reach / (0.5 * size)))
 
 
 def _render(unknowns: _Unknowns, scene: _Scene, target: _Target, vertices: Tensor) -> Picture:
@@ -242,18 +258,16 @@ def _render(unknowns: _Unknowns, scene: _Scene, target: _Target, vertices: Tenso
 def _offsets(unknowns: _Unknowns, scene: _Scene) -> Tensor:
     """(N, V, 3) smooth, left-right symmetric offsets."""
     field = unknowns.offsets * scene.config.offset_trust
-    mirrored = field[:, scene.network.shape_decoder.mirror] * field.new_tensor([-1.0, 1.0, 1.0])
+    mirrored = field[:, scene.mirror] * field.new_tensor([-1.0, 1.0, 1.0])
     field = 0.5 * (field + mirrored)
-    for _ in range(scene.config.smoothing):
-        field = field + 0.5 * neighbour_difference(field, scene.topology)
-    return field
+    return smoothed(field, scene.neighbours, scene.config.smoothing)
 
 
 def _losses(unknowns: _Unknowns, scene: _Scene, target: _Target, fine: bool) -> Tensor:
     """(N,) what each start is worth; smaller is better."""
     config = scene.config
     code = unknowns.shape_code(config)
-    vertices = scene.network.shape_decoder(code)
+    vertices = scene.decode(code)
     regular = code.new_zeros(())
     if fine:
         offsets = _offsets(unknowns, scene)
@@ -299,7 +313,7 @@ def _colour_matched(rgb: Tensor, goal: Tensor, where: Tensor) -> Tensor:
 @torch.no_grad()
 def _in_the_photos_colours(unknowns: _Unknowns, scene: _Scene, target: _Target) -> _Unknowns:
     """The texture given the photo's hue, and texture and light together its brightness."""
-    picture = _render(unknowns, scene, target, scene.network.shape_decoder(unknowns.shape_code(scene.config)))
+    picture = _render(unknowns, scene, target, scene.decode(unknowns.shape_code(scene.config)))
     both = (picture.fragments.face_index[0] >= 0) & (target.alpha > 0.5)
     if int(both.sum()) < 16:
         return unknowns
@@ -367,7 +381,7 @@ def _result(unknowns: _Unknowns, scene: _Scene, margin: float) -> Refined:
         camera=replace(camera, azimuth=azimuth),
         shape_code=code[0],
         offsets=offsets,
-        vertices=scene.network.shape_decoder(code)[0] + offsets,
+        vertices=scene.decode(code)[0] + offsets,
         texture=unknowns.texture[0],
         light=unknowns.lights(scene.config)[0],
         margin=margin,
