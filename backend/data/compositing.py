@@ -36,7 +36,7 @@ class CompositingConfig:
     """Of a background from a panorama, where there are panoramas."""
     empty: float = 0.04
     """Of a picture without any object."""
-    others: float = 0.5
+    others: float = 0.75
     """Of smaller objects of the same kind behind the target."""
     occluder: float = 0.12
     """Of something in front of the target."""
@@ -159,8 +159,8 @@ class Compositor:
         return canvas, mask
 
     def _add_other(self, rng: np.random.Generator, canvas: np.ndarray, extent: float, foot: float) -> None:
-        """Another object, smaller and farther away, standing a little higher up in the picture; in place."""
-        smaller = extent * rng.uniform(0.25, 0.85)
+        """Another object behind the target, often touching it, standing a little higher up in the picture; in place."""
+        smaller = extent * rng.uniform(0.25, 1.05)
         centre = np.array([rng.uniform(-0.1, 1.1) * canvas.shape[1], foot - smaller * rng.uniform(0.15, 0.5)])
         other, _ = self._placed(rng, int(rng.integers(len(self.rgba))), smaller, centre)
         colour, alpha = _recoloured(rng, other)

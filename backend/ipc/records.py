@@ -77,7 +77,7 @@ class Reconstruction:
     texture_code: np.ndarray
     """(C,) float32."""
     offsets: np.ndarray
-    """(V, 3) float32 that refinement added to what the shape code decodes to: vertices = decode(shape_code) + offsets."""
+    """(V, 3) float32 that refinement added: vertices = decode(shape_code) + offsets."""
     bundle: str = "car"
     real_size: float = 4.5
     """Metres of the longest side; the default of the bundle's category."""
@@ -109,7 +109,7 @@ class Edit:
     vertices: np.ndarray
     """(V, 3) float32: decode(moved shape code), without the object's own offsets."""
     texture_change: np.ndarray
-    """(t, t, 3) float32: decoded texture of the moved code minus that of the given code, sRGB values; add it, resized."""
+    """(t, t, 3) float32: decoded texture of the moved code minus that of the given one, sRGB; add it, resized."""
 
 
 @dataclass

@@ -143,7 +143,7 @@ class InverseGraphicsTask:
         torch.manual_seed(self.config.seed)
         self.generator = torch.Generator().manual_seed(self.config.seed)
         network = InverseGraphics(self.config.network, self.template).to(self.device)
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.networks = {"network": self.network, "average": self.average}
         self.optimizer = torch.optim.AdamW(self.network.parameters(), self.config.learning_rate, weight_decay=1e-3)

@@ -47,7 +47,11 @@ def evaluate(
     triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
     triangle_uv = torch.as_tensor(template.triangle_uv, device=device)
     size = 96
-    azimuth, elevation, own, known, vertex = [], [], [], [], []
+    azimuth: list[Tensor] = []
+    elevation: list[Tensor] = []
+    own: list[Tensor] = []
+    known: list[Tensor] = []
+    vertex: list[Tensor] = []
     numbers = torch.tensor(
         [k * views.number_of_views + m for k in objects for m in range(min(4, views.number_of_views))]
     )

@@ -139,10 +139,10 @@ def load_checkpoint(path: Path, task: Task) -> int:
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Moves an exponential moving average of the weights; buffers are copied."""
-    for own, new in zip(average.parameters(), network.parameters(), strict=True):
-        own.lerp_(new.detach(), 1 - decay)
-    for own, new in zip(average.buffers(), network.buffers(), strict=True):
-        own.copy_(new)
+    for weight, new_weight in zip(average.parameters(), network.parameters(), strict=True):
+        weight.lerp_(new_weight.detach(), 1 - decay)
+    for buffer, new_buffer in zip(average.buffers(), network.buffers(), strict=True):
+        buffer.copy_(new_buffer)
 
 
 def cosine_rate(step: int, steps: int, peak: float, warm_up: int) -> float:

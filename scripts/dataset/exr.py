@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-_TYPES = {0: np.dtype("<u4"), 1: np.dtype("<f2"), 2: np.dtype("<f4")}
+_TYPES: dict[int, np.dtype] = {0: np.dtype("<u4"), 1: np.dtype("<f2"), 2: np.dtype("<f4")}
 
 
 def read_exr(path: Path) -> dict[str, np.ndarray]:
@@ -43,7 +43,8 @@ def _header(data: bytes, position: int) -> tuple[dict[str, bytes], int]:
 
 def _channels(value: bytes) -> list[tuple[str, np.dtype]]:
     """Return the names and number types of the channels, in file order."""
-    channels, position = [], 0
+    channels: list[tuple[str, np.dtype]] = []
+    position = 0
     while value[position]:
         name, position = _text(value, position)
         channels.append((name, _TYPES[struct.unpack_from("<i", value, position)[0]]))

@@ -50,7 +50,8 @@ def _joined(path: Path, items: list[bpy.types.Object]) -> tuple[ObjectMesh, bpy.
     import bmesh
 
     graph = bpy.context.evaluated_depsgraph_get()
-    whole, materials = bmesh.new(), []
+    whole = bmesh.new()
+    materials: list[bpy.types.Material | None] = []
     for item in items:
         mesh = item.evaluated_get(graph).to_mesh()
         mesh.transform(item.matrix_world)

@@ -63,7 +63,8 @@ def linear(colour: np.ndarray) -> np.ndarray:
 def hsv(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
     """Return the linear colour of an sRGB hue, saturation and value."""
     shift = np.clip(np.abs(np.mod(hue + np.array([0, 2 / 3, 1 / 3]), 1.0) * 6 - 3) - 1, 0, 1)
-    return tuple(float(c) for c in linear(value * (1 - saturation + saturation * shift)))
+    red, green, blue = linear(value * (1 - saturation + saturation * shift)).tolist()
+    return red, green, blue
 
 
 def sample_paint(rng: np.random.Generator, sporty: bool = False) -> tuple[str, Finish]:
@@ -113,7 +114,7 @@ class _Tree:
         self.shader = self.nodes["Principled BSDF"]
         self.layers: dict[str, tuple] = {}
         self._colour = self._surface = None
-        self._markings: dict[str, object] = {}
+        self._markings: dict[int, bpy.types.Node] = {}
         if masked:
             output = self.nodes.new("ShaderNodeOutputAOV")
             # The property was renamed in Blender 4.3's series; the name is what selects the pass.
@@ -244,7 +245,8 @@ def set_body(body: _Tree, look: CarLook) -> None:
     body.set("paint", look.paint, coat=1.0)
     second = look.second if look.two_tone else look.paint
     body.set("second", second, coat=1.0 if second.roughness < 0.6 else 0.0)
-    body.set("gap", Finish(tuple(0.12 * c for c in look.paint.colour), 0.6))
+    red, green, blue = look.paint.colour
+    body.set("gap", Finish((0.12 * red, 0.12 * green, 0.12 * blue), 0.6))
     body.set("trim", look.trim)
     body.set("chrome", look.chrome)
     body.set("dark", black)

@@ -34,7 +34,7 @@ class RenderScene:
         scene.render.resolution_x = scene.render.resolution_y = resolution
         scene.render.resolution_percentage = 100
         scene.render.use_compositing = scene.render.use_sequencer = False
-        scene.view_settings.view_transform = "Standard"
+        scene.view_settings.view_transform = "Standard"  # type: ignore[assignment]  # stubs know one value only
         aov = bpy.context.view_layer.aovs.add()
         aov.name, aov.type = MASK, "VALUE"
         settings = scene.render.image_settings
@@ -53,7 +53,7 @@ class RenderScene:
 
     def _set_cycles(self, samples: int, threads: int) -> None:
         scene = self.scene
-        scene.render.engine = "CYCLES"
+        scene.render.engine = "CYCLES"  # type: ignore[assignment]
         scene.render.threads_mode, scene.render.threads = "FIXED", threads
         scene.render.use_persistent_data = True
         cycles = scene.cycles

@@ -127,4 +127,4 @@ class WorldLight:
         self.sun.data.color = colour
         self.sun.data.angle = angle
         self.sun.rotation_mode = "QUATERNION"
-        self.sun.rotation_quaternion = mathutils.Vector(direction).to_track_quat("Z", "Y")
+        self.sun.rotation_quaternion = mathutils.Vector(direction.tolist()).to_track_quat("Z", "Y")
