@@ -35,6 +35,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--category", default="car")
     parser.add_argument("--real-size", type=float, default=4.5, metavar="METRES", help="longest side of such an object")
     parser.add_argument("--data-note", default="", help="what it was trained on")
+    parser.add_argument("--notes", default="", help="what else a reader of the card should know about the training")
     parser.add_argument("--licence", default="GPL-3.0-or-later", help="SPDX name or terms of the weights")
     return parser.parse_args(arguments)
 
@@ -70,11 +71,13 @@ def main(arguments: list[str]) -> int:
             "task": "inverse-graphics",
             "steps": int(metadata["step"]),
             "batch": config["batch"],
+            "learning_rate": config["learning_rate"],
             "render_batch": config["render_batch"],
             "render_size": config["render_size"],
             "weights": config["weights"],
             "recipe": f"train.py inverse-graphics, preset values as in this card, seed {config['seed']}",
         },
+        "notes": options.notes,
         "metrics": last_figures(run / "log.jsonl"),
         "date": date.today().isoformat(),
     }

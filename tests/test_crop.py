@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from backend.data import views
 from backend.ipc.records import Camera
-from backend.pipeline.crop import MARGIN, Crop, camera_of_crop, camera_of_photo, crop_around, extract
+from backend.models.inverse_graphics import CROP_MARGIN
+from backend.pipeline.crop import Crop, camera_of_crop, camera_of_photo, crop_around, extract
 from backend.render.camera import Cameras
 
 cameras = st.builds(
@@ -75,7 +76,7 @@ def test_there_and_back(camera: Camera, crop: Crop, size: tuple[int, int]) -> No
 def test_crop_around_the_box() -> None:
     mask = np.zeros((100, 200), dtype=np.uint8)
     mask[40:60, 20:120] = 255
-    assert crop_around(mask) == Crop(70, 50, MARGIN * 100)
+    assert crop_around(mask) == Crop(70, 50, CROP_MARGIN * 100)
     with pytest.raises(ValueError, match="selects nothing"):
         crop_around(np.zeros((10, 10), dtype=np.uint8))
 

@@ -19,10 +19,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..ipc.records import Camera
+from ..models.inverse_graphics import CROP_MARGIN
 from ..render.camera import Cameras, focal_length_in_pixels
-
-CROP_MARGIN = 1.25
-"""Side of a crop over the longer side of the object's box; the same as when a photo is cropped."""
 
 
 @dataclass

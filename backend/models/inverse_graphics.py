@@ -21,6 +21,9 @@ from torch import Tensor, nn
 from ..render.camera import Cameras
 from ..render.template import Template
 
+CROP_MARGIN = 1.25
+"""Side of the input crop over the longer side of the object's box, in training as in use."""
+
 
 @dataclass(frozen=True)
 class InverseGraphicsConfig:

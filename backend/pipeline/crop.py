@@ -11,9 +11,7 @@ import cv2
 import numpy as np
 
 from ..ipc.records import Camera
-
-MARGIN = 1.25
-"""Side of the crop over the longer side of the object's box; the network was trained with it."""
+from ..models.inverse_graphics import CROP_MARGIN
 
 _MOST_SAMPLES_A_SIDE = 16
 """A texel of the crop is the mean of at most this many samples squared."""
@@ -39,7 +37,7 @@ def crop_around(mask: np.ndarray) -> Crop:
         raise ValueError("A mask that selects nothing has no crop")
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     longer = float(max(bottom - top, right - left))
-    return Crop((left + right) / 2, (top + bottom) / 2, MARGIN * longer)
+    return Crop((left + right) / 2, (top + bottom) / 2, CROP_MARGIN * longer)
 
 
 def extract(rgb: np.ndarray, mask: np.ndarray, crop: Crop, size: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from ..errors import Cancelled
 from ..ipc.records import Camera, Progress, Reconstruction, ReconstructRequest
-from ..models.inverse_graphics import Prediction
+from ..models.inverse_graphics import CROP_MARGIN, Prediction
 from ..render.camera import Cameras, project
 from ..render.rasterize import rasterize
 from ..render.template import Template
@@ -182,7 +182,7 @@ def _warnings(
     """Sentences about what is doubtful."""
     sentences = []
     solid = mask > 127
-    longer = crop.side / 1.25
+    longer = crop.side / CROP_MARGIN
     along = max(int(edge.sum()) for edge in (solid[0], solid[-1], solid[:, 0], solid[:, -1]))
     if along > config.touching * longer:
         sentences.append("The object touches the edge of the picture: what lies beyond it is a guess.")
