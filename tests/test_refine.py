@@ -29,7 +29,7 @@ from backend.render.shading import render, uniform_light
 from backend.render.template import Template, TemplateConfig, make_template
 
 CODE, BINS, SIDE = 8, 24, 128
-SMALL = RefineConfig(steps=50, starts=2)
+SMALL = RefineConfig(steps=50, starts=3)
 
 
 @pytest.fixture(scope="module")
