@@ -159,4 +159,5 @@ def test_codes_of_another_bundle_are_refused(bundle):
 
 def test_angles_of_the_camera_are_in_range(bundle, photo):
     result = reconstruct(ReconstructRequest(str(photo), refine_steps=2, texture_size=256), bundle)
+    assert all(type(value) is float for value in vars(result.camera).values())
     assert -math.pi <= result.camera.azimuth <= math.pi and 0 < result.camera.field_of_view < 2

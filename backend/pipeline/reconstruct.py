@@ -140,7 +140,7 @@ def reconstruct(
         faces=template.faces,
         uv=template.uv,
         texture=baked.texture,
-        camera=camera_of_photo(refined.camera, crop, width, height),
+        camera=_plain(camera_of_photo(refined.camera, crop, width, height)),
         light=baked.light,
         mask=mask,
         shape_code=refined.shape_code.cpu().numpy(),
@@ -163,6 +163,11 @@ def silhouette_overlap(
     screen = project(Cameras.batch([camera]), torch.as_tensor(vertices)[None], size, size)
     covered = rasterize(screen, triangles, size, size).face_index[0] >= 0
     return hard_iou(covered.numpy(), extract(rgb, mask, crop, size)[..., 3] > 0.5)
+
+
+def _plain(camera: Camera) -> Camera:
+    """The camera with Python's own numbers, as the wire and JSON want them, whatever computed it."""
+    return Camera(**{name: float(value) for name, value in vars(camera).items()})
 
 
 def _preview(rgba: torch.Tensor) -> np.ndarray:
