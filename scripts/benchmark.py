@@ -72,7 +72,8 @@ def measure_renderer(repeat: int) -> dict[str, float]:
     import torch
 
     from backend.render.camera import Cameras, project
-    from backend.render.rasterize import rasterize, soft_mask
+    from backend.render.rasterize import rasterize
+    from backend.render.soft_mask import soft_mask
     from backend.render.template import TemplateConfig, make_template
 
     figures = {}

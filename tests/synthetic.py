@@ -14,7 +14,9 @@ from PIL import Image
 
 from backend.ipc.records import Camera
 from backend.render.camera import Cameras
-from backend.render.shading import render, uniform_light
+from backend.render.light import uniform_light
+from backend.render.picture import HARD, render
+from backend.render.shading import Texture
 from backend.render.template import Template, TemplateConfig, make_template
 
 TEMPLATE = make_template(TemplateConfig(cells_x=8, cells_y=16, cells_z=6))
@@ -48,8 +50,9 @@ def write_dataset(folder: Path, objects: int = 6, views: int = 3, resolution: in
                 rng.uniform(-0.03, 0.03), rng.uniform(-0.03, 0.03),
             )  # fmt: skip
             picture = render(
-                torch.as_tensor(vertices)[None], triangles, uv, torch.as_tensor(texture, dtype=torch.float32)[None],
-                light, Cameras.batch([camera]), resolution, resolution, soft=None,
+                torch.as_tensor(vertices)[None], triangles,
+                Texture(uv, torch.as_tensor(texture, dtype=torch.float32)[None]),
+                light, Cameras.batch([camera]), resolution, resolution, HARD,
             )  # fmt: skip
             mask = picture.mask[0].numpy()
             rgb = picture.rgb[0].permute(1, 2, 0).numpy() + 0.5 * (1 - mask[..., None])

@@ -16,7 +16,8 @@ from backend.pipeline.atlas import Atlas, spread
 from backend.pipeline.bake import bake, default_texture_size
 from backend.pipeline.crop import Crop, camera_of_crop, camera_of_photo, crop_around
 from backend.render.camera import Cameras
-from backend.render.shading import Picture, render
+from backend.render.picture import HARD, Picture, render
+from backend.render.shading import Texture
 from backend.render.template import Template, make_template
 
 SIDE = 320
@@ -49,13 +50,12 @@ def photograph(template: Template, texture: np.ndarray, light: np.ndarray, camer
     return render(
         torch.as_tensor(template.vertices)[None],
         torch.as_tensor(template.triangles, dtype=torch.int64),
-        torch.as_tensor(template.triangle_uv),
-        image,
+        Texture(torch.as_tensor(template.triangle_uv), image),
         torch.as_tensor(light)[None],
         Cameras.batch([camera]),
         side,
         side,
-        soft=None,
+        HARD,
     )
 
 
@@ -130,13 +130,12 @@ def test_a_crop_of_a_larger_photo_gives_the_same(template):
     picture = render(
         torch.as_tensor(template.vertices)[None],
         torch.as_tensor(template.triangles, dtype=torch.int64),
-        torch.as_tensor(template.triangle_uv),
-        torch.as_tensor(patchwork()).permute(2, 0, 1)[None],
+        Texture(torch.as_tensor(template.triangle_uv), torch.as_tensor(patchwork()).permute(2, 0, 1)[None]),
         torch.as_tensor(light)[None],
         Cameras.batch([wide]),
         height,
         width,
-        soft=None,
+        HARD,
     )
     rgb, mask = as_photo(picture)
     crop = crop_around(mask)
@@ -146,13 +145,14 @@ def test_a_crop_of_a_larger_photo_gives_the_same(template):
     again = render(
         torch.as_tensor(template.vertices)[None],
         torch.as_tensor(template.triangles, dtype=torch.int64),
-        torch.as_tensor(template.triangle_uv),
-        torch.as_tensor(baked.texture / 255).float().permute(2, 0, 1)[None],
+        Texture(
+            torch.as_tensor(template.triangle_uv), torch.as_tensor(baked.texture / 255).float().permute(2, 0, 1)[None]
+        ),
         torch.as_tensor(baked.light)[None],
         Cameras.batch([wide]),
         height,
         width,
-        soft=None,
+        HARD,
     )
     inner = (torch.nn.functional.max_pool2d(1 - again.mask, 9, 1, 4)[0] < 0.5).numpy()
     assert psnr(again.rgb[0].permute(1, 2, 0).numpy()[inner], rgb[inner] / 255) > 28

@@ -24,8 +24,10 @@ from backend.pipeline.azimuths import angle_between, azimuth_log_likelihood, sta
 from backend.pipeline.refine import RefineConfig, Refined, hard_iou, refine
 from backend.pipeline.smoothing import neighbour_table, smoothed
 from backend.render.camera import Cameras, project
+from backend.render.light import uniform_light
+from backend.render.picture import HARD, render
 from backend.render.rasterize import rasterize
-from backend.render.shading import render, uniform_light
+from backend.render.shading import Texture
 from backend.render.template import Template, TemplateConfig, make_template
 
 CODE, BINS, SIDE = 8, 24, 128
@@ -85,13 +87,12 @@ def photograph(
     picture = render(
         vertices[None],
         torch.as_tensor(template.triangles, dtype=torch.int64),
-        torch.as_tensor(template.triangle_uv),
-        texture,
+        Texture(torch.as_tensor(template.triangle_uv), texture),
         uniform_light(1),
         Cameras.batch([camera]),
         2 * SIDE,
         2 * SIDE,
-        soft=None,
+        HARD,
     )
     rgba = torch.cat([picture.rgb, picture.mask[:, None]], dim=1)
     return torch.nn.functional.avg_pool2d(rgba, 2)[0]

@@ -14,16 +14,13 @@ from hypothesis import strategies as st
 
 from backend.ipc.records import Camera
 from backend.render.camera import Cameras, camera_positions, project
+from backend.render.fragments import interpolate
+from backend.render.light import mirrored_light, spherical_harmonics, srgb_decode, srgb_encode, uniform_light
 from backend.render.mesh_losses import MeshTopology, flatness_loss, laplacian_loss, silhouette_iou
-from backend.render.rasterize import interpolate, rasterize, soft_mask
-from backend.render.shading import (
-    mirrored_light,
-    render,
-    spherical_harmonics,
-    srgb_decode,
-    srgb_encode,
-    uniform_light,
-)
+from backend.render.picture import render
+from backend.render.rasterize import rasterize
+from backend.render.shading import Texture
+from backend.render.soft_mask import SoftMaskConfig, soft_mask
 from backend.render.template import TemplateConfig, make_template
 
 SMALL = make_template(TemplateConfig(cells_x=4, cells_y=8, cells_z=3))
@@ -43,9 +40,10 @@ def slow_rasterize(screen: np.ndarray, faces: np.ndarray, height: int, width: in
                 if area >= 0 or min(a[2], b[2], c[2]) <= 1e-4:
                     continue
                 p = np.array([x + 0.5, y + 0.5])
-                w = np.array(
-                    [np.linalg.det(np.stack([q[:2] - p, r[:2] - p])) for q, r in ((b, c), (c, a), (a, b))]
-                ) / area
+                w = (
+                    np.array([np.linalg.det(np.stack([q[:2] - p, r[:2] - p])) for q, r in ((b, c), (c, a), (a, b))])
+                    / area
+                )
                 if (w < 0).any():
                     continue
                 z = 1 / (w / np.array([a[2], b[2], c[2]])).sum()
@@ -80,7 +78,7 @@ def test_soft_mask_is_the_product_over_faces_that_a_slow_loop_finds(seed: int) -
     screen, faces = random_scene(seed, count=6)
     sigma, box = 300.0, 0.4
     fragments = rasterize(screen, faces, 9, 11)
-    mask = soft_mask(screen, faces, fragments, sigma_inverse=sigma, box_length=box)[0]
+    mask = soft_mask(screen, faces, fragments, SoftMaskConfig(sigma, box))[0]
     unit = 0.5 * 11
     for y in range(9):
         for x in range(11):
@@ -174,8 +172,8 @@ def test_a_mirrored_scene_renders_the_mirrored_picture() -> None:
     cameras = Cameras.batch([Camera(0.8, 0.3, 3.0, 0.1, 0.4, 0.03, -0.02)])
     vertices = torch.as_tensor(SMALL.vertices)[None]
     triangles, uv = torch.as_tensor(SMALL.triangles).long(), torch.as_tensor(SMALL.triangle_uv)
-    one = render(vertices, triangles, uv, texture, light, cameras, 40, 40)
-    other = render(vertices, triangles, uv, texture.flip(3), mirrored_light(light), cameras.mirrored(), 40, 40)
+    one = render(vertices, triangles, Texture(uv, texture), light, cameras, 40, 40)
+    other = render(vertices, triangles, Texture(uv, texture.flip(3)), mirrored_light(light), cameras.mirrored(), 40, 40)
     # Quads are split along a diagonal that mirroring does not keep, hence not exactly.
     assert (one.rgb.flip(3) - other.rgb).abs().mean() < 2e-3
     assert silhouette_iou(one.mask.flip(2), other.mask).item() > 0.97
@@ -193,7 +191,7 @@ def test_white_light_shows_the_texture_as_it_is() -> None:
     cameras = Cameras.batch([Camera(0.5, 0.3, 3.0)])
     picture = render(
         torch.as_tensor(SMALL.vertices)[None], torch.as_tensor(SMALL.triangles).long(),
-        torch.as_tensor(SMALL.triangle_uv), texture, uniform_light(1), cameras, 32, 32,
+        Texture(torch.as_tensor(SMALL.triangle_uv), texture), uniform_light(1), cameras, 32, 32,
     )  # fmt: skip
     covered = picture.fragments.face_index[0] >= 0
     assert picture.rgb[0][:, covered].sub(0.37).abs().max() < 1e-3
@@ -221,14 +219,14 @@ def test_optimising_the_camera_through_the_renderer_finds_it() -> None:
     vertices = torch.as_tensor(SMALL.vertices)[None]
     triangles, uv = torch.as_tensor(SMALL.triangles).long(), torch.as_tensor(SMALL.triangle_uv)
     truth = Cameras.batch([Camera(0.6, 0.3, 3.0, 0.0, 0.45)])
-    target = render(vertices, triangles, uv, texture, None, truth, 64, 64)
+    target = render(vertices, triangles, Texture(uv, texture), None, truth, 64, 64)
     azimuth = torch.tensor([0.6 + math.radians(10)], requires_grad=True)
     distance = torch.tensor([3.3], requires_grad=True)
     optimizer = torch.optim.Adam([azimuth, distance], lr=0.03)
     for _ in range(60):
         cameras = Cameras(azimuth, truth.elevation, distance, truth.roll, truth.field_of_view, truth.shift_x,
                           truth.shift_y)  # fmt: skip
-        picture = render(vertices, triangles, uv, texture, None, cameras, 64, 64)
+        picture = render(vertices, triangles, Texture(uv, texture), None, cameras, 64, 64)
         loss = (1 - silhouette_iou(picture.mask, target.mask)).mean() + (picture.rgb - target.rgb).abs().mean() * 5
         optimizer.zero_grad()
         loss.backward()

@@ -20,8 +20,9 @@ import torch
 
 from ..ipc.records import Camera
 from ..render.camera import Cameras, camera_positions, project
+from ..render.light import spherical_harmonics, srgb_decode, srgb_encode
 from ..render.rasterize import rasterize
-from ..render.shading import spherical_harmonics, srgb_decode, srgb_encode, vertex_normals
+from ..render.shading import vertex_normals
 from ..render.template import Template
 from .atlas import Atlas, spread
 from .crop import Crop, extract

@@ -24,8 +24,11 @@ from torch import Tensor
 from ..ipc.records import Camera
 from ..models.inverse_graphics import InverseGraphics, Prediction, field_of_view_of
 from ..render.camera import Cameras
+from ..render.light import srgb_decode, srgb_encode
 from ..render.mesh_losses import MeshTopology, laplacian_loss, offset_loss
-from ..render.shading import Picture, SoftMaskConfig, render, srgb_decode, srgb_encode
+from ..render.picture import Picture, RenderConfig, render
+from ..render.shading import Texture
+from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template
 from .azimuths import angle_between, azimuth_log_likelihood, starting_azimuths
 from .smoothing import neighbour_table, smoothed
@@ -252,7 +255,8 @@ def _render(unknowns: _Unknowns, scene: _Scene, target: _Target, vertices: Tenso
     if size <= texture.shape[2] // 2:
         texture = F.avg_pool2d(texture, 2)
     lights, cameras = unknowns.lights(scene.config), unknowns.cameras(scene.config)
-    return render(vertices, scene.triangles, scene.triangle_uv, texture, lights, cameras, size, size, target.softness)
+    material, config = Texture(scene.triangle_uv, texture), RenderConfig(soft=target.softness)
+    return render(vertices, scene.triangles, material, lights, cameras, size, size, config)
 
 
 def _offsets(unknowns: _Unknowns, scene: _Scene) -> Tensor:

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Regularisers of a deformed mesh, and the silhouette loss. Paper A's equation 1; normalisation as in DIB-R's training.
+"""Regularisers of a deformed mesh, and the silhouette loss: paper A's equation 1.
+
+None of the papers says how its terms are normalised, so every docstring here does: over what is summed, over what is
+averaged. All are means over the batch.
 
 Letters: N batch, V vertices, E edges, F triangles.
 """
@@ -52,12 +55,19 @@ def neighbour_difference(field: Tensor, topology: MeshTopology) -> Tensor:
 
 
 def laplacian_loss(offsets: Tensor, topology: MeshTopology) -> Tensor:
-    """Mean squared length of the uniform Laplacian of the offsets (N, V, 3), times V as in DIB-R."""
+    """Mean over the vertices of the squared length of the uniform Laplacian, times V: the sum over the vertices.
+
+    offsets: (N, V, 3) from the template, so that the template's own curvature is free. DIB-R's published training
+    multiplies by 3 V what is a mean over the 3 components too, which is the same number.
+    """
     return (neighbour_difference(offsets, topology) ** 2).sum(dim=-1).mean() * offsets.shape[1]
 
 
 def flatness_loss(vertices: Tensor, topology: MeshTopology) -> Tensor:
-    """Mean of (cos - 1)^2 over pairs of adjacent triangles of meshes (N, V, 3); 0 for a plane."""
+    """Mean of (1 - cos)^2 over pairs of adjacent triangles of meshes (N, V, 3); between 0, a plane, and 4, a fold.
+
+    cos is that of the angle between their normals. DIB-R's published training multiplies by the number of edges.
+    """
     a, b, c, d = vertices[:, topology.hinges].unbind(dim=2)
     first = torch.cross(b - a, c - a, dim=-1)
     second = torch.cross(d - a, b - a, dim=-1)
@@ -65,18 +75,33 @@ def flatness_loss(vertices: Tensor, topology: MeshTopology) -> Tensor:
     return ((1 - cosine) ** 2).mean()
 
 
+def edge_length_loss(vertices: Tensor, topology: MeshTopology, rest_lengths: Tensor | float = 0.0) -> Tensor:
+    """Mean over the edges of the squared difference between an edge's length and its length at rest.
+
+    vertices: (N, V, 3); rest_lengths: (E,) in the same unit, or one for all. At 0 the loss shrinks long edges and so
+    spreads the vertices evenly.
+    """
+    a, b = topology.edges.unbind(dim=1)
+    # The root has no gradient at 0, where two vertices meet.
+    squared = ((vertices[:, a] - vertices[:, b]) ** 2).sum(dim=-1)
+    return ((squared.clamp(min=1e-16).sqrt() - rest_lengths) ** 2).mean()
+
+
 def offset_loss(offsets: Tensor) -> Tensor:
-    """Mean squared length of the offsets (N, V, 3): paper A's L_mov."""
+    """Mean over the vertices of the squared length of the offsets (N, V, 3): paper A's L_mov."""
     return (offsets**2).sum(dim=-1).mean()
 
 
 def silhouette_iou(predicted: Tensor, target: Tensor) -> Tensor:
-    """(N,) intersection over union of soft masks (N, H, W)."""
+    """(N,) intersection over union of soft masks (N, H, W): sum of a b over sum of a + b - a b, over the pixels.
+
+    Two empty masks have 0.
+    """
     intersection = (predicted * target).sum(dim=(1, 2))
     union = (predicted + target - predicted * target).sum(dim=(1, 2))
     return intersection / union.clamp(min=1e-6)
 
 
 def silhouette_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """1 - mean intersection over union: paper A's L_IOU."""
+    """1 minus the mean over the batch of the intersection over union: paper A's L_IOU."""
     return 1 - silhouette_iou(predicted, target).mean()

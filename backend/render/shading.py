@@ -1,10 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texture, spherical-harmonic light and the complete picture of a textured mesh.
+"""Surface colour and normals: what a mesh looks like before light falls on it.
 
-Light is (9, 3): real spherical-harmonic coefficients of irradiance / pi in world axes, linear RGB. A white diffuse
-surface of normal n has linear colour E(n) = sum_k light[k] Y_k(n). Textures are albedo encoded in sRGB.
-Letters: N batch, V vertices, F triangles, H, W picture, T texture side.
+Letters: N batch, V vertices, F triangles, H, W picture, T texture side, C channels.
 """
 
 from __future__ import annotations
@@ -15,62 +13,72 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .camera import Cameras, project
-from .rasterize import Fragments, interpolate, rasterize, soft_mask
-
-# Real spherical harmonics up to degree 2; the order is 1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2.
-_SH = (0.282095, 0.488603, 0.488603, 0.488603, 1.092548, 1.092548, 0.315392, 1.092548, 0.546274)
-_MIRRORED_X = (1.0, 1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, 1.0)
-
-
-@dataclass(frozen=True)
-class SoftMaskConfig:
-    """DIB-R's silhouette; distances in halves of the longer picture side."""
-
-    sigma_inverse: float = 7000.0
-    box_length: float = 0.03
+from .fragments import Fragments, interpolate
 
 
 @dataclass
-class Picture:
-    """A rendered batch."""
+class Texture:
+    """Colours from an image by UV; bilinear."""
 
-    rgb: Tensor
-    """(N, 3, H, W) sRGB, 0 where there is no object."""
-    mask: Tensor
-    """(N, H, W) soft mask."""
-    fragments: Fragments
+    triangle_uv: Tensor
+    """(F, 3, 2), origin bottom left; shared by the batch."""
+    image: Tensor
+    """(N, C, T, T')"""
+    chart_bounds: Tensor | None = None
+    """(F, 4) u0, v0, u1, v1 of the chart that each triangle lies in: samples never reach beyond it, so that nothing
+    bleeds in over a border of the atlas, whatever lies in its gutter and however small the image is."""
+    repeat: bool = False
+    """UVs wrap around at 0 and 1, and so does the filter; otherwise the border texels go on for ever."""
 
+    def colour(self, fragments: Fragments) -> Tensor:
+        """(N, C, H, W) at every pixel; of no use where there is no face."""
+        uv = interpolate(fragments, self.triangle_uv)
+        if self.chart_bounds is not None:
+            uv = self._inside_charts(uv, fragments.face_index)
+        return sample_texture(self.image, uv, repeat=self.repeat)
 
-def spherical_harmonics(normals: Tensor) -> Tensor:
-    """The nine basis functions (..., 9) at unit normals (..., 3)."""
-    x, y, z = normals.unbind(dim=-1)
-    terms = [torch.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
-    return torch.stack(terms, dim=-1) * normals.new_tensor(_SH)
-
-
-def mirrored_light(light: Tensor) -> Tensor:
-    """The light (..., 9, 3) of the left-right mirrored world."""
-    return light * light.new_tensor(_MIRRORED_X)[:, None]
-
-
-def uniform_light(batch: int, device: torch.device | str = "cpu") -> Tensor:
-    """White light of radiance 1 from everywhere, (N, 9, 3)."""
-    light = torch.zeros(batch, 9, 3, device=device)
-    light[:, 0] = 1 / _SH[0]
-    return light
-
-
-def srgb_encode(linear: Tensor) -> Tensor:
-    """Linear light to display-referred sRGB, both in [0, 1]; finite gradient at 0."""
-    linear = linear.clamp(0, 1)
-    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
+    def _inside_charts(self, uv: Tensor, face_index: Tensor) -> Tensor:
+        """Between the centres of the outermost texels of a chart a bilinear sample touches the chart's texels alone."""
+        assert self.chart_bounds is not None
+        size = self.image.new_tensor([self.image.shape[3], self.image.shape[2]])
+        first = ((self.chart_bounds[:, :2] * size - 0.5).ceil() + 0.5) / size
+        last = ((self.chart_bounds[:, 2:] * size - 0.5).floor() + 0.5) / size
+        face = face_index.clamp(min=0)
+        return uv.clamp(first[face], last[face])
 
 
-def srgb_decode(encoded: Tensor) -> Tensor:
-    """Display-referred sRGB to linear light."""
-    encoded = encoded.clamp(0, 1)
-    return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+@dataclass
+class VertexColours:
+    """Colours at the vertices, interpolated."""
+
+    triangles: Tensor
+    """(F, 3) int64"""
+    colours: Tensor
+    """(N, V, C)"""
+
+    def colour(self, fragments: Fragments) -> Tensor:
+        """(N, C, H, W) at every pixel, 0 where there is no face."""
+        return interpolate(fragments, self.colours[:, self.triangles]).permute(0, 3, 1, 2)
+
+
+Material = Texture | VertexColours
+
+
+def sample_texture(image: Tensor, uv: Tensor, *, repeat: bool = False) -> Tensor:
+    """Bilinear samples (N, C, H, W) of images (N, C, T, T') at uv (N, H, W, 2), origin bottom left.
+
+    Texel centres lie at half-integers over T. Beyond the border lies the border texel, or the other side with
+    ``repeat``.
+    """
+    u, v = uv[..., 0], uv[..., 1]
+    if repeat:
+        # One texel of the other side around the image, and UVs brought into the first period.
+        rows, columns = image.shape[2:]
+        image = F.pad(image, (1, 1, 1, 1), mode="circular")
+        u = ((u - u.floor()) * columns + 1) / (columns + 2)
+        v = ((v - v.floor()) * rows + 1) / (rows + 2)
+    grid = torch.stack([2 * u - 1, 1 - 2 * v], dim=-1)
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def face_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
@@ -88,42 +96,7 @@ def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     return F.normalize(total, dim=-1, eps=1e-12)
 
 
-def sample_texture(texture: Tensor, uv: Tensor) -> Tensor:
-    """Bilinear samples (N, C, H, W) of textures (N, C, T, T) at uv (N, H, W, 2), origin bottom left."""
-    grid = torch.stack([2 * uv[..., 0] - 1, 1 - 2 * uv[..., 1]], dim=-1)
-    return F.grid_sample(texture, grid, mode="bilinear", padding_mode="border", align_corners=False)
-
-
-def render(
-    vertices: Tensor,
-    triangles: Tensor,
-    triangle_uv: Tensor,
-    texture: Tensor,
-    light: Tensor | None,
-    cameras: Cameras,
-    height: int,
-    width: int,
-    soft: SoftMaskConfig | None = SoftMaskConfig(),
-) -> Picture:
-    """Pictures of textured meshes.
-
-    vertices: (N, V, 3); triangles: (F, 3) int64; triangle_uv: (F, 3, 2); texture: (N, 3, T, T) sRGB;
-    light: (N, 9, 3), or None to show the texture unlit; soft: None for a hard mask without gradient.
-    """
-    screen = project(cameras, vertices, height, width)
-    fragments = rasterize(screen, triangles, height, width)
-    covered = (fragments.face_index >= 0)[:, None]
-    rgb = sample_texture(texture, interpolate(fragments, triangle_uv))
-    if light is not None:
-        normals = vertex_normals(vertices, triangles)
-        normal = F.normalize(interpolate(fragments, normals[:, triangles]), dim=-1, eps=1e-6)
-        irradiance = torch.einsum("nhwk,nkc->nchw", spherical_harmonics(normal), light).clamp(min=0)
-        rgb = srgb_encode(srgb_decode(rgb) * irradiance)
-    mask = (
-        covered[:, 0].to(rgb.dtype)
-        if soft is None
-        else soft_mask(
-            screen, triangles, fragments, sigma_inverse=soft.sigma_inverse, box_length=soft.box_length
-        )
-    )
-    return Picture(rgb * covered, mask, fragments)
+def normals_at(fragments: Fragments, vertices: Tensor, triangles: Tensor) -> Tensor:
+    """Smooth unit normals (N, H, W, 3) in the world; 0 where there is no face."""
+    normals = vertex_normals(vertices, triangles)
+    return F.normalize(interpolate(fragments, normals[:, triangles]), dim=-1, eps=1e-6)

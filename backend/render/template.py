@@ -73,6 +73,26 @@ class Template:
         return np.stack([c[:, [0, 1, 2]], c[:, [0, 2, 3]]], axis=1).reshape(-1, 3, 2)
 
     @cached_property
+    def chart_bounds(self) -> np.ndarray:
+        """(2F, 4) float32 u0, v0, u1, v1 of the chart of each triangle: of all that hangs together in the atlas."""
+        corners = np.round(self.uv, 6)
+        _, point = np.unique(corners.reshape(-1, 2), axis=0, return_inverse=True)
+        point = point.reshape(corners.shape[:2])
+        label = np.arange(point.max() + 1)
+        while True:
+            lowest = label[point].min(axis=1)
+            before = label.copy()
+            np.minimum.at(label, point, lowest[:, None])
+            if (label == before).all():
+                break
+        bounds = np.zeros((len(self.uv), 4), dtype=np.float32)
+        of_quad = label[point[:, 0]]
+        for chart in np.unique(of_quad):
+            mine = of_quad == chart
+            bounds[mine] = [*self.uv[mine].min(axis=(0, 1)), *self.uv[mine].max(axis=(0, 1))]
+        return bounds.repeat(2, axis=0)
+
+    @cached_property
     def edges(self) -> np.ndarray:
         """(E, 2) int32 edges of the quads, each once, smaller index first."""
         q = self.faces

@@ -26,11 +26,14 @@ from ..models.inverse_graphics import InverseGraphics, InverseGraphicsConfig, Pr
 from ..models.perceptual import perceptual_features, perceptual_loss
 from ..models.storage import save_network
 from ..render.camera import Cameras
+from ..render.light import mirrored_light
 from ..render.mesh_losses import MeshTopology, flatness_loss, laplacian_loss, offset_loss, silhouette_loss
-from ..render.shading import SoftMaskConfig, mirrored_light, render
+from ..render.picture import RenderConfig, render
+from ..render.shading import Texture
+from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template, TemplateConfig, make_template
 from .inverse_graphics_evaluation import evaluate, save_pictures, set_directions
-from .loop import LoopConfig, cosine_rate, run, update_average
+from .loop import LoopConfig, computes_in_bfloat16, cosine_rate, run, update_average
 from .shape_basis import ShapeBasis, fit_meshes, principal_shapes
 
 
@@ -61,7 +64,7 @@ class InverseGraphicsTraining:
     loop: LoopConfig = LoopConfig()
     weights: LossWeights = LossWeights()
     augment: AugmentConfig = AugmentConfig()
-    soft_mask: SoftMaskConfig = SoftMaskConfig(sigma_inverse=3000.0, box_length=0.05)
+    renderer: RenderConfig = RenderConfig(soft=SoftMaskConfig(sigma_inverse=3000.0, box_length=0.05))
     batch: int = 16
     """Objects a step that teach camera, light and codes."""
     render_batch: int = 16
@@ -74,7 +77,7 @@ class InverseGraphicsTraining:
     average_decay: float = 0.998
     validation_share: float = 0.06
     bfloat16: bool = True
-    """Network in bfloat16 (rendering stays in single precision)."""
+    """Network in bfloat16 where the device computes in it (rendering stays in single precision)."""
     use_meshes: bool = True
     vgg_weights: str = ""
     """A safetensors file of VGG-16; empty: features that need none."""
@@ -171,7 +174,8 @@ class InverseGraphicsTask:
             group["lr"] = rate
         batch = self.sample_batch()
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+        half = self.config.bfloat16 and computes_in_bfloat16(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             prediction = self.network(batch.crops.contiguous(memory_format=torch.channels_last))
             texture = self.network.texture_decoder(prediction.texture_code[: self.config.render_batch])
         prediction = Prediction(**{name: value.float() for name, value in vars(prediction).items()})
@@ -192,8 +196,8 @@ class InverseGraphicsTask:
         twice = vertices[: self.config.render_batch].repeat(2, 1, 1)
         size = self.config.render_size
         picture = render(
-            twice, self.triangles, self.triangle_uv, texture.repeat(2, 1, 1, 1), batch.target_light,
-            batch.target_cameras, size, size, self.config.soft_mask,
+            twice, self.triangles, Texture(self.triangle_uv, texture.repeat(2, 1, 1, 1)), batch.target_light,
+            batch.target_cameras, size, size, self.config.renderer,
         )  # fmt: skip
         target, mask = batch.targets[:, :3], batch.targets[:, 3]
         offsets = vertices - self.network.shape_decoder.mean
@@ -228,9 +232,7 @@ class InverseGraphicsTask:
 
         shown = torch.cat([torch.arange(rendered), torch.arange(count, count + rendered)])
         side = self.config.render_size
-        targets = F.interpolate(
-            cut_out[shown], size=(side, side), mode="bilinear", antialias=True, align_corners=False
-        )
+        targets = F.interpolate(cut_out[shown], size=(side, side), mode="bilinear", antialias=True, align_corners=False)
         return Batch(
             crops=augment(cut_out[:count], self.config.augment, self.generator).to(self.device),
             cameras=cameras[:count].to(self.device),

@@ -20,7 +20,8 @@ from ..data.views import RenderedViews, cameras_of_crops, cut
 from ..models.inverse_graphics import InverseGraphics
 from ..render.camera import Cameras
 from ..render.mesh_losses import silhouette_iou
-from ..render.shading import render
+from ..render.picture import HARD, render
+from ..render.shading import Texture
 from ..render.template import Template
 
 _CHUNK = 16
@@ -63,7 +64,7 @@ def evaluate(
         texture = network.texture_decoder(prediction.texture_code)
         mask = torch.nn.functional.interpolate(crops[:, 3:], size=size, mode="area")[:, 0]
         for seen_by, results in ((prediction.cameras(), own), (cameras, known)):
-            picture = render(vertices, triangles, triangle_uv, texture, None, seen_by, size, size, soft=None)
+            picture = render(vertices, triangles, Texture(triangle_uv, texture), None, seen_by, size, size, HARD)
             results.append(silhouette_iou(picture.mask, mask))
         azimuth.append(angle_difference(prediction.azimuth(), cameras.azimuth))
         elevation.append((prediction.pose[:, 0] - cameras.elevation).abs())
@@ -102,7 +103,7 @@ def save_pictures(
     for turn in (0.0, math.pi / 4, math.pi / 2, math.pi, 1.5 * math.pi):
         turned = cameras if turn == 0 else prediction.cameras(cameras.azimuth + turn)
         light = prediction.light if turn == 0 else None
-        picture = render(vertices, triangles, triangle_uv, texture, light, turned, size, size, soft=None)
+        picture = render(vertices, triangles, Texture(triangle_uv, texture), light, turned, size, size, HARD)
         columns.append(picture.rgb.cpu())
     sheet = torch.cat(columns, dim=3).permute(0, 2, 3, 1).flatten(0, 1)
     Image.fromarray((sheet.clamp(0, 1).numpy() * 255).astype(np.uint8)).save(path)

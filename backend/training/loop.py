@@ -145,6 +145,15 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
         buffer.copy_(new_buffer)
 
 
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether the device has arithmetic for it. A CPU without emulates it, ten times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device.type == "cpu":
+        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+    return False
+
+
 def cosine_rate(step: int, steps: int, peak: float, warm_up: int) -> float:
     """Learning rate: a linear rise over ``warm_up`` steps, then half a cosine down to a hundredth."""
     if step < warm_up:

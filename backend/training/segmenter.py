@@ -20,7 +20,7 @@ from ..data.compositing import CompositingConfig, Compositor
 from ..data.panoramas import load_panoramas
 from ..data.views import load_views
 from ..models.segmenter import Segmenter, SegmenterConfig, save_segmenter
-from .loop import LoopConfig, cosine_rate, run, update_average
+from .loop import LoopConfig, computes_in_bfloat16, cosine_rate, run, update_average
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,8 @@ class SegmenterTask:
         for group in self.optimizer.param_groups:
             group["lr"] = cosine_rate(step, config.loop.steps, config.learning_rate, config.warm_up)
         model.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16):
+        half = config.bfloat16 and computes_in_bfloat16(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             logits = model((pictures.float() / 255).contiguous(memory_format=torch.channels_last))
         losses = segmentation_losses(logits.float(), masks.float() / 255)
         self.optimizer.zero_grad(set_to_none=True)

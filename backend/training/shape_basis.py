@@ -25,7 +25,8 @@ from tqdm import tqdm
 
 from ..ipc.records import Camera
 from ..render.camera import Cameras, camera_positions, project
-from ..render.rasterize import interpolate, rasterize
+from ..render.fragments import interpolate
+from ..render.rasterize import rasterize
 from ..render.shading import face_normals
 from ..render.template import Template
 
@@ -152,9 +153,7 @@ def principal_shapes(fitted: np.ndarray, components: int) -> ShapeBasis:
     return ShapeBasis(mean.astype(np.float32), basis.reshape(components, *mean.shape).astype(np.float32))
 
 
-def _with_mirror_image(
-    points: np.ndarray, normals: np.ndarray, count: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _with_mirror_image(points: np.ndarray, normals: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     chosen = np.random.default_rng(seed).choice(len(points), min(len(points), count // 2), replace=False)
     flip = np.array([-1.0, 1.0, 1.0])
     return (

@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Loss terms on meshes against loops over vertices, edges and pixels, with the normalisation their docstrings state."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from backend.render.mesh_losses import (
+    MeshTopology,
+    edge_length_loss,
+    flatness_loss,
+    laplacian_loss,
+    offset_loss,
+    silhouette_iou,
+    silhouette_loss,
+)
+from backend.render.template import TemplateConfig, make_template
+
+TEMPLATE = make_template(TemplateConfig(cells_x=4, cells_y=5, cells_z=3))
+TOPOLOGY = MeshTopology.of(TEMPLATE.edges, TEMPLATE.triangles, len(TEMPLATE.vertices))
+EDGES = [tuple(edge) for edge in TEMPLATE.edges.tolist()]
+
+
+def random_field(seed: int, batch: int = 2) -> torch.Tensor:
+    rng = np.random.default_rng(seed)
+    return torch.as_tensor(rng.normal(0, 0.1, (batch, len(TEMPLATE.vertices), 3)))
+
+
+def test_laplacian_is_the_sum_over_the_vertices_of_the_distance_to_the_neighbours_mean() -> None:
+    offsets = random_field(0)
+    total = 0.0
+    for mesh in offsets.numpy():
+        for vertex in range(len(mesh)):
+            neighbours = [b if a == vertex else a for a, b in EDGES if vertex in (a, b)]
+            total += float(((mesh[neighbours].mean(axis=0) - mesh[vertex]) ** 2).sum())
+    assert laplacian_loss(offsets, TOPOLOGY).item() == pytest.approx(total / 2, rel=1e-6)
+
+
+def test_flatness_is_the_mean_over_pairs_of_adjacent_triangles() -> None:
+    vertices = torch.as_tensor(TEMPLATE.vertices, dtype=torch.float64)[None] + random_field(1, batch=1)
+    mesh, triangles = vertices[0].numpy(), TEMPLATE.triangles.tolist()
+    a, b, c = mesh[TEMPLATE.triangles].transpose(1, 0, 2)
+    normals = np.cross(b - a, c - a)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    terms = [
+        (1 - float(normals[i] @ normals[j])) ** 2
+        for i in range(len(triangles))
+        for j in range(i)
+        if len(set(triangles[i]) & set(triangles[j])) == 2
+    ]
+    assert len(terms) == len(TOPOLOGY.hinges) == len(triangles) * 3 // 2
+    assert flatness_loss(vertices, TOPOLOGY).item() == pytest.approx(np.mean(terms), rel=1e-6)
+
+
+def test_flatness_of_a_plane_is_nothing_and_of_a_fold_is_four() -> None:
+    triangles = np.array([[0, 1, 2], [1, 0, 3]])
+    topology = MeshTopology.of(np.array([[0, 1], [0, 2], [1, 2], [0, 3], [1, 3]]), triangles, 4)
+    corners = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0.5, 1, 0], [0.5, -1, 0]]])
+    assert flatness_loss(corners, topology).item() == pytest.approx(0, abs=1e-6)
+    corners[0, 3, 1] = 0.9
+    assert flatness_loss(corners, topology).item() == pytest.approx(4, abs=1e-5)
+    corners[0, 3] = torch.tensor([0.5, 0, 1])
+    assert flatness_loss(corners, topology).item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("rest", [0.0, 0.2])
+def test_edge_length_is_the_mean_over_the_edges(rest: float) -> None:
+    vertices = random_field(2, batch=1)
+    expected = np.mean([(math.dist(vertices[0, a].tolist(), vertices[0, b].tolist()) - rest) ** 2 for a, b in EDGES])
+    assert edge_length_loss(vertices, TOPOLOGY, rest).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_edges_at_their_rest_length_cost_nothing() -> None:
+    vertices = torch.as_tensor(TEMPLATE.vertices)[None]
+    rest = (vertices[0, TOPOLOGY.edges[:, 0]] - vertices[0, TOPOLOGY.edges[:, 1]]).norm(dim=-1)
+    assert edge_length_loss(vertices, TOPOLOGY, rest).item() == pytest.approx(0, abs=1e-10)
+    collapsed = torch.zeros_like(vertices).requires_grad_()
+    edge_length_loss(collapsed, TOPOLOGY, rest).backward()
+    assert collapsed.grad is not None and torch.isfinite(collapsed.grad).all()
+
+
+def test_offsets_are_measured_in_the_mean_over_the_vertices() -> None:
+    offsets = torch.zeros(2, 5, 3)
+    offsets[0, 1] = torch.tensor([1.0, 2.0, 2.0])
+    assert offset_loss(offsets).item() == pytest.approx(9 / 10)
+
+
+def test_intersection_over_union_counts_pixels() -> None:
+    rng = np.random.default_rng(3)
+    first, second = rng.random((2, 2, 9, 7)) > 0.5
+    expected = [(a & b).sum() / (a | b).sum() for a, b in zip(first, second, strict=True)]
+    predicted, target = torch.as_tensor(first).double(), torch.as_tensor(second).double()
+    np.testing.assert_allclose(silhouette_iou(predicted, target).numpy(), expected, rtol=1e-9)
+    assert silhouette_loss(predicted, target).item() == pytest.approx(1 - np.mean(expected))
+    assert silhouette_loss(target, target).item() == pytest.approx(0)
+
+
+def test_gradients_of_all_terms_agree_with_finite_differences() -> None:
+    small = MeshTopology.of(np.array([[0, 1], [0, 2], [1, 2], [0, 3], [1, 3]]), np.array([[0, 1, 2], [1, 0, 3]]), 4)
+    generator = torch.Generator().manual_seed(0)
+    vertices = torch.rand(1, 4, 3, dtype=torch.float64, generator=generator).requires_grad_()
+    for loss in (laplacian_loss, flatness_loss, edge_length_loss):
+        assert torch.autograd.gradcheck(lambda v, loss=loss: loss(v, small), (vertices,))
