@@ -31,18 +31,30 @@ def interpolate(fragments: Fragments, face_attributes: Tensor) -> Tensor:
     face_attributes: (F, 3, D) shared by the batch or (N, F, 3, D), one row per corner. Differentiable once in the
     attributes and in the weights.
     """
+    number = face_attributes.shape[1] if face_attributes.dim() == 4 else 0
+    table = face_attributes.reshape(-1, 3, face_attributes.shape[-1]).permute(1, 2, 0)
+    return _interpolated(fragments, table, number)
+
+
+def interpolate_vertices(fragments: Fragments, attributes: Tensor, faces: Tensor) -> Tensor:
+    """The same for attributes (N, V, D) at the vertices of faces (F, 3): (N, H, W, D)."""
+    corners = attributes.permute(2, 0, 1).index_select(2, faces.t().reshape(-1))
+    table = corners.unflatten(2, (3, -1)).permute(2, 0, 1, 3).flatten(2)
+    return _interpolated(fragments, table, faces.shape[0])
+
+
+def _interpolated(fragments: Fragments, table: Tensor, faces_per_picture: int) -> Tensor:
+    """From a table (3, D, M) whose faces are those of all pictures in one row, or the same for all (0 a picture)."""
     batch, height, width = fragments.face_index.shape
-    dimensions = face_attributes.shape[-1]
-    face = fragments.face_index
-    if face_attributes.dim() == 4:
-        # Faces of all pictures in one row; a pixel without a face points at any, and has no weight there.
-        face = face + torch.arange(batch, device=face.device)[:, None, None] * face_attributes.shape[1]
-    if face_attributes.shape[-3] == 0:
+    dimensions = table.shape[1]
+    if table.shape[2] == 0:
         return fragments.barycentric.new_zeros(batch, height, width, dimensions)
-    face = torch.where(fragments.face_index < 0, 0, face).reshape(-1)
-    table = face_attributes.reshape(-1, 3, dimensions).permute(1, 2, 0)
+    # A pixel without a face points at any: it has no weight there.
+    face = fragments.face_index.clamp(min=0)
+    if faces_per_picture:
+        face = face + torch.arange(batch, device=face.device)[:, None, None] * faces_per_picture
     weights = fragments.barycentric.permute(3, 0, 1, 2).reshape(3, -1)
-    values: Tensor = _Interpolate.apply(weights, table, face)  # type: ignore[no-untyped-call]
+    values: Tensor = _Interpolate.apply(weights, table, face.reshape(-1))  # type: ignore[no-untyped-call]
     return values.view(dimensions, batch, height, width).permute(1, 2, 3, 0)
 
 

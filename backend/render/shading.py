@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .fragments import Fragments, interpolate
+from .fragments import Fragments, interpolate, interpolate_vertices
 
 
 @dataclass
@@ -58,7 +58,7 @@ class VertexColours:
 
     def colour(self, fragments: Fragments) -> Tensor:
         """(N, C, H, W) at every pixel, 0 where there is no face."""
-        return interpolate(fragments, self.colours[:, self.triangles]).permute(0, 3, 1, 2)
+        return interpolate_vertices(fragments, self.colours, self.triangles).permute(0, 3, 1, 2)
 
 
 Material = Texture | VertexColours
@@ -83,20 +83,29 @@ def sample_texture(image: Tensor, uv: Tensor, *, repeat: bool = False) -> Tensor
 
 def face_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     """Outward normals (N, F, 3) with the length of twice the area."""
-    a, b, c = vertices[:, triangles].unbind(dim=2)
-    return torch.cross(b - a, c - a, dim=-1)
+    return _face_normals(vertices.permute(2, 0, 1), triangles).permute(1, 2, 0)
 
 
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     """Unit normals (N, V, 3), the area-weighted mean of the faces around each vertex."""
-    per_face = face_normals(vertices, triangles)
-    total = torch.zeros_like(vertices)
-    for corner in range(3):
-        total = total.index_add(1, triangles[:, corner], per_face)
-    return F.normalize(total, dim=-1, eps=1e-12)
+    columns = vertices.permute(2, 0, 1)
+    per_face = _face_normals(columns, triangles)
+    total = torch.zeros_like(columns).index_add(2, triangles.t().reshape(-1), per_face.repeat(1, 1, 3))
+    return normalized(total, dim=0).permute(1, 2, 0)
 
 
 def normals_at(fragments: Fragments, vertices: Tensor, triangles: Tensor) -> Tensor:
     """Smooth unit normals (N, H, W, 3) in the world; 0 where there is no face."""
-    normals = vertex_normals(vertices, triangles)
-    return F.normalize(interpolate(fragments, normals[:, triangles]), dim=-1, eps=1e-6)
+    return normalized(interpolate_vertices(fragments, vertex_normals(vertices, triangles), triangles), dim=-1)
+
+
+def normalized(vectors: Tensor, dim: int) -> Tensor:
+    """Vectors of length 1 along a dimension; those shorter than 1e-12 stay so, with a finite gradient."""
+    return vectors * (vectors * vectors).sum(dim=dim, keepdim=True).clamp(min=1e-24).rsqrt()
+
+
+def _face_normals(columns: Tensor, triangles: Tensor) -> Tensor:
+    """(3, N, F) from vertices (3, N, V): component by component, as everything per face is quickest."""
+    a, b, c = columns.index_select(2, triangles.t().reshape(-1)).unflatten(2, (3, -1)).unbind(dim=2)
+    u, v = b - a, c - a
+    return torch.stack([u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]])

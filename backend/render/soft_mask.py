@@ -85,46 +85,51 @@ class _Influence(NamedTuple):
 
 class _SoftMask(torch.autograd.Function):
     """dmask/dd_j^2 = -sigma_inverse A_j (1 - mask) / (1 - A_j), and the closest point slides along its edge for free:
-    at the minimum of the distance its own movement changes nothing."""
+    at the minimum of the distance its own movement changes nothing.
+
+    What was found is kept for the way back if it fits one piece, else found again: memory stays bounded.
+    """
 
     @staticmethod
     def forward(
         ctx: Any, screen: Tensor, faces: Tensor, uncovered: Tensor, config: SoftMaskConfig, unit: tuple[float, float],
         near: float,
     ) -> Tensor:  # fmt: skip
-        triangles = screen_triangles(screen, faces)
-        counted = is_finite(triangles) & (triangles.depth > near).all(dim=0)
-        found = list(_influences(triangles, counted, uncovered, config, unit))
-        all_found = _Influence(*(torch.cat(rows) for rows in zip(*found, strict=True))) if found else None
+        ctx.arguments = config, unit, near
         log_transparency = screen.new_zeros(uncovered.numel())
-        if all_found is not None:
-            log_transparency.index_add_(0, all_found.pixel, torch.log1p(-all_found.strength))
-            ctx.save_for_backward(*all_found, log_transparency)
-        ctx.shape, ctx.config, ctx.unit = screen.shape, config, unit
+        kept: tuple[Tensor, ...] = ()
+        number = 0
+        for influence in _influences(screen, faces, uncovered, *ctx.arguments):
+            log_transparency.index_add_(0, influence.pixel, torch.log1p(-influence.strength))
+            number += 1
+            kept = tuple(influence) if number == 1 else ()
+        ctx.save_for_backward(screen, faces, uncovered, log_transparency, *kept)
         mask = torch.where(uncovered.reshape(-1), -torch.expm1(log_transparency), 1)
         return mask.view(uncovered.shape)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None, None]:
-        batch, vertices, _ = ctx.shape
-        of_screen = gradient.new_zeros(3, batch * vertices)
-        if ctx.saved_tensors:
-            *found, log_transparency = ctx.saved_tensors
-            influence = _Influence(*found)
+        screen, faces, uncovered, log_transparency, *kept = ctx.saved_tensors
+        config, unit, _ = ctx.arguments
+        influences = [_Influence(*kept)] if kept else _influences(screen, faces, uncovered, *ctx.arguments)
+        of_log = gradient.reshape(-1) * log_transparency.exp()
+        of_screen = screen.new_zeros(3, screen.shape[0] * screen.shape[1])
+        for influence in influences:
             strength = influence.strength
-            of_log = gradient.reshape(-1) * log_transparency.exp()
-            of_square = -ctx.config.sigma_inverse * strength / (1 - strength) * of_log[influence.pixel]
-            for row, away, unit in ((0, influence.away_x, ctx.unit[0]), (1, influence.away_y, ctx.unit[1])):
-                of_point = -2 / unit * of_square * away
+            of_square = -config.sigma_inverse * strength / (1 - strength) * of_log[influence.pixel]
+            for row, away, length in ((0, influence.away_x, unit[0]), (1, influence.away_y, unit[1])):
+                of_point = -2 / length * of_square * away
                 of_screen[row].index_add_(0, influence.start, of_point * (1 - influence.fraction))
                 of_screen[row].index_add_(0, influence.end, of_point * influence.fraction)
-        return of_screen.view(3, batch, vertices).permute(1, 2, 0), None, None, None, None, None
+        return of_screen.view(3, *screen.shape[:2]).permute(1, 2, 0), None, None, None, None, None
 
 
 def _influences(
-    triangles: Triangles, counted: Tensor, uncovered: Tensor, config: SoftMaskConfig, unit: tuple[float, float]
+    screen: Tensor, faces: Tensor, uncovered: Tensor, config: SoftMaskConfig, unit: tuple[float, float], near: float
 ) -> Iterator[_Influence]:
+    triangles = screen_triangles(screen, faces)
+    counted = is_finite(triangles) & (triangles.depth > near).all(dim=0)
     margin = (config.box_length * unit[0], config.box_length * unit[1])
     edges = outlines(triangles, unit)
     number = triangles.x.shape[1]
