@@ -101,6 +101,8 @@ def converted(text: str, old: Any, path: str) -> Any:
     try:
         if isinstance(old, bool):
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        if old is None:
+            return int(text)  # the only settings without a value of their own are limits
         if isinstance(old, tuple):
             return tuple(converted(part, old[0] if old else "", path) for part in text.split(","))
         return type(old)(text)

@@ -27,14 +27,15 @@ from .triangles import Triangles, can_be_drawn, screen_triangles
 
 FACES_PER_PIXEL = 150
 """Faces that count in the soft mask of a pixel: as many as PyTorch3D allows on CUDA."""
+_USUAL = SoftMaskConfig()
 _ON_EDGE = 1e-12
 """Squared distance up to which a pixel's centre lies on an edge. PyTorch3D gives such a pixel to neither of the two
 faces at the edge, which leaves holes in a closed surface."""
 _NEGLIGIBLE = 1e-6
 """Influence in the soft mask below which a face is not asked for."""
 _OPAQUE = 1 - 1e-6
-"""Influences are multiplied by this, so that the logarithm of what they leave stays finite. Cutting them off there, as
-:mod:`.soft_mask` does, would take the gradient with it."""
+"""Influences are multiplied by this, so that the logarithm of what they leave stays finite. They are not cut off there
+as in :mod:`.soft_mask`, since autograd has no gradient for what is cut off."""
 
 
 class NearestFaces(NamedTuple):
@@ -90,7 +91,7 @@ def soft_mask(
     screen: Tensor,
     faces: Tensor,
     fragments: Fragments,
-    config: SoftMaskConfig = SoftMaskConfig(),
+    config: SoftMaskConfig = _USUAL,
     faces_per_pixel: int = FACES_PER_PIXEL,
 ) -> Tensor:
     """DIB-R's soft mask (N, H, W) in [0, 1]; all as of :func:`soft_mask.soft_mask`, from PyTorch3D's distances.
@@ -181,7 +182,7 @@ def to_ndc(screen: Tensor, height: int, width: int) -> Tensor:
 def _in_boxes(
     triangles: Triangles, triangle: Tensor, row: Tensor, column: Tensor, margin: float, size: tuple[int, int]
 ) -> Tensor:
-    """(P, K) whether the boxes of triangles (P, K), ``margin`` pixels larger, hold the centres of pixels; -1 for none."""
+    """(P, K) whether the boxes of triangles (P, K; -1 for none), ``margin`` pixels larger, hold the pixels' centres."""
     chosen = triangle.clamp(min=0)
     inside = triangle >= 0
     for place, corners, length in ((row, triangles.y, size[0]), (column, triangles.x, size[1])):
@@ -204,7 +205,7 @@ def _import() -> tuple[Any, Any]:
         from pytorch3d.structures import Meshes
     except ImportError as error:
         raise ImportError(
-            f"PyTorch3D cannot be imported ({error}): install it into this Python (pip install -e '.[pytorch3d]'; there "
-            "is no wheel for Blender's), or choose a renderer of our own, which needs nothing."
+            f"PyTorch3D cannot be imported ({error}): install it into this Python (pip install -e '.[pytorch3d]'; "
+            "there is no wheel for Blender's), or choose a renderer of our own, which needs nothing."
         ) from error
     return Meshes, rasterize_meshes

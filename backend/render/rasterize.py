@@ -56,7 +56,7 @@ def fragments_of(screen: Tensor, faces: Tensor, triangle: Tensor, raster: Raster
     shape = tuple(raster)
     number = faces.shape[0]
     if number == 0 or raster.pixels == 0:
-        nothing = screen.sum() * 0 + screen.new_zeros(*shape, 4)
+        nothing = screen[:0].sum() + screen.new_zeros(*shape, 4)  # the sum of nothing keeps the graph
         return Fragments(triangle.view(shape), nothing[..., :3], nothing[..., 3])
     # Pixels without a face look into one more triangle, whose numbers are all zero.
     none = triangle < 0

@@ -63,7 +63,7 @@ def soft_mask_of(
     unit: pixels of one unit of distance in x and in y; near: faces with a corner nearer than this do not count.
     """
     if faces.shape[0] == 0 or uncovered.numel() == 0:
-        return (~uncovered).to(screen.dtype) + screen.sum() * 0
+        return (~uncovered).to(screen.dtype) + screen[:0].sum()
     mask: Tensor = _SoftMask.apply(screen, faces, uncovered, config, unit, near)  # type: ignore[no-untyped-call]
     return mask
 
