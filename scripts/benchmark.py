@@ -1,138 +1,165 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures the product's budgets on this machine: renderer, worker start, photo to arrays, memory, sliders.
+"""Measures the product's budgets on this machine.
 
-    python scripts/benchmark.py [--photo FILE] [--repeat N] [--json FILE]
+    python scripts/benchmark.py [--only renderer|pipeline] [--photo FILE] [--repeat N] [--json FILE] [--plot FILE]
+                                [--device cpu|cuda] [--threads N] [--quick]
+
+The renderer part draws spheres of many sizes, forward and backward, beside PyTorch3D where that is installed; the
+pipeline part starts a worker and sends it a photo. Whole, it takes some minutes on two cores; close other programs.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
-import statistics
 import sys
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+for folder in (ROOT, ROOT / "scripts"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
 
-import numpy as np
-
-from backend.ipc import client, records
-
-BUDGETS = {
-    "worker start to ready [s]": 4.0,
-    "photo to arrays, no refinement [s]": 1.0,
-    "photo to arrays, default refinement [s]": 6.0,
-    "worker's peak memory [GB]": 1.5,
-    "slider, codes to vertices and texture [ms]": 80.0,
-}
+PARTS = ("renderer", "pipeline")
+DEFAULT_RUNS = {"renderer": 2, "pipeline": 3}
 
 
-def measure_worker(photo: Path, repeat: int) -> dict[str, float]:
-    """Figures of a fresh worker, the first request (which loads the networks) left out."""
-    log = Path(tempfile.mkdtemp(prefix="unrender-")) / "worker.log"
-    worker = client.WorkerClient(client.WorkerCommand([sys.executable, "-m", "backend.worker"], ROOT, log))
-    figures: dict[str, float] = {}
-    try:
-        started = time.perf_counter()
-        worker.start()
-        worker.wait_ready()
-        figures["worker start to ready [s]"] = time.perf_counter() - started
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
 
-        def reconstruct(steps: int) -> records.Reconstruction:
-            return worker.wait(worker.submit(records.ReconstructRequest(str(photo), refine_steps=steps)))
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Print the sentence and leave with code 2."""
+        self.exit(2, f"benchmark.py: {message}\n")
 
-        started = time.perf_counter()
-        result = reconstruct(0)
-        figures["first photo, networks loaded [s]"] = time.perf_counter() - started
-        figures["photo to arrays, no refinement [s]"] = median_seconds(lambda: reconstruct(0), repeat)
-        figures["photo to arrays, default refinement [s]"] = median_seconds(lambda: reconstruct(-1), repeat)
 
-        def edit() -> None:
-            sliders = np.random.default_rng(0).normal(size=(2, 6)).astype(np.float32)
-            request = records.EditRequest(result.shape_code, result.texture_code, sliders[0], sliders[1])
-            worker.wait(worker.submit(request))
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The checked command line; leaves the program on a wrong one."""
+    parser = Parser(prog="benchmark.py", description="Measures the product's budgets on this machine.")
+    parser.add_argument("--only", choices=PARTS, help="one part alone")
+    parser.add_argument("--photo", type=Path, default=ROOT / "examples" / "car.jpg", help="what the pipeline is given")
+    parser.add_argument(
+        "--repeat", type=int, metavar="N",
+        help="runs of each figure: at least N in the renderer part (default 2), N in the pipeline part (default 3)",
+    )  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to this file")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the renderer's: .png, .svg or .pdf")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: as many as torch likes)")
+    parser.add_argument("--quick", action="store_true", help="few sizes of spheres, in about a minute")
+    options = parser.parse_args(arguments)
+    options.parts = [options.only] if options.only else list(PARTS)
+    fault = _fault(options)
+    if fault:
+        parser.error(fault)
+    return options
 
-        edit()
-        figures["slider, codes to vertices and texture [ms]"] = 1000 * median_seconds(edit, 5 * repeat)
-        peak = peak_memory_gb(worker.process_id)
-        if peak is not None:
-            figures["worker's peak memory [GB]"] = peak
-    finally:
-        worker.close()
+
+def _fault(options: argparse.Namespace) -> str:
+    """What is wrong with the options, in a sentence."""
+    for name in ("repeat", "threads"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            return f"--{name} must be 1 or more, not {value}."
+    for path in (options.json, options.plot):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            return f"cannot write {path}: it must be a file in a folder that exists."
+    if "pipeline" in options.parts and not options.photo.is_file():
+        return f"there is no picture {options.photo}."
+    if options.plot is not None:
+        from benchmarks import plot
+
+        if "renderer" not in options.parts:
+            return "--plot draws the renderer's figures, and --only pipeline measures none."
+        if options.plot.suffix.lower() not in plot.FORMATS:
+            return f"--plot writes {', '.join(plot.FORMATS)}, and {options.plot.name} is none of them."
+        if not plot.is_available():
+            return "--plot needs matplotlib, which is not installed: pip install matplotlib."
+    if options.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            return "--device cuda: there is no CUDA device that this torch can use."
+    return ""
+
+
+def measure_renderer(options: argparse.Namespace, machine_line: str) -> tuple[dict[str, Any], bool]:
+    """Prints the renderer's figures and gives them for JSON; whether all could be measured."""
+    from benchmarks import plot, report, suite
+    from benchmarks.renderer import PYTORCH3D, Settings
+    from tqdm import tqdm
+
+    from backend.render import pytorch3d_adapter
+
+    with_pytorch3d = pytorch3d_adapter.is_available()
+    renderers = (*suite.OURS, PYTORCH3D) if with_pytorch3d else suite.OURS
+    settings = Settings(
+        options.device, options.threads, options.repeat or DEFAULT_RUNS["renderer"], 0.1 if options.quick else 0.3
+    )
+
+    def after_headline(row: suite.Row) -> None:
+        tqdm.write(f"\n{report.headline(row, options.device)}\n\n{report.table_head(renderers)}")
+
+    results = suite.run(
+        suite.QUICK if options.quick else suite.FULL, settings, with_pytorch3d=with_pytorch3d,
+        after_headline=after_headline, after_row=lambda row: tqdm.write(report.table_row(row)),
+    )  # fmt: skip
+    print(f"\n{report.growth(results, renderers)}")
+    if options.plot:
+        plot.write(results, options.plot, machine_line)
+    failed = [figures for figures in results.everything() if figures.error and figures.renderer != PYTORCH3D]
+    for figures in failed:
+        print(f"benchmark.py: {figures.renderer}, {figures.size}: {figures.error}", file=sys.stderr)
+    return {
+        "settings": dataclasses.asdict(settings),
+        "budget_ms": suite.BUDGET_MS,
+        "headline": [figures.to_json() for figures in results.headline.values()],
+        "table": [figures.to_json() for row in results.table for figures in row.values()],
+        "growth_power": report.growth_powers(results, renderers),
+        "pytorch3d": {"measured": with_pytorch3d, "published_forward_ms_by_vertices_at_256": report.PUBLISHED},
+    }, not failed
+
+
+def measure_pipeline(options: argparse.Namespace) -> dict[str, float]:
+    """Prints the pipeline's figures and gives them. Raises client.WorkerError."""
+    from benchmarks import pipeline
+
+    repeat = options.repeat or DEFAULT_RUNS["pipeline"]
+    figures = pipeline.measure(ROOT, options.photo, repeat, options.device, options.threads)
+    print()
+    for name, value in figures.items():
+        budget = f"  (budget {pipeline.BUDGETS[name]:g})" if name in pipeline.BUDGETS else ""
+        print(f"{name:45}{value:9.3f}{budget}")
     return figures
 
 
-def measure_renderer(repeat: int) -> dict[str, float]:
-    """Rasterise + backward of the car's template (2,210 vertices) and of a coarser one near a 642-vertex sphere."""
-    import torch
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command; the exit code."""
+    options = parse(arguments)
+    from benchmarks import machine
 
-    from backend.render.camera import Cameras, project
-    from backend.render.rasterize import rasterize
-    from backend.render.soft_mask import soft_mask
-    from backend.render.template import TemplateConfig, make_template
+    from backend.ipc import client
 
-    figures = {}
-    for cells in ((8, 18, 8), (14, 36, 12)):
-        template = make_template(TemplateConfig(*cells, proportions=(1.0, 1.0, 1.0), roundness=2.0))
-        vertices = torch.as_tensor(template.vertices)[None].requires_grad_()
-        triangles = torch.as_tensor(template.triangles).long()
-        cameras = Cameras.batch([records.Camera(0.5, 0.3, 3.0, 0.0, 0.45)])
-
-        def once(vertices=vertices, triangles=triangles, cameras=cameras) -> None:
-            screen = project(cameras, vertices, 256, 256)
-            fragments = rasterize(screen, triangles, 256, 256)
-            mask = soft_mask(screen, triangles, fragments)
-            (fragments.barycentric.sum() + fragments.depth.sum() + mask.sum()).backward()
-
-        once()
-        name = f"rasterise + soft mask + backward, {len(template.vertices)} vertices, 256x256 [ms]"
-        figures[name] = 1000 * median_seconds(once, 5 * repeat)
-    return figures
-
-
-def median_seconds(action: Callable[[], object], repeat: int) -> float:
-    seconds = []
-    for _ in range(repeat):
-        started = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
-
-
-def peak_memory_gb(process_id: int | None) -> float | None:
-    """Peak resident memory of a process, where the system tells."""
-    status = Path(f"/proc/{process_id}/status")
-    if process_id is None or not status.exists():
-        return None
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e9
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="benchmark.py", description="Measures the product's budgets here.")
-    parser.add_argument("--photo", type=Path, default=ROOT / "examples" / "car.jpg")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    options = parser.parse_args()
-    if not options.photo.is_file():
-        print(f"benchmark.py: there is no picture {options.photo}.", file=sys.stderr)
-        return 2
+    report: dict[str, Any] = {"machine": machine.facts(options.device, options.threads)}
+    machine_line = machine.describe(report["machine"])
+    print(machine_line)
+    complete = True
     try:
-        figures = measure_worker(options.photo, options.repeat) | measure_renderer(options.repeat)
-    except client.WorkerError as error:
+        if "renderer" in options.parts:
+            report["renderer"], complete = measure_renderer(options, machine_line)
+        if "pipeline" in options.parts:
+            report["pipeline"] = measure_pipeline(options)
+        if options.json:
+            options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    except (client.WorkerError, OSError) as error:
         print(f"benchmark.py: {error}", file=sys.stderr)
         return 1
-    for name, value in figures.items():
-        budget = f"  (budget {BUDGETS[name]:g})" if name in BUDGETS else ""
-        print(f"{name:70s} {value:8.3f}{budget}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    return 0
+    except KeyboardInterrupt:
+        print("benchmark.py: stopped; nothing was written.", file=sys.stderr)
+        return 130
+    return 0 if complete else 1
 
 
 if __name__ == "__main__":

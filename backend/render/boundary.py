@@ -63,7 +63,7 @@ def rasterize_boundary(
         triangles = screen_triangles(screen, faces)
         functions = edge_functions(triangles)
         drawn = can_be_drawn(triangles, cull_back_faces=cull_back_faces)
-        order = nearness(triangles, drawn, perspective)
+        order = nearness(triangles, perspective)
         triangle = nearest_triangles(triangles, functions, order, drawn, raster)
     crisp = fragments_of(screen, faces, triangle, raster, perspective=perspective)
     if margin == 0 or faces.shape[0] == 0:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .fragments import Fragments, interpolate
-from .pairs import Raster, nearest_triangles
+from .pairs import Raster, nearest_triangles, nearness
 from .rasterize import fragments_of
 from .soft_mask import SoftMaskConfig, soft_mask_of
 from .triangles import can_be_drawn, edge_functions, screen_triangles
@@ -96,9 +96,8 @@ def _nearest(height: int, width: int, screen: Tensor, faces: Tensor, valid: Tens
     with torch.no_grad():
         triangles = screen_triangles(screen, faces)
         drawn = can_be_drawn(triangles, cull_back_faces=False, near=_ANY_DEPTH) & valid.reshape(-1)
-        farthest = torch.where(drawn, triangles.depth, -torch.inf).amax() if drawn.numel() else 0
-        functions = edge_functions(triangles)
-        triangle = nearest_triangles(triangles, functions, farthest + 1 - triangles.depth, drawn, raster)
+        order = nearness(triangles, perspective=False)
+        triangle = nearest_triangles(triangles, edge_functions(triangles), order, drawn, raster)
     return fragments_of(screen, faces, triangle, raster, perspective=False)
 
 

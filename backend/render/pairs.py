@@ -23,11 +23,11 @@ from .triangles import EdgeFunctions, Triangles, closest_on_outline, outlines
 
 MAXIMAL_SPANS = 1 << 18
 """Rows of triangles in one piece of work."""
-MAXIMAL_PAIRS = 1 << 19
+MAXIMAL_PAIRS = 1 << 18
 """Pairs in one piece of work, about 100 bytes each."""
 _SLACK = 0.01
 """Pixels that a span is taken longer at each end, against rounding, before its ends are checked."""
-_TRIANGLE_BITS = 32
+_TRIANGLE_BITS = 31
 PUSH_BACK = 0.5
 """Depth of a margin point grows by this share at the margin's outer end: paper B's renderer."""
 
@@ -44,15 +44,12 @@ class Raster(NamedTuple):
         return self.batch * self.height * self.width
 
 
-def nearness(triangles: Triangles, drawn: Tensor, perspective: bool) -> Tensor:
-    """(3, M) positive, linear on the screen, larger for what is nearer.
+def nearness(triangles: Triangles, perspective: bool) -> Tensor:
+    """(3, M) linear on the screen, larger for what is nearer.
 
     1/depth is linear on the screen for planar faces in perspective. Without perspective depth itself is taken to be.
     """
-    if perspective:
-        return 1 / triangles.depth
-    farthest = torch.where(drawn, triangles.depth, 0).amax() if triangles.depth.numel() else 0
-    return farthest + 1 - triangles.depth
+    return 1 / triangles.depth if perspective else -triangles.depth
 
 
 def nearest_triangles(
@@ -104,7 +101,7 @@ def nearest_margins(
                 x, y = column.to(rows.y.dtype) + 0.5, rows.y[part][index]
                 distance, depth = _margin_depth(edges, triangles.depth, triangle, x, y, margin, perspective)
                 seen = (distance < margin) & (depth < crisp_depth[pixel])
-                _keep_nearest(best, pixel, triangle, torch.where(seen, 1 / depth, 0))
+                _keep_nearest(best, pixel, triangle, torch.where(seen, -depth, -torch.inf))
     return _winners(best)
 
 
@@ -125,15 +122,22 @@ def _margin_depth(
 
 
 def _keep_nearest(best: Tensor, pixel: Tensor, triangle: Tensor, value: Tensor) -> None:
-    """One scatter decides: the bits of a positive float order like the float, and the triangle rides along."""
-    bits = value.float().clamp_(min=0).view(torch.int32).long()
-    best.scatter_reduce_(0, pixel, bits.bitwise_left_shift_(_TRIANGLE_BITS).bitwise_or_(triangle), "amax")
+    """One scatter decides: the rank of the value stands above the triangle, and both are compared as one number."""
+    best.scatter_reduce_(0, pixel, _rank(value).bitwise_left_shift_(_TRIANGLE_BITS).bitwise_or_(triangle), "amax")
+
+
+def _rank(value: Tensor) -> Tensor:
+    """0 to 2^32 - 1, in the order of the values in float32; -inf has the lowest rank of all numbers."""
+    bits = value.float().view(torch.int32)
+    # The bits of positive floats order like the floats; those of negative ones the other way round.
+    return torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).long().add_(1 << 31)
 
 
 def _winners(best: Tensor) -> Tensor:
-    """The triangle in the lower bits, unless the depth in the upper ones is none."""
+    """The triangle in the lower bits, unless nothing or -inf stands above it."""
+    lowest = int(_rank(torch.tensor([-torch.inf]))) << _TRIANGLE_BITS
     lower = (1 << _TRIANGLE_BITS) - 1
-    return torch.where(best > lower, best & lower, -1)
+    return torch.where(best > lowest | lower, best & lower, -1)
 
 
 class _Boxes(NamedTuple):

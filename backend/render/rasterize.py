@@ -46,7 +46,7 @@ def rasterize(
         triangles = screen_triangles(screen, faces)
         functions = edge_functions(triangles)
         drawn = can_be_drawn(triangles, cull_back_faces=cull_back_faces)
-        order = nearness(triangles, drawn, perspective)
+        order = nearness(triangles, perspective)
         triangle = nearest_triangles(triangles, functions, order, drawn, raster)
     return fragments_of(screen, faces, triangle, raster, perspective=perspective)
 
