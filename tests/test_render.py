@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The renderer against slow loops and closed forms written independently of it."""
+"""Cameras, template, shading and whole pictures against closed forms and properties they must have."""
 
 from __future__ import annotations
 
@@ -9,119 +9,16 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from backend.ipc.records import Camera
 from backend.render.camera import Cameras, camera_positions, project
-from backend.render.fragments import interpolate
 from backend.render.light import mirrored_light, spherical_harmonics, srgb_decode, srgb_encode, uniform_light
 from backend.render.mesh_losses import MeshTopology, flatness_loss, laplacian_loss, silhouette_iou
 from backend.render.picture import render
-from backend.render.rasterize import rasterize
 from backend.render.shading import Texture
-from backend.render.soft_mask import SoftMaskConfig, soft_mask
 from backend.render.template import TemplateConfig, make_template
 
 SMALL = make_template(TemplateConfig(cells_x=4, cells_y=8, cells_z=3))
-
-
-def slow_rasterize(screen: np.ndarray, faces: np.ndarray, height: int, width: int):
-    """One pixel and one face at a time; perspective-correct weights."""
-    index = np.full((height, width), -1)
-    weights = np.zeros((height, width, 3))
-    depth = np.zeros((height, width))
-    for y in range(height):
-        for x in range(width):
-            best = math.inf
-            for f, (i, j, k) in enumerate(faces):
-                a, b, c = screen[i], screen[j], screen[k]
-                area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-                if area >= 0 or min(a[2], b[2], c[2]) <= 1e-4:
-                    continue
-                p = np.array([x + 0.5, y + 0.5])
-                w = (
-                    np.array([np.linalg.det(np.stack([q[:2] - p, r[:2] - p])) for q, r in ((b, c), (c, a), (a, b))])
-                    / area
-                )
-                if (w < 0).any():
-                    continue
-                z = 1 / (w / np.array([a[2], b[2], c[2]])).sum()
-                if z < best:
-                    best, index[y, x], depth[y, x] = z, f, z
-                    weights[y, x] = w / np.array([a[2], b[2], c[2]]) * z
-    return index, weights, depth
-
-
-def random_scene(seed: int, count: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
-    rng = np.random.default_rng(seed)
-    screen = np.concatenate([rng.uniform(-4, 22, (count * 3, 2)), rng.uniform(1, 5, (count * 3, 1))], axis=1)
-    screen[0] = [3, 3, -1.0]  # behind the camera
-    screen[3:6, :2] = screen[3, :2]  # no area
-    return torch.tensor(screen)[None], torch.arange(count * 3).reshape(-1, 3)
-
-
-@settings(max_examples=12, deadline=None)
-@given(st.integers(0, 10_000))
-def test_every_pixel_sees_the_face_that_a_slow_loop_finds(seed: int) -> None:
-    screen, faces = random_scene(seed)
-    fragments = rasterize(screen, faces, 13, 17)
-    index, weights, depth = slow_rasterize(screen[0].numpy(), faces.numpy(), 13, 17)
-    assert (fragments.face_index[0].numpy() == index).all()
-    np.testing.assert_allclose(fragments.barycentric[0].numpy(), weights, atol=1e-9)
-    np.testing.assert_allclose(fragments.depth[0].numpy(), depth, atol=1e-9)
-
-
-@settings(max_examples=6, deadline=None)
-@given(st.integers(0, 10_000))
-def test_soft_mask_is_the_product_over_faces_that_a_slow_loop_finds(seed: int) -> None:
-    screen, faces = random_scene(seed, count=6)
-    sigma, box = 300.0, 0.4
-    fragments = rasterize(screen, faces, 9, 11)
-    mask = soft_mask(screen, faces, fragments, SoftMaskConfig(sigma, box))[0]
-    unit = 0.5 * 11
-    for y in range(9):
-        for x in range(11):
-            if fragments.face_index[0, y, x] >= 0:
-                assert mask[y, x] == 1
-                continue
-            p, transparent = np.array([x + 0.5, y + 0.5]), 1.0
-            for face in faces.numpy():
-                corners = screen[0].numpy()[face]
-                low, high = corners[:, :2].min(0) - box * unit, corners[:, :2].max(0) + box * unit
-                if corners[:, 2].min() <= 1e-4 or (p < low).any() or (p > high).any():
-                    continue
-                nearest = math.inf
-                for i in range(3):
-                    a, b = corners[i, :2], corners[(i + 1) % 3, :2]
-                    along = a + np.linspace(0, 1, 4001)[:, None] * (b - a)
-                    nearest = min(nearest, float(((along - p) ** 2).sum(axis=1).min()))
-                transparent *= 1 - min(math.exp(-sigma * nearest / unit**2), 1 - 1e-6)
-            assert mask[y, x] == pytest.approx(1 - transparent, abs=2e-3)
-
-
-def test_gradients_agree_with_finite_differences_in_double() -> None:
-    screen, faces = random_scene(3, count=4)
-    screen = screen.clone().requires_grad_()
-
-    def picture(s: torch.Tensor) -> torch.Tensor:
-        fragments = rasterize(s, faces, 8, 8)
-        attribute = interpolate(fragments, torch.linspace(0, 1, 4 * 3 * 2, dtype=s.dtype).view(4, 3, 2))
-        return torch.cat([attribute.flatten(), fragments.depth.flatten()])
-
-    assert torch.autograd.gradcheck(picture, (screen,), eps=1e-7, atol=1e-4)
-
-
-def test_an_empty_mesh_gives_an_empty_picture() -> None:
-    fragments = rasterize(torch.zeros(2, 0, 3), torch.zeros(0, 3, dtype=torch.int64), 5, 4)
-    assert fragments.face_index.shape == (2, 5, 4) and (fragments.face_index == -1).all()
-
-
-def test_vertices_that_are_not_numbers_hide_their_faces_only() -> None:
-    screen, faces = random_scene(5)
-    clean = rasterize(screen[:, 3:], faces[:-1], 13, 17)
-    screen[0, 0] = float("nan")
-    assert torch.equal(rasterize(screen, faces, 13, 17).face_index >= 0, clean.face_index >= 0)
 
 
 @pytest.mark.parametrize("azimuth_deg, expected", [(0, (0, -3, 0)), (90, (3, 0, 0)), (180, (0, 3, 0))])
