@@ -105,7 +105,7 @@ def _margin_layer(
     columns = screen.permute(2, 0, 1).reshape(3, -1)
     vertex = triangles.vertex.index_select(1, chosen)
     start_vertex, end_vertex = vertex.gather(0, start[None])[0], vertex.gather(0, end[None])[0]
-    safe = screen.new_tensor([[0.0], [0.0], [1.0]])
+    safe = (torch.arange(3, device=screen.device)[:, None] == 2).to(screen.dtype)  # 0, 0, 1
     start_x, start_y, start_depth = torch.where(found, columns.index_select(1, start_vertex), safe)
     end_x, end_y, end_depth = torch.where(found, columns.index_select(1, end_vertex), safe)
     along_x, along_y = end_x - start_x, end_y - start_y

@@ -20,7 +20,7 @@ def spherical_harmonics(normals: Tensor) -> Tensor:
     """The nine basis functions (..., 9) at unit normals (..., 3)."""
     x, y, z = normals.unbind(dim=-1)
     terms = [torch.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
-    return torch.stack(terms, dim=-1) * normals.new_tensor(_SH)
+    return torch.stack([constant * term for constant, term in zip(_SH, terms, strict=True)], dim=-1)
 
 
 def mirrored_light(light: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from . import triton_kernels
 from .triangles import EdgeFunctions, Triangles, closest_on_outline, outlines
 
 MAXIMAL_SPANS = 1 << 18
@@ -60,6 +61,8 @@ def nearest_triangles(
     order: (3, M) of :func:`nearness`; drawn: (M,). Of triangles at the very same depth (in float32) the last one
     wins, on every device.
     """
+    if triton_kernels.use_kernels(order):
+        return triton_kernels.nearest_triangles(triangles, functions, order, drawn, raster)
     best = torch.zeros(raster.pixels, dtype=torch.int64, device=drawn.device)
     corner_share = order / functions.area
     boxes = _boxes(triangles, drawn, raster, 0.0)
@@ -88,6 +91,8 @@ def nearest_margins(
     point counts, pushed back by up to half with its distance (paper B's renderer), so that a triangle's own
     neighbour on a smooth surface hides its margin.
     """
+    if triton_kernels.use_kernels(triangles.x):
+        return triton_kernels.nearest_margins(triangles, functions, drawn, raster, margin, crisp_depth, perspective)
     best = torch.zeros(raster.pixels, dtype=torch.int64, device=drawn.device)
     edges = outlines(triangles)
     boxes = _boxes(triangles, drawn, raster, margin)

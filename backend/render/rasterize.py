@@ -138,8 +138,9 @@ def _inverse(triangles: Triangles, perspective: bool) -> Tensor:
     factor = 1 / (area * triangles.depth) if perspective else (1 / area).expand_as(x)
     # No pixel sees a triangle without area: its sums are zero, and shall not become 0 / 0.
     factor = torch.where(torch.isfinite(factor), factor, 0)
-    first, second = [1, 2, 0], [2, 0, 1]
-    across = torch.stack([y[first] - y[second], x[second] - x[first], x[first] * y[second] - x[second] * y[first]])
+    # Corners one and two further on; indexing with lists would make a GPU wait.
+    next_x, next_y, last_x, last_y = x.roll(-1, 0), y.roll(-1, 0), x.roll(-2, 0), y.roll(-2, 0)
+    across = torch.stack([next_y - last_y, last_x - next_x, next_x * last_y - last_x * next_y])
     return torch.where(torch.isfinite(across), across, 0) * factor
 
 

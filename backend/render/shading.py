@@ -40,11 +40,13 @@ class Texture:
     def _inside_charts(self, uv: Tensor, face_index: Tensor) -> Tensor:
         """Between the centres of the outermost texels of a chart a bilinear sample touches the chart's texels alone."""
         assert self.chart_bounds is not None
-        size = self.image.new_tensor([self.image.shape[3], self.image.shape[2]])
-        first = ((self.chart_bounds[:, :2] * size - 0.5).ceil() + 0.5) / size
-        last = ((self.chart_bounds[:, 2:] * size - 0.5).floor() + 0.5) / size
         face = face_index.clamp(min=0)
-        return uv.clamp(first[face], last[face])
+        inside = []
+        for axis, size in enumerate((self.image.shape[3], self.image.shape[2])):
+            first = ((self.chart_bounds[:, axis] * size - 0.5).ceil() + 0.5) / size
+            last = ((self.chart_bounds[:, axis + 2] * size - 0.5).floor() + 0.5) / size
+            inside.append(uv[..., axis].clamp(first[face], last[face]))
+        return torch.stack(inside, dim=-1)
 
 
 @dataclass

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from . import triton_kernels
 from .fragments import Fragments
 from .pairs import MAXIMAL_PAIRS, MAXIMAL_SPANS, Raster, pieces, pixel_range, repeat_ranges
 from .triangles import NEAR, Triangles, closest_on_outline, is_finite, outlines, screen_triangles
@@ -64,6 +65,8 @@ def soft_mask_of(
     """
     if faces.shape[0] == 0 or uncovered.numel() == 0:
         return (~uncovered).to(screen.dtype) + screen[:0].sum()
+    if config.maximal_faces is None and triton_kernels.use_kernels(screen):
+        return triton_kernels.soft_mask_of(screen, faces, uncovered, config, unit, near)
     mask: Tensor = _SoftMask.apply(screen, faces, uncovered, config, unit, near)  # type: ignore[no-untyped-call]
     return mask
 
