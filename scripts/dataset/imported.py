@@ -58,7 +58,8 @@ def _joined(path: Path, items: list[bpy.types.Object]) -> tuple[ObjectMesh, bpy.
         first_face = len(whole.faces)
         whole.from_mesh(mesh)
         whole.faces.ensure_lookup_table()
-        own = [material for material in mesh.materials] or [None]
+        # Not the evaluated copies, which are freed with the imported objects: rendering them crashed.
+        own = [material and material.original for material in mesh.materials] or [None]
         for face in whole.faces[first_face:]:
             face.material_index = len(materials) + min(face.material_index, len(own) - 1)
         materials += own

@@ -199,8 +199,11 @@ def test_folder_of_models_with_a_broken_file(tmp_path: Path) -> None:
     models.mkdir()
     # A wedge, Y up and front +Z as OBJ files have it: 2 long, 1 wide; the tall end is the back.
     corners = [(-0.5, 0, 1), (0.5, 0, 1), (-0.5, 0, -1), (0.5, 0, -1), (-0.5, 0.8, -1), (0.5, 0.8, -1)]
-    lines = [f"v {x} {y} {z}" for x, y, z in corners] + ["f 1 3 4 2", "f 1 2 6 5", "f 3 5 6 4", "f 1 5 3", "f 2 4 6"]
+    lines = ["mtllib paints.mtl", *(f"v {x} {y} {z}" for x, y, z in corners)]
+    # Two materials: Blender's evaluated copies of them do not outlive the imported objects.
+    lines += ["usemtl red", "f 1 3 4 2", "f 1 2 6 5", "usemtl blue", "f 3 5 6 4", "f 1 5 3", "f 2 4 6"]
     (models / "b wedge.obj").write_text("\n".join(lines) + "\n")
+    (models / "paints.mtl").write_text("newmtl red\nKd 0.9 0.1 0.1\nnewmtl blue\nKd 0.1 0.1 0.9\n")
     (models / "a broken.glb").write_bytes(b"no model at all")
     out = tmp_path / "out"
     done = run("--out", out, "--views", 2, "--resolution", 32, "--meshes", models, "--samples", 4, "--workers", 1)
