@@ -1,0 +1,163 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders and zips of images of any size, packed once into one array that training reads from the disk.
+
+Every image is cut to one aspect ratio about its centre and scaled into the middle of a square; what the square has
+beyond that is black (bars above and below, as LSUN Car is stored, or at the sides) and counts nowhere.
+
+Letters: K images, R the square's side, N batch.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from tqdm import tqdm
+
+from ..errors import UnrenderError
+
+_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_VERSION = 1
+
+
+class ImageSetError(UnrenderError):
+    """Images that cannot be used, said in one sentence."""
+
+
+@dataclass(frozen=True)
+class ImageSetConfig:
+    """How images are brought into one shape."""
+
+    resolution: int = 64
+    aspect: float = 1.0
+    """Width over height of what is kept of each image."""
+
+    def content(self) -> tuple[int, int, int, int]:
+        """Top, left, height and width of the images within the square."""
+        width = self.resolution if self.aspect >= 1 else round(self.resolution * self.aspect)
+        height = self.resolution if self.aspect <= 1 else round(self.resolution / self.aspect)
+        return (self.resolution - height) // 2, (self.resolution - width) // 2, height, width
+
+
+@dataclass
+class ImageSet:
+    """Packed images."""
+
+    images: np.ndarray
+    """(K, R, R, 3) uint8 sRGB, read from the disk as it is needed."""
+    config: ImageSetConfig
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, first: int, count: int, seed: int, mirror: bool) -> Tensor:
+        """(N, 3, R, R) in [-1, 1]: images ``first`` to ``first + count`` of an endless sequence.
+
+        Every epoch shuffles anew, from the seed and the epoch's number alone: the position is all that a run that
+        goes on needs to know. With ``mirror`` every image also comes left-right mirrored, in epochs twice as long.
+        """
+        period = len(self) * (2 if mirror else 1)
+        numbers = np.arange(first, first + count)
+        chosen = np.empty(count, dtype=np.int64)
+        for epoch in np.unique(numbers // period):
+            order = np.random.default_rng([seed, int(epoch)]).permutation(period)
+            now = numbers // period == epoch
+            chosen[now] = order[numbers[now] % period]
+        pictures = self.images[chosen % len(self)]
+        pictures = np.where((chosen >= len(self))[:, None, None, None], pictures[:, :, ::-1], pictures)
+        return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    def content_mask(self) -> Tensor:
+        """(1, 1, R, R): 1 within the images, 0 in the bars."""
+        top, left, height, width = self.config.content()
+        mask = torch.zeros(1, 1, self.config.resolution, self.config.resolution)
+        mask[..., top : top + height, left : left + width] = 1
+        return mask
+
+
+def load_images(source: Path, config: ImageSetConfig, packed: Path, progress: bool = True) -> ImageSet:
+    """Images of a folder, with all folders in it, or of a zip, packed into the file ``packed`` (.npy) if not yet there.
+
+    Damaged files are left out and counted in ``packed``'s .json. Raises ImageSetError where nothing usable is found.
+    """
+    card = packed.with_suffix(".json")
+    wanted = {"version": _VERSION, "source": str(source), **asdict(config)}
+    if packed.exists() and card.exists():
+        known = json.loads(card.read_text(encoding="utf-8"))
+        if {key: known.get(key) for key in wanted} == wanted:
+            return ImageSet(np.load(packed, mmap_mode="r", allow_pickle=False), config)
+    if not source.exists():
+        raise ImageSetError(f"There is no folder or zip {source}.")
+    names = list(_names(source))
+    if not names:
+        raise ImageSetError(f"No image lies in {source}; JPEG, PNG, WebP, BMP and TIFF are read.")
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = packed.with_suffix(".unfinished.npy")
+    shape = (len(names), config.resolution, config.resolution, 3)
+    images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
+    damaged = []
+    kept = 0
+    for name, data in tqdm(_read(source, names), total=len(names), desc="Packing images", disable=not progress):
+        try:
+            images[kept] = fitted(data, config)
+            kept += 1
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            damaged.append(f"{name}: {error}")
+    if kept == 0:
+        raise ImageSetError(f"None of the {len(names)} images in {source} could be read; the first: {damaged[0]}.")
+    np.save(packed.with_suffix(".kept.npy"), images[:kept])
+    packed.with_suffix(".kept.npy").replace(packed)
+    del images
+    unfinished.unlink()
+    card.write_text(json.dumps({**wanted, "images": kept, "damaged": damaged}, indent=1), encoding="utf-8")
+    return ImageSet(np.load(packed, mmap_mode="r", allow_pickle=False), config)
+
+
+def fitted(data: bytes, config: ImageSetConfig) -> np.ndarray:
+    """One encoded image in the square: (R, R, 3) uint8. Transparent pixels lie on black."""
+    with Image.open(io.BytesIO(data)) as opened:
+        image = ImageOps.exif_transpose(opened)
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            rgba = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
+        top, left, height, width = config.content()
+        inner = ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
+    square = np.zeros((config.resolution, config.resolution, 3), dtype=np.uint8)
+    square[top : top + height, left : left + width] = np.asarray(inner)
+    return square
+
+
+def _names(source: Path) -> Iterator[str]:
+    """In one order on every machine."""
+    if source.is_dir():
+        paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in _ENDINGS)
+        yield from (path.relative_to(source).as_posix() for path in paths)
+        return
+    try:
+        with zipfile.ZipFile(source) as archive:
+            inside = sorted(archive.namelist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ImageSetError(f"{source} is neither a folder nor a zip that can be read: {error}.") from error
+    yield from (name for name in inside if Path(name).suffix.lower() in _ENDINGS)
+
+
+def _read(source: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
+    if source.is_dir():
+        for name in names:
+            yield name, (source / name).read_bytes()
+        return
+    with zipfile.ZipFile(source) as archive:
+        for name in names:
+            try:
+                yield name, archive.read(name)
+            except (zipfile.BadZipFile, OSError, RuntimeError):
+                yield name, b""
