@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every process of a training run takes of a batch. The messages between processes are tested with the training."""
+"""What every process of a training run takes of a batch."""
 
 from __future__ import annotations
 
