@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import pytorch3d_twin as twin
+import screen_scenes
 import slow_renderer as slow
 import torch
 from torch import Tensor
@@ -207,7 +208,7 @@ def loose_faces(seed: int, height: int, width: int) -> Scene:
 
 
 def ball(height: int, width: int) -> Scene:
-    screen, faces = slow.sphere(torch.float32, height, width)
+    screen, faces = screen_scenes.sphere(torch.float32, height, width)
     # The cells at the poles have no area: one of their edges is a point.
     triangle = screen[0][faces][..., :2]
     area = (triangle[:, 1, 0] - triangle[:, 0, 0]) * (triangle[:, 2, 1] - triangle[:, 0, 1]) - (
@@ -358,7 +359,7 @@ def all_behind_the_camera() -> Scene:
     return Scene(screen, faces, height, width)
 
 
-@pytest.mark.parametrize("scene", [*slow.empty_scenes(), all_behind_the_camera()])
+@pytest.mark.parametrize("scene", [*screen_scenes.empty_scenes(), all_behind_the_camera()])
 def test_where_there_is_nothing_to_see_pictures_are_empty_and_gradients_zero(pytorch3d, scene) -> None:
     screen, faces, height, width = scene
     screen = screen.clone().requires_grad_()
