@@ -3,9 +3,9 @@
 """What StyleGAN2's generator and discriminator are made of: layers with an equalised learning rate, modulated
 convolutions, and resampling with the filter [1, 3, 3, 1].
 
-All of it is ordinary torch, so that gradients of gradients (R1, path length) come by themselves.
+All of it is plain torch and can be differentiated twice, as R1 and path-length regularisation need.
 
-Letters: N batch, I and O channels in and out, H, W picture, D length of a w code.
+Letters: N batch, C, or I and O, channels in and out, H, W picture, R resolution, K side of a kernel.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class _Correlate(torch.autograd.Function):
         ctx.save_for_backward(kernels)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         return _Spread.apply(gradient, *ctx.saved_tensors, *ctx.steps), None, None, None
 
 
@@ -128,10 +128,10 @@ class _Spread(torch.autograd.Function):
     def forward(x: Tensor, kernels: Tensor, stride: int, padding: int) -> Tensor:
         return F.conv_transpose2d(x, kernels, stride=stride, padding=padding, groups=x.shape[1])
 
-    setup_context = _Correlate.setup_context
+    setup_context = staticmethod(_Correlate.setup_context)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         return _Correlate.apply(gradient, *ctx.saved_tensors, *ctx.steps), None, None, None
 
 
