@@ -12,7 +12,7 @@ S total length of the styles.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args, overload
@@ -61,7 +61,7 @@ class GeneratorConfig:
     conv_clamp: float | None = None
     """Bound on the size of activations, wanted where some layers are in half precision; 256 in StyleGAN2-ADA."""
     half_from_resolution: int | None = None
-    """Layers from this resolution on run in half precision, except on a CPU."""
+    """Layers from this resolution on run in half precision, where the device computes in it."""
     half_type: str = "bfloat16"
     """Which half precision: bfloat16 or float16."""
 
@@ -255,10 +255,28 @@ class Generator(nn.Module):
             return torch.cat([self.spread(first)[:, :layers], self.spread(second)[:, layers:]], dim=1)
         return [a if layer.w_index < layers else b for layer, a, b in zip(self._described, first, second, strict=True)]
 
-    def synthesize(self, styles: Styles, noise: Noise = "const", random: torch.Generator | None = None) -> Tensor:
-        """Styles to images (N, 3, R, R), about in [-1, 1]; ``random`` draws the random noise."""
-        if noise not in get_args(Noise):
+    def draw_noise(self, samples: int, random: torch.Generator) -> list[Tensor]:
+        """Fresh noise for :meth:`synthesize`: (N, 1, R, R) for each 3x3 convolution, on the random generator's device.
+
+        The numbers of a layer depend on the generator's state alone, so that processes can draw those of a whole batch.
+        """
+        return [
+            torch.randn(samples, 1, layer.resolution, layer.resolution, generator=random, device=random.device)
+            for layer in self._described
+            if layer.kind == "conv"
+        ]
+
+    def synthesize(
+        self, styles: Styles, noise: Noise | Sequence[Tensor] = "const", random: torch.Generator | None = None
+    ) -> Tensor:
+        """Styles to images (N, 3, R, R), about in [-1, 1].
+
+        ``noise`` may be given as one (1, 1, R, R) or (N, 1, R, R) for each 3x3 convolution; ``random`` draws where it
+        is "random".
+        """
+        if isinstance(noise, str) and noise not in get_args(Noise):
             raise ValueError(f"noise is one of {', '.join(get_args(Noise))}, not {noise!r}.")
+        kind, given = (noise, None) if isinstance(noise, str) else ("const", iter(noise))
         config = self.config
         remaining = iter(styles)
         # Laid out with the channels last, in which convolutions and filter are at their fastest.
@@ -269,7 +287,8 @@ class Generator(nn.Module):
             for _, layer in block.modulated_layers():
                 style = next(remaining)
                 if isinstance(layer, ModulatedConv):
-                    x = layer(x, style, noise_for(layer, len(x), noise, random))
+                    added_noise = noise_for(layer, len(x), kind, random) if given is None else next(given)
+                    x = layer(x, style, added_noise)
                 else:
                     added = layer(x, style)
                     image = added if image is None else self.resampler.upsample(image) + added
@@ -277,7 +296,7 @@ class Generator(nn.Module):
         return image
 
 
-def noise_for(conv: ModulatedConv, samples: int, noise: Noise, random: torch.Generator | None) -> Tensor | None:
+def noise_for(conv: ModulatedConv, samples: int, noise: str, random: torch.Generator | None) -> Tensor | None:
     """The noise of a layer, (1, 1, R, R) or (N, 1, R, R)."""
     if noise == "none":
         return None

@@ -45,7 +45,7 @@ class DiscriminatorConfig:
     conv_clamp: float | None = None
     """Bound on the size of activations, wanted where some layers are in half precision; 256 in StyleGAN2-ADA."""
     half_from_resolution: int | None = None
-    """Layers from this resolution on run in half precision, except on a CPU."""
+    """Layers from this resolution on run in half precision, where the device computes in it."""
     half_type: str = "bfloat16"
     """Which half precision: bfloat16 or float16."""
 

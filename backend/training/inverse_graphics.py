@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from ..data.augment import AugmentConfig, augment
 from ..data.views import RenderedViews, cameras_of_crops, cut, jittered, load_views
 from ..models.inverse_graphics import InverseGraphics, InverseGraphicsConfig, Prediction, apparent_size_of
 from ..models.perceptual import perceptual_features, perceptual_loss
+from ..models.precision import computes_in_bfloat16
 from ..models.storage import save_network
 from ..render.camera import Cameras
 from ..render.light import mirrored_light
@@ -33,7 +34,7 @@ from ..render.shading import Texture
 from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template, TemplateConfig, make_template
 from .inverse_graphics_evaluation import evaluate, save_pictures, set_directions
-from .loop import LoopConfig, computes_in_bfloat16, cosine_rate, run, update_average
+from .loop import LoopConfig, Task, cosine_rate, run, update_average
 from .shape_basis import ShapeBasis, fit_meshes, principal_shapes
 
 
@@ -129,7 +130,7 @@ class Batch:
 
 
 @dataclass
-class InverseGraphicsTask:
+class InverseGraphicsTask(Task):
     """The network, its moving average and one training step."""
 
     config: InverseGraphicsTraining
@@ -138,9 +139,6 @@ class InverseGraphicsTask:
     codes: Tensor | None
     """(K, S) shape codes of the fitted meshes, where there are meshes."""
     device: torch.device
-    networks: dict[str, torch.nn.Module] = field(init=False)
-    optimizer: torch.optim.Optimizer = field(init=False)
-    generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.config.seed)
@@ -150,6 +148,7 @@ class InverseGraphicsTask:
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.networks = {"network": self.network, "average": self.average}
         self.optimizer = torch.optim.AdamW(self.network.parameters(), self.config.learning_rate, weight_decay=1e-3)
+        self.optimizers = {"network": self.optimizer}
         self.topology = MeshTopology.of(
             self.template.edges, self.template.triangles, len(self.template.vertices), self.device
         )

@@ -12,12 +12,15 @@ from __future__ import annotations
 import json
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -35,19 +38,47 @@ class LoopConfig:
     tensorboard: bool = True
 
 
-class Task(Protocol):
+class Task(ABC):
     """What the loop needs of a training task."""
 
     networks: dict[str, nn.Module]
     """By name; a moving average is one of them."""
-    optimizer: torch.optim.Optimizer
+    optimizers: dict[str, torch.optim.Optimizer]
     generator: torch.Generator
+    """Draws all that is random in a step."""
 
+    @abstractmethod
     def step(self, step: int) -> dict[str, Tensor]:
         """Makes one step and returns its losses, detached, without waiting for the device."""
 
+    @abstractmethod
     def evaluate(self, step: int, folder: Path) -> dict[str, float]:
         """Figures on held-out data; may write pictures to the folder."""
+
+    def sheets(self) -> dict[str, np.ndarray]:
+        """(H, W, 3) uint8 by name, to look at; written to the run's folder and to TensorBoard with every evaluation."""
+        return {}
+
+    def kept(self) -> dict[str, Tensor]:
+        """What a checkpoint holds besides networks, optimisers and the generator's state."""
+        return {}
+
+    def restore(self, kept: dict[str, Tensor]) -> None:  # noqa: B027 - most tasks keep nothing more
+        """Takes back what :meth:`kept` gave."""
+
+    def export(self, folder: Path) -> None:  # noqa: B027 - nor export anything before the end
+        """Writes, with every checkpoint, the files for which the network is trained."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """In what the progress bar counts."""
+
+    unit: str = "step"
+    per_step: float = 1.0
+
+
+STEPS = Progress()
 
 
 def run(
@@ -58,82 +89,121 @@ def run(
     resume: bool,
     describe: Any,
     should_stop: Callable[[], bool] = lambda: False,
+    progress: Progress = STEPS,
+    writes: bool = True,
 ) -> dict[str, float]:
     """Trains until ``config.steps``; returns the last evaluation.
 
-    ``describe`` is the task's config dataclass, written to ``config.json``. Raises ValueError for a damaged
-    checkpoint and FileExistsError where a run lies in ``out`` that was not asked to be resumed.
+    ``describe`` is the task's config dataclass, written to ``config.json``. Of several processes that train together
+    only one ``writes`` files and shows its progress. Raises ValueError for a damaged checkpoint and FileExistsError
+    where a run lies in ``out`` that was not asked to be resumed.
     """
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.safetensors"
     if checkpoint.exists() and not resume:
         raise FileExistsError(f"A training run lies in {out} already; add --resume to continue it or choose another.")
-    first = load_checkpoint(checkpoint, task) if checkpoint.exists() else 0
-    (out / "config.json").write_text(json.dumps(asdict(describe), indent=1, default=str), encoding="utf-8")
-    logger = _Logger(out, config.tensorboard)
+    first, before = load_checkpoint(checkpoint, task) if checkpoint.exists() else (0, 0.0)
+    logger = _Logger(out, config.tensorboard) if writes else None
+    if writes:
+        (out / "config.json").write_text(json.dumps(asdict(describe), indent=1, default=str), encoding="utf-8")
     sums: dict[str, Tensor] = {}
-    since, started, figures = 0, time.perf_counter(), {}
-    bar = tqdm(range(first, config.steps), initial=first, total=config.steps, desc=out.name, unit="step")
-    for step in bar:
+    since, began, figures = 0, time.perf_counter(), {}
+    started = began
+    bar = _bar(out.name, first, config.steps, progress, writes)
+    for step in range(first, config.steps):
         for name, value in task.step(step).items():
             sums[name] = sums.get(name, 0) + value.detach()
         since += 1
         done = step + 1
+        bar.update(progress.per_step)
         last = done == config.steps or should_stop()
+        seconds = before + time.perf_counter() - began
         if done % config.log_every == 0 or last:
             means = {name: float(value) / since for name, value in sums.items()}
             if not math.isfinite(sum(means.values())):
                 raise FloatingPointError(f"The losses are no longer finite at step {done}; lower the learning rate.")
-            logger.write(done, {**means, "seconds_per_step": (time.perf_counter() - started) / since})
+            if logger:
+                pace = {"seconds_per_step": (time.perf_counter() - started) / since, "seconds": seconds}
+                logger.write(done, {**means, **pace})
             bar.set_postfix({name: f"{value:.3f}" for name, value in list(means.items())[:4]})
             sums, since, started = {}, 0, time.perf_counter()
-        if done % config.evaluate_every == 0 or last:
+        if logger and (done % config.evaluate_every == 0 or last):
             figures = task.evaluate(done, out)
             logger.write(done, {f"validation/{name}": value for name, value in figures.items()})
+            logger.show(done, task.sheets())
             started = time.perf_counter()
-        if done % config.checkpoint_every == 0 or last:
-            save_checkpoint(checkpoint, task, done)
+        if writes and (done % config.checkpoint_every == 0 or last):
+            save_checkpoint(checkpoint, task, done, seconds)
+            task.export(out)
         if last:
             break
-    logger.close()
+    bar.close()
+    if logger:
+        logger.close()
     return figures
 
 
-def save_checkpoint(path: Path, task: Task, step: int) -> None:
+def _bar(name: str, first: int, steps: int, progress: Progress, shown: bool) -> tqdm:
+    scale, digits = progress.per_step, 0 if progress.per_step >= 1 else 1
+    counts = f"{{n:.{digits}f}}/{{total:.{digits}f}} {progress.unit}"
+    return tqdm(
+        total=steps * scale,
+        initial=first * scale,
+        desc=name,
+        unit=progress.unit,
+        disable=not shown,
+        smoothing=0.1,
+        bar_format=f"{{l_bar}}{{bar}}| {counts} [{{elapsed}}<{{remaining}}, {{rate_fmt}}{{postfix}}]",
+    )
+
+
+def save_checkpoint(path: Path, task: Task, step: int, seconds: float = 0.0) -> None:
     """Everything needed to go on exactly."""
     tensors: dict[str, Tensor] = {}
     for name, network in task.networks.items():
         tensors |= {f"network/{name}/{key}": value for key, value in network.state_dict().items()}
-    optimizer = task.optimizer.state_dict()
-    for index, state in optimizer["state"].items():
-        tensors |= {f"optimizer/{index}/{key}": torch.as_tensor(value) for key, value in state.items()}
+    for name, optimizer in task.optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{name}/{index}/{key}": torch.as_tensor(value) for key, value in state.items()}
+    tensors |= {f"kept/{name}": value for name, value in task.kept().items()}
     tensors["random/own"] = task.generator.get_state()
     tensors["random/torch"] = torch.get_rng_state()
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    write_tensors(path, copies, {"step": str(step)})
+    write_tensors(path, copies, {"step": str(step), "seconds": f"{seconds:.1f}"})
 
 
-def load_checkpoint(path: Path, task: Task) -> int:
-    """Restores a task; returns the number of steps made. Raises ValueError if the file does not fit."""
+def load_checkpoint(path: Path, task: Task) -> tuple[int, float]:
+    """Restores a task; returns the steps made and the seconds they took. Raises ValueError if the file does not fit."""
+    tensors, metadata = load_networks(path, task)
+    try:
+        for name, optimizer in task.optimizers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in _below(tensors, f"optimizer/{name}/").items():
+                index, _, slot = key.partition("/")
+                state.setdefault(int(index), {})[slot] = value
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
+        task.restore(_below(tensors, "kept/"))
+        task.generator.set_state(tensors["random/own"])
+        torch.set_rng_state(tensors["random/torch"])
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(f"The checkpoint {path} is of another configuration: {error}") from error
+    return int(metadata["step"]), float(metadata.get("seconds", 0))
+
+
+def load_networks(path: Path, task: Task) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Restores a task's networks alone; returns all that the file holds. Raises ValueError if it does not fit."""
     tensors, metadata = read_tensors(path)
     try:
         for name, network in task.networks.items():
-            prefix = f"network/{name}/"
-            network.load_state_dict(
-                {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-            )
+            network.load_state_dict(_below(tensors, f"network/{name}/"))
     except RuntimeError as error:
         raise ValueError(f"The checkpoint {path} is of another configuration: {error}") from error
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimizer/"):
-            _, index, name = key.split("/", 2)
-            state.setdefault(int(index), {})[name] = value
-    groups = task.optimizer.state_dict()["param_groups"]
-    task.optimizer.load_state_dict({"state": state, "param_groups": groups})
-    task.generator.set_state(tensors["random/own"])
-    torch.set_rng_state(tensors["random/torch"])
-    return int(metadata["step"])
+    return tensors, metadata
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 @torch.no_grad()
@@ -143,15 +213,6 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
         weight.lerp_(new_weight.detach(), 1 - decay)
     for buffer, new_buffer in zip(average.buffers(), network.buffers(), strict=True):
         buffer.copy_(new_buffer)
-
-
-def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether the device has arithmetic for it. A CPU without emulates it, ten times slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    if device.type == "cpu":
-        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
-    return False
 
 
 def cosine_rate(step: int, steps: int, peak: float, warm_up: int) -> float:
@@ -166,6 +227,7 @@ class _Logger:
     """JSON lines always, TensorBoard where it is installed."""
 
     def __init__(self, out: Path, tensorboard: bool) -> None:
+        self.out = out
         self.file = open(out / "log.jsonl", "a", encoding="utf-8")  # noqa: SIM115 - lives as long as the run
         self.writer = None
         if tensorboard:
@@ -181,6 +243,12 @@ class _Logger:
         if self.writer is not None:
             for name, value in figures.items():
                 self.writer.add_scalar(name, value, step)
+
+    def show(self, step: int, pictures: dict[str, np.ndarray]) -> None:
+        for name, picture in pictures.items():
+            Image.fromarray(picture).save(self.out / f"{name}_{step:06d}.png")
+            if self.writer is not None:
+                self.writer.add_image(name, picture, step, dataformats="HWC")
 
     def close(self) -> None:
         self.file.close()

@@ -19,8 +19,9 @@ from torch.utils.data import DataLoader, Dataset
 from ..data.compositing import CompositingConfig, Compositor
 from ..data.panoramas import load_panoramas
 from ..data.views import load_views
+from ..models.precision import computes_in_bfloat16
 from ..models.segmenter import Segmenter, SegmenterConfig, save_segmenter
-from .loop import LoopConfig, computes_in_bfloat16, cosine_rate, run, update_average
+from .loop import LoopConfig, Task, cosine_rate, run, update_average
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Pictures(Dataset):
         return torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(mask)
 
 
-class SegmenterTask:
+class SegmenterTask(Task):
     """What the training loop needs to know; see ``loop.Task``."""
 
     def __init__(self, config: SegmenterTraining, data: Path, device: torch.device) -> None:
@@ -91,10 +92,11 @@ class SegmenterTask:
         model = Segmenter(config.model).to(self.device)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster, on the CPU too
         average = copy.deepcopy(model).requires_grad_(False).eval()
-        self.networks: dict[str, torch.nn.Module] = {"model": model, "average": average}
-        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+        self.networks = {"model": model, "average": average}
+        self.optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
+        self.optimizers = {"model": self.optimizer}
         views = load_views(data)
         self.panoramas = load_panoramas(Path(config.panoramas)) if config.panoramas else []
         held_out = max(1, round(config.held_out * views.number_of_objects))
@@ -158,9 +160,7 @@ def segmentation_losses(logits: Tensor, masks: Tensor) -> dict[str, Tensor]:
     return {"cross_entropy": F.binary_cross_entropy_with_logits(logits, masks), "dice": 0.5 * dice.mean()}
 
 
-def train(
-    config: SegmenterTraining, data: Path, out: Path, *, resume: bool, device: torch.device
-) -> dict[str, float]:
+def train(config: SegmenterTraining, data: Path, out: Path, *, resume: bool, device: torch.device) -> dict[str, float]:
     """Trains on the rendered views in ``data``; leaves ``segmenter.safetensors`` in ``out``. Returns the last figures.
 
     Raises:
