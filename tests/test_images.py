@@ -98,3 +98,44 @@ def test_sources_of_no_use_are_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.zip").write_text("not a zip")
     with pytest.raises(ImageSetError, match=name):
         load_images(tmp_path / name, ImageSetConfig(8), tmp_path / "p.npy", progress=False)
+
+
+def rendered(colour: tuple[int, int, int], box: tuple[int, int, int, int], side: int = 40) -> bytes:
+    """A view as renders are stored: a coloured surrounding under alpha 0, the object under alpha 255."""
+    left, top, right, bottom = box
+    rgba = np.zeros((side, side, 4), dtype=np.uint8)
+    rgba[..., :3] = (0, 90, 200)
+    rgba[top:bottom, left:right] = (*colour, 255)
+    return encoded(rgba, "RGBA")
+
+
+def test_transparent_surroundings_are_black_plain_or_what_the_file_has_there() -> None:
+    view = rendered((200, 10, 10), (10, 10, 30, 30))
+    black, plain, kept = (fitted(view, ImageSetConfig(40, alpha=alpha)) for alpha in ("black", "plain", "ignore"))
+    assert (black[0, 0] == 0).all() and tuple(kept[0, 0]) == (0, 90, 200)
+    for image in (black, plain, kept):
+        assert tuple(image[20, 20]) == (200, 10, 10)
+    ground = np.concatenate([plain[:9].reshape(-1, 3), plain[31:].reshape(-1, 3)])
+    assert len(np.unique(ground, axis=0)) == 1 and ground[0].max() > 80
+    other = fitted(rendered((10, 200, 10), (10, 10, 30, 30)), ImageSetConfig(40, alpha="plain"))
+    assert not np.array_equal(other[0, 0], plain[0, 0])
+    with pytest.raises(ValueError, match="alpha is one of"):
+        ImageSetConfig(40, alpha="white")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("box", [(4, 20, 24, 30), (20, 2, 30, 14), (0, 0, 40, 16), (30, 31, 40, 40)])
+def test_a_crop_brings_the_object_to_the_middle_at_the_wanted_size(box: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = box
+    image = fitted(rendered((255, 255, 255), box), ImageSetConfig(64, crop=1.25))
+    rows, columns = np.where((image > 127).all(axis=2))
+    longer = max(rows.max() - rows.min(), columns.max() - columns.min()) + 1
+    assert abs(longer - 64 / 1.25) <= 4  # half a pixel of the source is up to two here, on either side
+    assert abs((rows.max() + rows.min() + 1) / 2 - 32) <= 3 and abs((columns.max() + columns.min() + 1) / 2 - 32) <= 3
+    ratio = (rows.max() - rows.min() + 1) / (columns.max() - columns.min() + 1)
+    assert ratio == pytest.approx((bottom - top) / (right - left), rel=0.2)
+
+
+def test_a_crop_that_keeps_the_surroundings_stays_inside_the_picture() -> None:
+    image = fitted(rendered((255, 255, 255), (30, 31, 40, 40)), ImageSetConfig(64, alpha="ignore", crop=2.0))
+    assert not (image == 0).all(axis=2).any()
+    assert (image[-8:, -8:] > 127).all() and tuple(image[0, 0]) == (0, 90, 200)

@@ -10,12 +10,15 @@ Letters: K images, R the square's side, N batch.
 
 from __future__ import annotations
 
+import colorsys
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -26,7 +29,9 @@ from tqdm import tqdm
 from ..errors import UnrenderError
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-_VERSION = 1
+_VERSION = 2
+
+Alpha = Literal["black", "plain", "ignore"]
 
 
 class ImageSetError(UnrenderError):
@@ -40,6 +45,15 @@ class ImageSetConfig:
     resolution: int = 64
     aspect: float = 1.0
     """Width over height of what is kept of each image."""
+    alpha: Alpha = "black"
+    """What lies behind what is transparent: black, a plain colour that differs from image to image, or, with
+    "ignore", the colour that the file has there, as rendered views do with their mask in alpha."""
+    crop: float = 0.0
+    """Side of a square about the middle of what is opaque, in lengths of its longer side; 0: the whole image."""
+
+    def __post_init__(self) -> None:
+        if self.alpha not in get_args(Alpha):
+            raise ValueError(f"alpha is one of {', '.join(get_args(Alpha))}, not {self.alpha!r}.")
 
     def content(self) -> tuple[int, int, int, int]:
         """Top, left, height and width of the images within the square."""
@@ -123,17 +137,42 @@ def load_images(source: Path, config: ImageSetConfig, packed: Path, progress: bo
 
 
 def fitted(data: bytes, config: ImageSetConfig) -> np.ndarray:
-    """One encoded image in the square: (R, R, 3) uint8. Transparent pixels lie on black."""
+    """One encoded image in the square: (R, R, 3) uint8."""
     with Image.open(io.BytesIO(data)) as opened:
         image = ImageOps.exif_transpose(opened)
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            rgba = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
+            image = image.convert("RGBA")
+            if config.crop > 0:
+                image = _cropped(image, config.crop, beyond=config.alpha != "ignore")
+            if config.alpha != "ignore":
+                colour = (0, 0, 0) if config.alpha == "black" else plain_colour(data)
+                image = Image.alpha_composite(Image.new("RGBA", image.size, (*colour, 255)), image)
         top, left, height, width = config.content()
         inner = ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
     square = np.zeros((config.resolution, config.resolution, 3), dtype=np.uint8)
     square[top : top + height, left : left + width] = np.asarray(inner)
     return square
+
+
+def plain_colour(data: bytes) -> tuple[int, int, int]:
+    """A muted colour, always the same for the same encoded image."""
+    rng = np.random.default_rng(zlib.crc32(data))
+    red, green, blue = colorsys.hsv_to_rgb(rng.random(), 0.3 * rng.random(), rng.uniform(0.35, 0.95))
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def _cropped(image: Image.Image, crop: float, beyond: bool) -> Image.Image:
+    """The square about what is opaque in an RGBA image; transparent ``beyond`` the border, or else moved inside it."""
+    box = image.getchannel("A").point(lambda alpha: 255 * (alpha > 127)).getbbox()
+    if box is None:
+        return image
+    left, top, right, bottom = box
+    side = max(1, round(crop * max(right - left, bottom - top)))
+    side = side if beyond else min(side, *image.size)
+    x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
+    if not beyond:
+        x, y = max(0, min(x, image.width - side)), max(0, min(y, image.height - side))
+    return image.crop((x, y, x + side, y + side))
 
 
 def _names(source: Path) -> Iterator[str]:
