@@ -139,3 +139,27 @@ def test_a_crop_that_keeps_the_surroundings_stays_inside_the_picture() -> None:
     image = fitted(rendered((255, 255, 255), (30, 31, 40, 40)), ImageSetConfig(64, alpha="ignore", crop=2.0))
     assert not (image == 0).all(axis=2).any()
     assert (image[-8:, -8:] > 127).all() and tuple(image[0, 0]) == (0, 90, 200)
+
+
+@pytest.mark.parametrize("size", [(90, 30), (30, 90), (60, 40), (8, 6)])
+def test_padding_keeps_the_whole_image_and_goes_on_in_its_borders_colours(size: tuple[int, int]) -> None:
+    width, height = size
+    image = np.full((height, width, 3), 128, dtype=np.uint8)
+    image[: height // 2] = (220, 200, 180)
+    config = ImageSetConfig(64, aspect=1.5, fit="pad")
+    square = fitted(encoded(image), config).astype(int)
+    top, left, rows, columns = config.content()
+    assert (square[:top] == 0).all() and (square[top + rows :] == 0).all()
+    inner = square[top : top + rows, left : left + columns]
+    middle = np.abs(inner[:, columns // 2] - [220, 200, 180]).max(axis=1) < 20
+    assert abs(middle.sum() - rows / 2) <= 2 and middle[0]  # the upper half goes on to the upper edge, at any size
+    assert np.abs(inner[-1] - 128).max() < 20 and np.abs(inner[0] - [220, 200, 180]).max() < 20
+    with pytest.raises(ValueError, match="fit is one of"):
+        ImageSetConfig(64, fit="stretch")  # type: ignore[arg-type]
+
+
+def test_padding_cuts_nothing_off() -> None:
+    image = np.zeros((40, 120, 3), dtype=np.uint8)
+    image[18:22, 4:8] = image[18:22, 112:116] = 255  # near either end of a picture much too wide
+    kept, cut = (fitted(encoded(image), ImageSetConfig(60, aspect=1.5, fit=fit)).max() for fit in ("pad", "crop"))
+    assert kept > 150 and cut < 20

@@ -22,16 +22,17 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
 from ..errors import UnrenderError
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-_VERSION = 2
+_VERSION = 3
 
 Alpha = Literal["black", "plain", "ignore"]
+Fit = Literal["crop", "pad"]
 
 
 class ImageSetError(UnrenderError):
@@ -45,6 +46,9 @@ class ImageSetConfig:
     resolution: int = 64
     aspect: float = 1.0
     """Width over height of what is kept of each image."""
+    fit: Fit = "crop"
+    """How an image of another aspect is brought to it: "crop" cuts at two sides, "pad" keeps it whole and continues
+    the colours of its border, blurred, beyond them."""
     alpha: Alpha = "black"
     """What lies behind what is transparent: black, a plain colour that differs from image to image, or, with
     "ignore", the colour that the file has there, as rendered views do with their mask in alpha."""
@@ -52,6 +56,8 @@ class ImageSetConfig:
     """Side of a square about the middle of what is opaque, in lengths of its longer side; 0: the whole image."""
 
     def __post_init__(self) -> None:
+        if self.fit not in get_args(Fit):
+            raise ValueError(f"fit is one of {', '.join(get_args(Fit))}, not {self.fit!r}.")
         if self.alpha not in get_args(Alpha):
             raise ValueError(f"alpha is one of {', '.join(get_args(Alpha))}, not {self.alpha!r}.")
 
@@ -148,10 +154,23 @@ def fitted(data: bytes, config: ImageSetConfig) -> np.ndarray:
                 colour = (0, 0, 0) if config.alpha == "black" else plain_colour(data)
                 image = Image.alpha_composite(Image.new("RGBA", image.size, (*colour, 255)), image)
         top, left, height, width = config.content()
-        inner = ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
+        make = ImageOps.fit if config.fit == "crop" else _padded
+        inner = make(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
     square = np.zeros((config.resolution, config.resolution, 3), dtype=np.uint8)
     square[top : top + height, left : left + width] = np.asarray(inner)
     return square
+
+
+def _padded(image: Image.Image, size: tuple[int, int], method: Image.Resampling) -> Image.Image:
+    """The whole image in the middle of ``size``, its border's colours continued beyond it."""
+    whole = np.asarray(ImageOps.contain(image, size, method))
+    rest_y, rest_x = size[1] - whole.shape[0], size[0] - whole.shape[1]
+    top, left = rest_y // 2, rest_x // 2
+    padded = np.pad(whole, ((top, rest_y - top), (left, rest_x - left), (0, 0)), mode="edge")
+    # Streaks would be a pattern of their own for a network to learn.
+    blurred = np.array(Image.fromarray(padded).filter(ImageFilter.GaussianBlur(max(size) / 20)))
+    blurred[top : top + whole.shape[0], left : left + whole.shape[1]] = whole
+    return Image.fromarray(blurred)
 
 
 def plain_colour(data: bytes) -> tuple[int, int, int]:
