@@ -34,9 +34,19 @@ def bundle_folders() -> list[Path]:
 
 
 def bundle_names() -> list[str]:
-    """Returns the names of the bundles that are installed, those that ship with the extension first."""
+    """Returns the names of the bundles that Image to 3D can use, those that ship with the extension first."""
+    return _names_of_bundles_with("inverse_graphics.safetensors") or ["car"]
+
+
+def generator_names() -> list[str]:
+    """Returns the names of the bundles that hold an image generator, in the same order."""
+    return _names_of_bundles_with("generator.safetensors")
+
+
+def _names_of_bundles_with(network: str) -> list[str]:
     names: list[str] = []
     for folder in (ROOT / "backend" / "weights" / "bundles", *bundle_folders()):
         if folder.is_dir():
-            names += sorted(entry.parent.name for entry in folder.glob("*/bundle.json"))
-    return list(dict.fromkeys(names)) or ["car"]
+            cards = sorted(folder.glob("*/bundle.json"))
+            names += [card.parent.name for card in cards if (card.parent / network).exists()]
+    return list(dict.fromkeys(names))

@@ -48,6 +48,12 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         from . import panels
 
         panels.draw_preferences(self, self.layout)
+        self.layout.separator()
+        self.layout.operator("unrender.import_weights", icon="FILE_FOLDER")
+        names = places.generator_names()
+        if names:
+            width = context.region.width
+            panels.draw_text(self.layout, f"Image generators: {', '.join(names)}", "IMAGE_DATA", width)
 
 
 def get() -> UnrenderPreferences | None:

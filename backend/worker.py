@@ -144,6 +144,7 @@ class Pipeline:
             records.ReconstructRequest: self.reconstruct,
             records.EditRequest: self.edit,
             records.CutOutRequest: self.cut_out,
+            records.ImportWeightsRequest: self.import_weights,
             protocol.PictureRequest: self.picture,
         }
 
@@ -193,6 +194,14 @@ class Pipeline:
         found = cut_out(photo, loaded.segmenter, loaded.device, report)
         return records.CutOut(mask=found.mask, source=found.source)
 
+    def import_weights(
+        self, request: records.ImportWeightsRequest, report: Report, cancelled: Callable[[], bool]
+    ) -> records.ImportedWeights:
+        """StyleGAN2 checkpoint to bundle."""
+        from .pipeline.import_weights import import_weights
+
+        return import_weights(request, report, cancelled)
+
     def picture(
         self, request: protocol.PictureRequest, report: Report, cancelled: Callable[[], bool]
     ) -> protocol.Picture:
@@ -227,7 +236,7 @@ def describe() -> protocol.Ready:
     """Returns the handshake; imports torch, so that a worker that is ready answers at once. Raises ImportError."""
     import torch
 
-    from .weights.bundle import bundle_folders
+    from .weights.bundle import INVERSE_GRAPHICS, bundle_folders
 
     devices = ["cpu"]
     if torch.cuda.is_available():
@@ -239,7 +248,7 @@ def describe() -> protocol.Ready:
         python=platform.python_version(),
         torch=str(torch.__version__),
         devices=devices,
-        bundles=sorted(bundle_folders()),
+        bundles=sorted(bundle_folders(INVERSE_GRAPHICS)),
     )
 
 

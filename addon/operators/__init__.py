@@ -6,9 +6,16 @@ from __future__ import annotations
 
 import bpy
 
-from . import cancel, cut_out, environment, handles, image_to_3d
+from . import cancel, cut_out, environment, handles, image_to_3d, weights
 
-CLASSES = (*image_to_3d.CLASSES, *cut_out.CLASSES, *cancel.CLASSES, *environment.CLASSES, *handles.CLASSES)
+CLASSES = (
+    *image_to_3d.CLASSES,
+    *cut_out.CLASSES,
+    *cancel.CLASSES,
+    *environment.CLASSES,
+    *weights.CLASSES,
+    *handles.CLASSES,
+)
 
 
 def register() -> None:

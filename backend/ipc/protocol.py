@@ -110,6 +110,8 @@ MESSAGE_TYPES: dict[str, type] = {
         records.Edit,
         records.CutOutRequest,
         records.CutOut,
+        records.ImportWeightsRequest,
+        records.ImportedWeights,
     )
 }
 

@@ -132,6 +132,40 @@ class CutOut:
 
 
 @dataclass
+class ImportWeightsRequest:
+    """Makes a bundle of a StyleGAN2 checkpoint."""
+
+    path: str
+    folder: str
+    """Where bundles lie; the new one is a folder in it."""
+    name: str = ""
+    """Of the bundle; empty: the file's."""
+    licence: str = ""
+    """Terms of the weights; empty: what is known of the file."""
+    picture_height: int = 0
+    picture_width: int = 0
+    """Pixels of the picture in the middle of the generator's square; 0: what is known of the file, else all of it."""
+    replace: bool = False
+    """Whether an imported generator of the same name gives way."""
+
+
+@dataclass
+class ImportedWeights:
+    """The bundle that an :class:`ImportWeightsRequest` made."""
+
+    name: str
+    folder: str
+    description: str
+    """What was found, in words."""
+    width: int
+    height: int
+    """Pixels of the generator's pictures."""
+    licence: str
+    notes: list[str] = field(default_factory=list)
+    """Sentences for the user."""
+
+
+@dataclass
 class Progress:
     """Sent while a request runs."""
 

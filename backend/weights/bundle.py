@@ -3,7 +3,8 @@
 """Bundles: folders with the networks of one category, their template and their card.
 
 ``bundle.json`` holds what a person and a program need to know; each network is one safetensors file with its config
-in the metadata; ``template.npz`` is the category's mesh.
+in the metadata; ``template.npz`` is the category's mesh. A bundle may hold the networks of Image to 3D, an image
+generator (see ``generator_bundle.py``), or both.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from ..models.storage import load_state, read_tensors, tuples
 from ..render.template import Template
 
 FORMAT = 1
+CARD = "bundle.json"
+INVERSE_GRAPHICS = "inverse_graphics.safetensors"
+"""The network without which a bundle is of no use for Image to 3D."""
 BUNDLED = Path(__file__).parent / "bundles"
 USER_FOLDERS_VARIABLE = "UNRENDER_BUNDLES"
 """Environment variable with further folders of bundles, separated like PATH; the add-on sets it for its worker."""
@@ -41,10 +45,27 @@ class LoadedBundle:
     device: torch.device
 
 
-def bundle_folders() -> dict[str, Path]:
-    """Name and folder of every bundle at hand; the user's own hide the bundled ones of the same name."""
+def bundle_folders(network: str = "") -> dict[str, Path]:
+    """Name and folder of every bundle at hand that holds the file ``network``, of every bundle where it is empty.
+
+    The user's own hide the bundled ones of the same name; one that lacks the network hides none that has it.
+    """
     roots = [BUNDLED, *(Path(p) for p in os.environ.get(USER_FOLDERS_VARIABLE, "").split(os.pathsep) if p)]
-    return {card.parent.name: card.parent for root in roots for card in sorted(root.glob("*/bundle.json"))}
+    folders = [card.parent for root in roots for card in sorted(root.glob(f"*/{CARD}"))]
+    return {folder.name: folder for folder in folders if (folder / network).exists()}
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The content of a bundle's card. Raises BundleError with one sentence if it is damaged or of another format."""
+    try:
+        info = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        if not isinstance(info, dict):
+            raise ValueError(f"{CARD} is no card")
+        if info.get("format") != FORMAT:
+            raise ValueError(f"format {info.get('format')} is not {FORMAT}, update the extension or the bundle")
+    except (ValueError, OSError) as error:
+        raise BundleError(f"The weights bundle in {folder} cannot be used: {error}") from error
+    return info
 
 
 def choose_device(name: str) -> torch.device:
@@ -59,17 +80,19 @@ def choose_device(name: str) -> torch.device:
 
 def load_bundle(name_or_path: str, device: torch.device | str = "cpu") -> LoadedBundle:
     """Loads a bundle by its name or folder. Raises BundleError with one sentence if that cannot be done."""
-    folder = bundle_folders().get(name_or_path) or Path(name_or_path)
-    card = folder / "bundle.json"
-    if not card.is_file():
-        known = ", ".join(bundle_folders()) or "none"
+    folder = bundle_folders(INVERSE_GRAPHICS).get(name_or_path) or bundle_folders().get(name_or_path)
+    folder = folder or Path(name_or_path)
+    known = ", ".join(bundle_folders(INVERSE_GRAPHICS)) or "none"
+    if not (folder / CARD).is_file():
         raise BundleError(f"There is no weights bundle '{name_or_path}'; these are installed: {known}.")
+    info = read_card(folder)
+    if "generator" in info and not (folder / INVERSE_GRAPHICS).exists():
+        raise BundleError(
+            f"The weights bundle '{folder.name}' holds an image generator alone: for Image to 3D choose one of {known}."
+        )
     try:
-        info = json.loads(card.read_text(encoding="utf-8"))
-        if info.get("format") != FORMAT:
-            raise ValueError(f"format {info.get('format')} is not {FORMAT}, update the extension or the bundle")
         template = Template.load(folder / "template.npz")
-        network = load_inverse_graphics(folder / "inverse_graphics.safetensors", template)
+        network = load_inverse_graphics(folder / INVERSE_GRAPHICS, template)
         segmenter = load_segmenter(folder / "segmenter.safetensors", device)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise BundleError(f"The weights bundle in {folder} cannot be used: {error}") from error

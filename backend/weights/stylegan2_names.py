@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from ..models.stylegan2 import Generator, GeneratorConfig
 from ..models.stylegan2_discriminator import Discriminator, DiscriminatorConfig
 
+MAX_RESOLUTION = 4096
+"""Pixels; the largest networks in use have a fourth of it."""
+
 _FILTER = "resample_filter"
 _GENERATOR_LAYERS = {"conv0": "conv0", "conv1": "conv1", "torgb": "to_image"}
 _GENERATOR_TENSORS = {
@@ -42,13 +45,13 @@ def generator_from_ada(
     Raises ValueError where the network is of another kind: conditional, without skips, or with another filter.
     """
     channels = {_level(name): len(value) for name, value in state.items() if name.endswith("conv1.weight")}
-    table = _pyramid(channels, "a StyleGAN2-ADA generator")
+    table = pyramid(channels, "a StyleGAN2-ADA generator")
     layers = len([name for name in state if re.fullmatch(r"mapping\.fc\d+\.weight", name)])
-    first, image = _tensor(state, "mapping.fc0.weight"), _tensor(state, "synthesis.b4.torgb.weight")
+    first, image = required(state, "mapping.fc0.weight", 2), required(state, "synthesis.b4.torgb.weight", 4)
     config = GeneratorConfig(
         resolution=4 << (len(table) - 1),
         z_dim=first.shape[1],
-        w_dim=_tensor(state, "synthesis.b4.conv1.affine.weight").shape[1],
+        w_dim=required(state, "synthesis.b4.conv1.affine.weight", 2).shape[1],
         mapping_layers=layers,
         mapping_rate=mapping_rate,
         channels=table,
@@ -68,14 +71,14 @@ def discriminator_from_ada(
 
     Raises ValueError where the network is of another kind: conditional, not residual, or with another filter.
     """
-    end = _tensor(state, "b4.conv.weight")
+    end = required(state, "b4.conv.weight", 4)
     channels = {_level(name): value.shape[1] for name, value in state.items() if name.endswith("conv0.weight")}
-    table = _pyramid({4: len(end), **channels}, "a StyleGAN2-ADA discriminator")
+    table = pyramid({4: len(end), **channels}, "a StyleGAN2-ADA discriminator")
     resolution = 4 << (len(table) - 1)
     config = DiscriminatorConfig(
         resolution=resolution,
         channels=table,
-        image_channels=_tensor(state, f"b{resolution}.fromrgb.weight").shape[1],
+        image_channels=required(state, f"b{resolution}.fromrgb.weight", 4).shape[1],
         minibatch_group=minibatch_group,
         minibatch_channels=end.shape[1] - len(end),
         conv_clamp=conv_clamp,
@@ -89,17 +92,22 @@ def _level(name: str) -> int:
     return int(found.group(1)) if found else 0
 
 
-def _pyramid(channels: dict[int, int], kind: str) -> tuple[int, ...]:
-    """Channels at 4, 8, ... pixels. Raises ValueError where a level is missing."""
+def pyramid(channels: Mapping[int, int], kind: str) -> tuple[int, ...]:
+    """Channels at 4, 8, ... pixels. Raises ValueError where a level is missing, or one is too large to be meant."""
     levels = sorted(channels)
+    if levels and levels[-1] > MAX_RESOLUTION:
+        raise ValueError(f"This is not {kind}: it has layers at {levels[-1]} pixels, more than {MAX_RESOLUTION}.")
     if not levels or levels != [4 << i for i in range(len(levels))]:
         raise ValueError(f"This is not {kind}: it has layers at {levels or 'no'} pixels.")
     return tuple(channels[level] for level in levels)
 
 
-def _tensor(state: Mapping[str, Tensor], name: str) -> Tensor:
+def required(state: Mapping[str, Tensor], name: str, dimensions: int) -> Tensor:
+    """A tensor that a network has to have. Raises ValueError where it is missing or has other dimensions."""
     if name not in state:
-        raise ValueError(f"This is not a StyleGAN2-ADA network: it has no {name}.")
+        raise ValueError(f"This is not a StyleGAN2 network of the supported kind: it has no {name}.")
+    if state[name].dim() != dimensions:
+        raise ValueError(f"This StyleGAN2 network has another kind of {name}.")
     return state[name]
 
 
@@ -114,7 +122,7 @@ def _generator_name(name: str) -> str | None:
     if found := re.fullmatch(r"synthesis\.b(\d+)\.(conv0|conv1|torgb)\.([a-z_.]+)", name):
         resolution, layer, tensor = found.groups()
         if tensor in _GENERATOR_TENSORS:
-            return f"blocks.{_index(resolution)}.{_GENERATOR_LAYERS[layer]}.{_GENERATOR_TENSORS[tensor]}"
+            return f"blocks.{level_index(resolution)}.{_GENERATOR_LAYERS[layer]}.{_GENERATOR_TENSORS[tensor]}"
     return None
 
 
@@ -127,13 +135,15 @@ def _discriminator_name(resolution: int) -> Callable[[str], str | None]:
         if found := re.fullmatch(rf"b{resolution}\.fromrgb\.(weight|bias)", name):
             return f"from_image.{found.group(1)}"
         if found := re.fullmatch(r"b(\d+)\.(conv0|conv1|skip)\.(weight|bias)", name):
-            return f"blocks.{_index(str(resolution)) - _index(found.group(1))}.{found.group(2)}.{found.group(3)}"
+            return (
+                f"blocks.{level_index(str(resolution)) - level_index(found.group(1))}.{found.group(2)}.{found.group(3)}"
+            )
         return None
 
     return rename
 
 
-def _index(resolution: str) -> int:
+def level_index(resolution: str) -> int:
     """0 for 4 pixels, 1 for 8, ..."""
     return int(resolution).bit_length() - 3
 
@@ -145,20 +155,28 @@ def _renamed(
     renamed: dict[str, Tensor] = {}
     for name, value in state.items():
         if name.rpartition(".")[2] == _FILTER:
-            _check_filter(name, value)
+            check_filter(name, value)
             continue
         ours = rename(name)
         if ours is None:
             raise ValueError(f"This StyleGAN2 network is of a kind that is not supported: it has the tensor {name}.")
         renamed[ours] = value.detach().clone()
-    shapes = {name: value.shape for name, value in build().state_dict().items()}
-    wrong = sorted(name for name in shapes | renamed if shapes.get(name) != getattr(renamed.get(name), "shape", None))
-    if wrong:
-        raise ValueError(f"This StyleGAN2 network is incomplete or of another shape: {', '.join(wrong[:4])}.")
+    check_fit(renamed, build)
     return renamed
 
 
-def _check_filter(name: str, value: Tensor) -> None:
+def check_fit(state: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> None:
+    """Raises ValueError unless a state under our names has exactly the shapes of the network that ``build`` makes."""
+    # Without memory of its own: small tensors of a damaged file may add up to sizes that ask for any amount of it.
+    with torch.device("meta"):
+        shapes = {name: value.shape for name, value in build().state_dict().items()}
+    wrong = sorted(name for name in {**shapes, **state} if shapes.get(name) != getattr(state.get(name), "shape", None))
+    if wrong:
+        raise ValueError(f"This StyleGAN2 network is incomplete or of another shape: {', '.join(wrong[:4])}.")
+
+
+def check_filter(name: str, value: Tensor, gain: float = 1.0) -> None:
+    """Raises ValueError unless a stored filter is the separable [1, 3, 3, 1] with this sum."""
     line = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=value.dtype) / 8
-    if value.shape != (4, 4) or not torch.allclose(value.cpu(), torch.outer(line, line), atol=1e-6):
+    if value.shape != (4, 4) or not torch.allclose(value.cpu(), gain * torch.outer(line, line), atol=1e-6):
         raise ValueError(f"The filter {name} is not [1, 3, 3, 1], the only one that is supported.")
