@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import os
 import subprocess
 import sys
@@ -21,13 +22,18 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-TASKS = ("inverse-graphics", "segmenter")
+TASKS = ("inverse-graphics", "segmenter", "stylegan2")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="train.py", description="Trains one of Unrender's networks.")
     parser.add_argument("task", choices=TASKS, help="what to train")
-    parser.add_argument("--data", type=Path, required=True, help="folder made by scripts/render_dataset.py")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder made by scripts/render_dataset.py; for stylegan2 also any folder or zip of images",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoints, logs, pictures")
     parser.add_argument("--preset", default="small", help="tiny, small (two CPU cores), medium (a GPU) or full")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
@@ -57,9 +63,7 @@ def main(arguments: list[str]) -> int:
         config = presets[options.preset]
         for setting in options.settings:
             config = changed(config, setting)
-        figures = train(
-            config, options.data, options.out, resume=options.resume, device=choose_device(options.device)
-        )
+        figures = train(config, options.data, options.out, resume=options.resume, device=choose_device(options.device))
     except (UnrenderError, ValueError, OSError, FloatingPointError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
@@ -72,10 +76,7 @@ def main(arguments: list[str]) -> int:
 
 def load_task(name: str) -> tuple[dict[str, Any], Any]:
     """Presets and training function of a task; only that task's module is imported."""
-    if name == "segmenter":
-        from backend.training import segmenter as task
-    else:
-        from backend.training import inverse_graphics as task  # type: ignore[no-redef]
+    task = importlib.import_module(f"backend.training.{name.replace('-', '_')}")
     return task.PRESETS, task.train
 
 
@@ -116,9 +117,7 @@ def run_outside_blender(arguments: list[str]) -> int:
         (str(p) for p in (ROOT / ".venv/bin/python", ROOT / ".venv/Scripts/python.exe") if p.exists()), None
     )
     if python is None:
-        print(
-            "train.py: no Python with torch was found; run scripts/setup.sh or set UNRENDER_PYTHON.", file=sys.stderr
-        )
+        print("train.py: no Python with torch was found; run scripts/setup.sh or set UNRENDER_PYTHON.", file=sys.stderr)
         return 1
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
     return subprocess.run([python, str(Path(__file__).resolve()), *arguments], env=environment, check=False).returncode

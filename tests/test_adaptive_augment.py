@@ -128,13 +128,13 @@ def test_probability_rises_when_the_discriminator_is_too_sure_and_falls_otherwis
     config = AugmentationConfig(images_to_full=1000, update_every=2)
     augmentation = AdaptiveAugmentation(config)
     for _ in range(4):
-        augmentation.observe(torch.ones(50))
+        augmentation.observe(torch.tensor(1.0), 50)
     assert augmentation.probability == pytest.approx(0.2)
     for _ in range(2):
-        augmentation.observe(torch.tensor([1.0, -1.0]).repeat(25))
+        augmentation.observe(torch.tensor(0.0), 50)
     assert augmentation.probability == pytest.approx(0.1)
     for _ in range(100):
-        augmentation.observe(torch.ones(50))
+        augmentation.observe(torch.tensor(1.0), 50)
     assert augmentation.probability == config.maximum
 
 
@@ -142,12 +142,12 @@ def test_a_restored_state_goes_on_as_if_nothing_had_happened() -> None:
     config = AugmentationConfig(images_to_full=1000, update_every=3)
     one = AdaptiveAugmentation(config)
     for _ in range(4):
-        one.observe(torch.ones(10))
+        one.observe(torch.tensor(1.0), 10)
     other = AdaptiveAugmentation(config)
     other.restore(one.state())
     for augmentation in (one, other):
         for _ in range(5):
-            augmentation.observe(-torch.ones(10))
+            augmentation.observe(torch.tensor(-1.0), 10)
     assert one.probability == other.probability and torch.equal(one.state(), other.state())
     images = smooth_images(4)
     assert torch.equal(one(images, seeded(3)), other(images, seeded(3)))

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .distributed import ALONE, Processes
+
 
 @dataclass(frozen=True)
 class AugmentationConfig:
@@ -57,20 +59,23 @@ class AdaptiveAugmentation:
     def __init__(self, config: AugmentationConfig, probability: float = 0.0) -> None:
         self.config = config
         self.probability = probability
-        self._signs = 0.0
+        self._signs: Tensor | float = 0.0
         self._counted = 0
         self._batches = 0
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(
+        self, images: Tensor, generator: torch.Generator, processes: Processes = ALONE, group: int = 1
+    ) -> Tensor:
         """(N, C, H, W) in [-1, 1], each image transformed in its own way; twice differentiable in the images.
 
         The draws come from a generator on the CPU, so that a run is the same on every device and can be resumed.
+        Where the images are one of several processes' share of a batch, every process draws for the whole batch.
         """
         if self.probability <= 0:
             return images
-        count = images.shape[0]
-        inverse = self._inverse_geometry(count, images.shape[2:], generator)
-        colour = self._colour(count, generator)
+        count = images.shape[0] * processes.count
+        inverse = processes.share(self._inverse_geometry(count, images.shape[2:], generator), group)
+        colour = processes.share(self._colour(count, generator), group)
         images = _warped(images, inverse.to(images.device, images.dtype))
         if images.shape[1] != 3:
             return images
@@ -78,14 +83,17 @@ class AdaptiveAugmentation:
         rows = colour[:, :3, :3] @ images.flatten(2) + colour[:, :3, 3:]
         return rows.view_as(images)
 
-    def observe(self, real_logits: Tensor) -> None:
-        """Takes note of the discriminator's output on real images; every so often p is moved."""
-        self._signs += float(real_logits.detach().sign().sum())
-        self._counted += real_logits.numel()
+    def observe(self, mean_sign: Tensor, count: int) -> None:
+        """Takes note of the mean sign of the discriminator's outputs on ``count`` real images; every so often p moves.
+
+        Only then the device is waited for.
+        """
+        self._signs = self._signs + mean_sign.detach() * count
+        self._counted += count
         self._batches += 1
         if self.config.target <= 0 or self._batches < self.config.update_every:
             return
-        overfitting = self._signs / self._counted
+        overfitting = float(self._signs) / self._counted
         step = self._counted / self.config.images_to_full
         moved = self.probability + math.copysign(step, overfitting - self.config.target)
         self.probability = min(max(moved, 0.0), self.config.maximum)
@@ -93,7 +101,7 @@ class AdaptiveAugmentation:
 
     def state(self) -> Tensor:
         """(4,) float64: all that has to be kept for an exact resume."""
-        return torch.tensor([self.probability, self._signs, self._counted, self._batches], dtype=torch.float64)
+        return torch.tensor([self.probability, float(self._signs), self._counted, self._batches], dtype=torch.float64)
 
     def restore(self, state: Tensor) -> None:
         probability, signs, counted, batches = state.tolist()

@@ -10,13 +10,16 @@ start, stay equal.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,20 @@ class Processes:
         grouped = batch.unflatten(0, (group, size // group))
         return grouped.chunk(self.count, dim=1)[self.rank].flatten(0, 1)
 
+    def device(self, wanted: torch.device) -> torch.device:
+        """This process's own of several accelerators."""
+        if self.count == 1 or wanted.type != "cuda" or wanted.index is not None:
+            return wanted
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+    def in_turn(self, work: Callable[[], Result]) -> Result:
+        """Does work in the first process, then in the others, which find there what it left."""
+        if self.count == 1:
+            return work()
+        result = work() if self.first else None
+        dist.barrier()
+        return work() if result is None else result
+
     def mean(self, value: Tensor) -> Tensor:
         """The mean of a tensor over the processes, without gradient."""
         if self.count == 1:
@@ -65,6 +82,10 @@ class Processes:
         parts = flat.div_(self.count).split([gradient.numel() for gradient in gradients])
         for gradient, averaged in zip(gradients, parts, strict=True):
             gradient.copy_(averaged.view_as(gradient))
+
+
+ALONE = Processes()
+"""One process, which waits for no other."""
 
 
 def processes_from_environment() -> Processes:

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a generator in training is judged by: statistics against the real images, and a grid of fixed codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.images import ImageSet
+from ..evaluation.features import encoder_features, features_of, judged
+from ..evaluation.grids import BATCH, cropped, draw, sample_grid
+from ..models.stylegan2 import Generator
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """How many pictures are compared, and how many are shown."""
+
+    samples: int = 1000
+    """Generated, and real ones drawn from the data; 0: no statistics."""
+    grid: int = 10
+    """Rows and columns of the sample grid."""
+
+
+class GeneratorJudge:
+    """Compares always the same real images with pictures of always the same codes."""
+
+    def __init__(self, config: JudgeConfig, images: ImageSet, device: torch.device, seed: int) -> None:
+        self.config, self.images, self.device, self.seed = config, images, device, seed
+        self.content = images.config.content()
+        self.real: Tensor | None = None
+
+    def figures(self, generator: Generator) -> dict[str, float]:
+        """Statistics on our own encoder's features, named after it; not comparable with published ones."""
+        if self.config.samples == 0:
+            return {}
+        network = encoder_features(self.device)
+        if self.real is None:
+            count = min(self.config.samples, len(self.images))
+            starts = range(0, count, BATCH)
+            # The data's order of another seed than the training's, so that the first images are not favoured.
+            batches = (self.images.batch(s, min(BATCH, count - s), self.seed + 1, mirror=False) for s in starts)
+            self.real = features_of(network, (cropped(batch, self.content) for batch in batches))
+        with torch.no_grad():
+            codes = draw(generator, self.config.samples, self.seed).split(BATCH)
+            made = features_of(network, (cropped(generator(z, noise="const"), self.content) for z in codes))
+        return judged(network, self.real, made, self.seed)
+
+    def grid(self, generator: Generator) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return sample_grid(generator, self.config.grid, self.config.grid, self.seed, content=self.content)
