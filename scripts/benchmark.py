@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures the product's budgets on this machine.
 
-    python scripts/benchmark.py [--only renderer|pipeline] [--photo FILE] [--repeat N] [--json FILE] [--plot FILE]
-                                [--device cpu|cuda] [--threads N] [--quick]
+    python scripts/benchmark.py [--only renderer|pipeline|stylegan2] [--photo FILE] [--repeat N] [--json FILE]
+                                [--plot FILE] [--device cpu|cuda] [--threads N] [--quick]
 
 The renderer part draws spheres of many sizes, forward and backward, beside PyTorch3D where that is installed; the
-pipeline part starts a worker and sends it a photo. Whole, it takes some minutes on two cores; close other programs.
+pipeline part starts a worker and sends it a photo; the stylegan2 part makes images and training steps. Whole, it takes
+some minutes on two cores; close other programs.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ for folder in (ROOT, ROOT / "scripts"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-PARTS = ("renderer", "pipeline")
-DEFAULT_RUNS = {"renderer": 2, "pipeline": 3}
+PARTS = ("renderer", "pipeline", "stylegan2")
+DEFAULT_RUNS = {"renderer": 2, "pipeline": 3, "stylegan2": 5}
 
 
 class Parser(argparse.ArgumentParser):
@@ -72,7 +73,7 @@ def _fault(options: argparse.Namespace) -> str:
         from benchmarks import plot
 
         if "renderer" not in options.parts:
-            return "--plot draws the renderer's figures, and --only pipeline measures none."
+            return f"--plot draws the renderer's figures, and --only {options.only} measures none."
         if options.plot.suffix.lower() not in plot.FORMATS:
             return f"--plot writes {', '.join(plot.FORMATS)}, and {options.plot.name} is none of them."
         if not plot.is_available():
@@ -128,11 +129,25 @@ def measure_pipeline(options: argparse.Namespace) -> dict[str, float]:
 
     repeat = options.repeat or DEFAULT_RUNS["pipeline"]
     figures = pipeline.measure(ROOT, options.photo, repeat, options.device, options.threads)
+    print_figures(figures, pipeline.BUDGETS)
+    return figures
+
+
+def measure_stylegan2(options: argparse.Namespace) -> dict[str, float]:
+    """Prints the generator's figures and gives them."""
+    from benchmarks import stylegan2
+
+    figures = stylegan2.measure(options.device, options.threads, options.repeat or DEFAULT_RUNS["stylegan2"])
+    print_figures(figures, {})
+    return figures
+
+
+def print_figures(figures: dict[str, float], budgets: dict[str, float]) -> None:
+    """One a line, with its budget where there is one."""
     print()
     for name, value in figures.items():
-        budget = f"  (budget {pipeline.BUDGETS[name]:g})" if name in pipeline.BUDGETS else ""
-        print(f"{name:45}{value:9.3f}{budget}")
-    return figures
+        budget = f"  (budget {budgets[name]:g})" if name in budgets else ""
+        print(f"{name:50}{value:9.3f}{budget}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -151,6 +166,8 @@ def main(arguments: list[str] | None = None) -> int:
             report["renderer"], complete = measure_renderer(options, machine_line)
         if "pipeline" in options.parts:
             report["pipeline"] = measure_pipeline(options)
+        if "stylegan2" in options.parts:
+            report["stylegan2"] = measure_stylegan2(options)
         if options.json:
             options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     except (client.WorkerError, OSError) as error:

@@ -19,7 +19,7 @@ import pytorch3d_twin as twin
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 import benchmark
-from benchmarks import plot, report, suite
+from benchmarks import plot, report, stylegan2, suite
 from benchmarks.renderer import PYTORCH3D, RENDERERS, Figures, Settings, Size, measure, measure_apart
 from benchmarks.spheres import icosphere
 
@@ -209,3 +209,10 @@ def test_a_plot_is_written_with_what_there_is(suffix: str, tmp_path: Path) -> No
         path = tmp_path / f"plot{suffix}"
         plot.write(results, path, "a machine")
         assert path.stat().st_size > 1000
+
+
+def test_the_generators_figures_are_there_and_a_steps_shares_are_the_whole() -> None:
+    figures = stylegan2.measure("cpu", threads=None, repeat=1, presets=("tiny",))
+    assert all(0 < value < math.inf for value in figures.values())
+    assert sum(value for name, value in figures.items() if "share of" in name) == pytest.approx(100)
+    assert figures["tiny: made, float32 [images/s]"] > figures["tiny: trained with [images/s]"]
