@@ -168,6 +168,16 @@ def test_another_runs_networks_are_a_start(data: Path, tmp_path: Path) -> None:
         train(other, data, tmp_path / "third", resume=False, device=CPU)
 
 
+def test_tensorboard_is_given_losses_figures_and_sample_grids(data: Path, tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(miniature(tensorboard=True, log_kimg=0.016), data, tmp_path, resume=False, device=CPU)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert {"generator", "discriminator", "r1", "augmentation", "validation/kimg"} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("generator")] == [2, 4, 6, 8, 10]
+    (grid,) = events.Images("samples")
+    assert (grid.step, grid.width, grid.height) == (10, 34, 34)
+
+
 def test_sizes_that_do_not_go_together_are_refused_in_one_sentence(data: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one resolution"):
         train(miniature(images=ImageSetConfig(32)), data, tmp_path, resume=False, device=CPU)
