@@ -28,6 +28,8 @@ CARD = "bundle.json"
 INVERSE_GRAPHICS = "inverse_graphics.safetensors"
 """The network without which a bundle is of no use for Image to 3D."""
 BUNDLED = Path(__file__).parent / "bundles"
+RESEARCH = Path(__file__).parent / "research"
+"""Bundles in the repository whose terms are not the product's own; the extension's zip leaves them out."""
 USER_FOLDERS_VARIABLE = "UNRENDER_BUNDLES"
 """Environment variable with further folders of bundles, separated like PATH; the add-on sets it for its worker."""
 
@@ -50,7 +52,7 @@ def bundle_folders(network: str = "") -> dict[str, Path]:
 
     The user's own hide the bundled ones of the same name; one that lacks the network hides none that has it.
     """
-    roots = [BUNDLED, *(Path(p) for p in os.environ.get(USER_FOLDERS_VARIABLE, "").split(os.pathsep) if p)]
+    roots = [BUNDLED, RESEARCH, *(Path(p) for p in os.environ.get(USER_FOLDERS_VARIABLE, "").split(os.pathsep) if p)]
     folders = [card.parent for root in roots for card in sorted(root.glob(f"*/{CARD}"))]
     return {folder.name: folder for folder in folders if (folder / network).exists()}
 

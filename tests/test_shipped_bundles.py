@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bundles in the repository: small enough, usable, under the terms that they ought to have."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend.weights.bundle import BUNDLED, CARD, RESEARCH, bundle_folders, read_card
+from backend.weights.generator_bundle import GENERATOR, load_generator_bundle
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+import build_extension
+
+OWN_LICENCE = "GPL-3.0-or-later"
+SHIPPED = [card.parent for root in (BUNDLED, RESEARCH) for card in sorted(root.glob(f"*/{CARD}"))]
+WITH_GENERATOR = [folder for folder in SHIPPED if (folder / GENERATOR).exists()]
+
+
+def test_weights_are_small_enough_for_a_repository() -> None:
+    sizes = [path.stat().st_size for folder in SHIPPED for path in folder.iterdir()]
+    assert max(sizes) <= 15 * 2**20 and sum(sizes) <= 30 * 2**20
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_terms_say_where_a_bundle_belongs(folder: Path) -> None:
+    card = read_card(folder)
+    licences = {block["licence"] for block in (card, card.get("generator", card)) if "licence" in block}
+    assert (licences == {OWN_LICENCE}) == (folder.parent == BUNDLED)
+    assert bundle_folders()[folder.name] == folder
+
+
+@pytest.mark.parametrize("folder", WITH_GENERATOR, ids=lambda folder: folder.name)
+def test_a_shipped_generator_makes_pictures_that_differ(folder: Path) -> None:
+    loaded = load_generator_bundle(folder.name)
+    z = torch.randn(4, loaded.generator.config.z_dim, generator=torch.Generator().manual_seed(0))
+    pictures = loaded.to_pictures(loaded.generator(z, truncation=0.7, noise="const"))
+    assert pictures.shape == (4, *loaded.content[2:], 3)
+    assert pictures.std(axis=(1, 2)).min() > 5 and pictures.std(axis=0).mean() > 10
+    training = loaded.info["training"]
+    assert training["kimg"] > 0 and training["seconds"] > 0 and loaded.info["data"] and loaded.info["metrics"]
+
+
+def test_the_extension_holds_only_weights_under_its_own_terms() -> None:
+    patterns = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf-8"))["build"]["paths_exclude_pattern"]
+    packed = [path for path in build_extension.candidates() if not build_extension.is_excluded(path, patterns)]
+    assert not [path for path in packed if path.startswith("backend/weights/research/")]
+    assert {f"backend/weights/bundles/{path.name}/{CARD}" for path in BUNDLED.iterdir()} <= set(packed)
