@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
-    from . import cli, handles, operators, panels, preferences, properties, session
+    from . import cli, handles, operators, panels, preferences, properties, session, train_panels
 
-    return [properties, preferences, operators, panels, handles, session, cli]
+    return [properties, preferences, operators, panels, train_panels, handles, session, cli]
 
 
 def register() -> None:

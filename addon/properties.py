@@ -22,6 +22,7 @@ from . import places
 from .wire import records
 
 DEFAULT = "DEFAULT"
+FILE = "FILE"
 DEVICES = [
     ("auto", "Automatic", "The graphics card where there is one that works, else the processor"),
     ("cpu", "Processor", "Runs everywhere"),
@@ -41,6 +42,17 @@ def bundle_items(_self: object, _context: object) -> list[tuple[str, str, str]]:
         (name, name.capitalize(), f"Weights for the category {name}") for name in places.bundle_names()
     )
     return _bundle_items
+
+
+_generator_items: list[tuple[str, str, str]] = []
+
+
+def generator_items(_self: object, _context: object) -> list[tuple[str, str, str]]:
+    """Returns the choices of image generators: bundles that have one, and any file."""
+    _generator_items[:] = [(name, name.capitalize(), f"Image generator of the bundle {name}")
+                           for name in places.generator_names()]  # fmt: skip
+    _generator_items.append((FILE, "File or Folder", "A generator's file, or the folder of a training run"))
+    return _generator_items
 
 
 def _on_view(self: UnrenderObject, _context: bpy.types.Context) -> None:
@@ -99,6 +111,16 @@ class UnrenderScene(bpy.types.PropertyGroup):
         name="Set Up Scene",
         description="Render like the photo: its camera, size, light and plain colours",
         default=True,
+    )
+    views_folder: StringProperty(
+        name="Views", description="Folder with the views of an image generator and their pictures", subtype="DIR_PATH"
+    )
+    views_generator: EnumProperty(name="Generator", description="Whose views are looked for", items=generator_items)
+    views_generator_file: StringProperty(
+        name="File", description="A generator's file, or a folder that holds one", subtype="FILE_PATH"
+    )
+    views_count: IntProperty(
+        name="Views", description="How many are proposed, at most", default=39, min=1, soft_max=100
     )
 
 

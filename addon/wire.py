@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or "." not in __package__:
-    from backend.ipc import client, protocol, records
+    from backend.ipc import client, protocol, records, view_set
 else:
-    from ..backend.ipc import client, protocol, records
+    from ..backend.ipc import client, protocol, records, view_set
 
-__all__ = ["client", "protocol", "records"]
+__all__ = ["client", "protocol", "records", "view_set"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import cancel, cut_out, environment, handles, image_to_3d, weights
+from . import annotate_views, cancel, cut_out, environment, handles, image_to_3d, propose_views, views, weights
 
 CLASSES = (
     *image_to_3d.CLASSES,
@@ -15,6 +15,9 @@ CLASSES = (
     *environment.CLASSES,
     *weights.CLASSES,
     *handles.CLASSES,
+    *views.CLASSES,
+    *annotate_views.CLASSES,
+    *propose_views.CLASSES,
 )
 
 

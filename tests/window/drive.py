@@ -3,6 +3,7 @@
 """Runs inside a real Blender: presses *Image to 3D*, waits without blocking, moves sliders, and tells what happened.
 
     blender -P drive.py -- OUT PHOTO toy|real
+    blender -P drive.py -- OUT VIEWS views      opens a view set and annotates it with the keys
 
 Everything goes through timers, as a user's clicks do: a timer that blocked would freeze the window. Writes
 OUT/told.json and screenshots of the window. In toy mode the worker has the toy handlers of the tests.
@@ -158,8 +159,51 @@ def story():
     told["finished"] = True
 
 
+def press(key, changed):
+    """Presses a key of the real keyboard's and waits for its effect."""
+    subprocess.run(["xdotool", "key", key], check=True)
+    yield from wait_until(changed, LONGEST_WAIT)
+
+
+def views_story():
+    """Annotates a set of four views; the second has no guess."""
+    yield from open_tab()
+    panels, views = module("train_panels"), module("operators.views")
+    panels.unregister()
+    panels.UNRENDER_PT_train.bl_options = set()  # open, so that all of it is drawn
+    panels.register()
+    told["open"] = click(bpy.ops.unrender.open_views, directory=PHOTO)
+    opened = views.current
+    told["click"] = click(bpy.ops.unrender.annotate_views)
+    area = viewport()["area"]
+    height = bpy.context.window_manager.windows[0].height
+    middle = (area.x + area.width // 3, height - area.y - area.height // 2)
+    subprocess.run(["xdotool", "mousemove", *map(str, middle)], check=True)
+    yield
+    yield from press("Return", lambda: opened.decided == 1)
+    yield from press("Right", lambda: opened.chosen == 0)
+    yield from press("Right", lambda: opened.chosen == 11)
+    yield from press("Return", lambda: opened.decided == 2)
+    yield from press("x", lambda: opened.decided == 3)
+    yield from press("ctrl+z", lambda: opened.decided == 2)
+    yield from wait_until(lambda: opened.seconds > 1.0)
+    screenshot("views")
+    yield from press("4", lambda: opened.decided == 3)
+    yield from press("BackSpace", lambda: opened.position == 2)
+    yield from press("Escape", lambda: not opened.is_running)
+    # The first decision starts the clock and the keys as well.
+    told["choose"] = click(bpy.ops.unrender.choose_view_bin, number=9)
+    told["runs_again"] = opened.is_running
+    yield from press("equal", lambda: opened.is_finished)
+    for _ in range(6):
+        yield
+    screenshot("finished")
+    told["still_running"] = opened.is_running
+    told["finished"] = True
+
+
 bpy.context.preferences.view.show_splash = False
-steps = story()
+steps = views_story() if MODE == "views" else story()
 last_tick = time.monotonic()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,11 +85,18 @@ def photo(tmp_path_factory):
 def drive(blender, photo, mode):
     out = blender.folder / mode
     out.mkdir()
-    blender.run("--factory-startup", "--addons", "bl_ext.user_default.unrender", "--window-geometry", "0", "0", "1500",
-                "950", "-P", Path(__file__).with_name("drive.py"), "--", out, photo, mode, check=False)  # fmt: skip
+    startup = [
+        "--factory-startup",
+        "--addons",
+        "bl_ext.user_default.unrender",
+        "--window-geometry",
+        *"0 0 1500 950".split(),
+    ]
+    done = blender.run(*startup, "-P", Path(__file__).with_name("drive.py"), "--", out, photo, mode, check=False)
     told = json.loads((out / "told.json").read_text())
     assert "traceback" not in told, told["traceback"]
     assert told["finished"]
+    told["printed"] = done.stdout + done.stderr
     return told, out
 
 
@@ -107,6 +115,40 @@ def test_a_click_makes_an_object_and_the_window_stays_alive(blender, photo):
     assert "stopped unexpectedly" in told["crash_error"]
     assert told["click_after_crash"] == ["RUNNING_MODAL"] and told["error_after_crash"] == ""
     for name in ("running", "done", "error"):
+        assert (out / f"{name}.png").stat().st_size > PIXELS_OF_A_PICTURE
+
+
+@pytest.fixture(scope="module")
+def view_set(tmp_path_factory):
+    """Four views of two contents each; the second has no guess."""
+    folder = tmp_path_factory.mktemp("views")
+    from PIL import Image
+
+    rows = []
+    (folder / "candidates").mkdir()
+    for number, guess in enumerate((92.0, None, 181.0, 270.0)):
+        Image.linear_gradient("L").rotate(90 * number).convert("RGB").resize((128, 64)).save(
+            folder / "candidates" / f"{number:03d}.png"
+        )
+        rows.append({"id": number, "bin": None, "dropped": False, "guess_deg": guess, "elevation_guess_deg": None,
+                     "consistency": 0.5, "source": "auto"})  # fmt: skip
+    document = {"format": 1, "generator": "car", "split": 4, "resolution": 64, "annotation_seconds": 0.0, "views": rows}
+    (folder / "views.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_views_are_annotated_with_keys(blender, view_set, tmp_path):
+    own = tmp_path / "set"
+    shutil.copytree(view_set, own)
+    told, out = drive(blender, own, "views")
+    assert told["open"] == ["FINISHED"] and told["click"] == ["RUNNING_MODAL"]
+    assert told["choose"] == ["FINISHED"] and told["runs_again"] and not told["still_running"]
+    assert "Traceback" not in told["printed"], "the panels draw without an error"
+    written = json.loads((own / "views.json").read_text())
+    assert [view["bin"] for view in written["views"]] == [3, 11, 9, 11]
+    assert {(view["dropped"], view["source"]) for view in written["views"]} == {(False, "person")}
+    assert 1 < written["annotation_seconds"] < SECONDS
+    for name in ("views", "finished"):
         assert (out / f"{name}.png").stat().st_size > PIXELS_OF_A_PICTURE
 
 
