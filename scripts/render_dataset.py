@@ -49,6 +49,8 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core, at most 8)")
     parser.add_argument("--contact-sheet", type=Path, help="also write a picture of objects by views")
+    parser.add_argument("--shared-cameras", action="store_true",
+                        help="the same cameras for all objects, as view codes give them; from the seed")
     parser.add_argument("--worker-index", type=int, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.objects is None and options.meshes is None:
@@ -150,7 +152,7 @@ def main() -> int:
         return 2
     total = min(options.objects or len(files), len(files)) if files else options.objects
     config = DatasetConfig(options.out, total, options.views, options.resolution, options.seed, options.samples,
-                           options.meshes)
+                           options.meshes, options.shared_cameras)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = min(options.workers or min(cores, 8), total)
     if options.worker_index is not None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-TASKS = ("inverse-graphics", "segmenter", "stylegan2")
+TASKS = ("inverse-graphics", "segmenter", "stylegan2", "views")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -32,7 +32,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--data",
         type=Path,
         required=True,
-        help="folder made by scripts/render_dataset.py; for stylegan2 also any folder or zip of images",
+        help="folder made by scripts/render_dataset.py; for stylegan2 also any folder or zip of images; for views a "
+        "generator: a bundle's name or folder, or a file",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoints, logs, pictures")
     parser.add_argument("--preset", default="small", help="tiny, small (two CPU cores), medium (a GPU) or full")
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     try:
-        presets, train = load_task(options.task)
+        presets, train = load_task(options.task, options.data)
         if options.preset not in presets:
             raise ValueError(f"{options.task} has no preset '{options.preset}'; choose one of {', '.join(presets)}.")
         config = presets[options.preset]
@@ -74,8 +75,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def load_task(name: str) -> tuple[dict[str, Any], Any]:
-    """Presets and training function of a task; only that task's module is imported."""
+def load_task(name: str, data: Path) -> tuple[dict[str, Any], Any]:
+    """Presets and training function of a task for its data; only that task's module is imported."""
+    from backend.data.multi_views import KINDS, kind_of
+
+    if name == "inverse-graphics" and kind_of(data) in KINDS:
+        name = "multi-view"
     task = importlib.import_module(f"backend.training.{name.replace('-', '_')}")
     return task.PRESETS, task.train
 

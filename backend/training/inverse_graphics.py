@@ -29,7 +29,7 @@ from ..models.storage import save_network
 from ..render.camera import Cameras
 from ..render.light import mirrored_light
 from ..render.mesh_losses import MeshTopology, flatness_loss, laplacian_loss, offset_loss, silhouette_loss
-from ..render.picture import RenderConfig, render
+from ..render.picture import Picture, RenderConfig, render
 from ..render.shading import Texture
 from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template, TemplateConfig, make_template
@@ -198,17 +198,9 @@ class InverseGraphicsTask(Task):
             twice, self.triangles, Texture(self.triangle_uv, texture.repeat(2, 1, 1, 1)), batch.target_light,
             batch.target_cameras, size, size, self.config.renderer,
         )  # fmt: skip
-        target, mask = batch.targets[:, :3], batch.targets[:, 3]
-        offsets = vertices - self.network.shape_decoder.mean
-        losses = {
-            "silhouette": silhouette_loss(picture.mask, mask),
-            "colour": ((picture.rgb - target).abs().mean(dim=1) * mask).mean(),
-            "laplacian": laplacian_loss(offsets, self.topology) / len(self.template.vertices),
-            "flatness": flatness_loss(vertices, self.topology),
-            "movement": offset_loss(offsets),
-        }
-        if step >= self.config.perceptual_from:
-            losses["perceptual"] = perceptual_loss(self.features, picture.rgb, target, mask)
+        features = self.features if step >= self.config.perceptual_from else None
+        mean = self.network.shape_decoder.mean
+        losses = paper_losses(picture, batch.targets, vertices, mean, self.topology, features)
         if self.codes is not None:
             true_code = self.codes[batch.objects]
             losses["shape_code"] = F.smooth_l1_loss(prediction.shape_code, true_code, beta=1.0)
@@ -262,6 +254,30 @@ class InverseGraphicsTask(Task):
         set_directions(self.average, self.views, self.training_objects)
         save_pictures(self.average, self.views, self.template, held_out, folder / f"samples_{step:06d}.png")
         return evaluate(self.average, self.views, self.template, held_out, self.codes)
+
+
+def paper_losses(
+    picture: Picture,
+    targets: Tensor,
+    vertices: Tensor,
+    mean: Tensor,
+    topology: MeshTopology,
+    features: torch.nn.Module | None,
+) -> dict[str, Tensor]:
+    """Equation 1's terms, unweighted: of rendered pictures (P) against ``targets`` (P, 4, s, s) with their masks, and
+    of the shapes (N, V, 3) against the template's mean (V, 3). The perceptual one only with ``features``."""
+    target, mask = targets[:, :3], targets[:, 3]
+    offsets = vertices - mean
+    losses = {
+        "silhouette": silhouette_loss(picture.mask, mask),
+        "colour": ((picture.rgb - target).abs().mean(dim=1) * mask).mean(),
+        "laplacian": laplacian_loss(offsets, topology) / vertices.shape[1],
+        "flatness": flatness_loss(vertices, topology),
+        "movement": offset_loss(offsets),
+    }
+    if features is not None:
+        losses["perceptual"] = perceptual_loss(features, picture.rgb, target, mask)
+    return losses
 
 
 def pose_targets(cameras: Cameras) -> Tensor:

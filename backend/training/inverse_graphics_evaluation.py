@@ -8,7 +8,7 @@ Letters: N batch, K objects, S and C code lengths.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,10 +88,15 @@ def evaluate(
 def save_pictures(
     network: InverseGraphics, views: RenderedViews, template: Template, objects: Sequence[int], path: Path
 ) -> None:
-    """A sheet: crop, render in the predicted camera, and from four sides, one object a row."""
-    device = next(network.parameters()).device
+    """A sheet of :func:`sheet_of` for the first view of each object."""
     numbers = torch.tensor([k * views.number_of_views for k in list(objects)[:8]])
-    crops, _ = view_crops(views, numbers, network.config.image_size)
+    Image.fromarray(sheet_of(network, view_crops(views, numbers, network.config.image_size)[0], template)).save(path)
+
+
+@torch.no_grad()
+def sheet_of(network: InverseGraphics, crops: Tensor, template: Template) -> np.ndarray:
+    """(N * S, 6 * S, 3) uint8: a crop, its render in the predicted camera, and from four sides, one a row."""
+    device = next(network.parameters()).device
     prediction = network(crops.to(device))
     vertices = network.shape_decoder(prediction.shape_code)
     texture = network.texture_decoder(prediction.texture_code)
@@ -106,19 +111,24 @@ def save_pictures(
         picture = render(vertices, triangles, Texture(triangle_uv, texture), light, turned, size, size, HARD)
         columns.append(picture.rgb.cpu())
     sheet = torch.cat(columns, dim=3).permute(0, 2, 3, 1).flatten(0, 1)
-    Image.fromarray((sheet.clamp(0, 1).numpy() * 255).astype(np.uint8)).save(path)
+    return (sheet.clamp(0, 1).numpy() * 255).astype(np.uint8)
+
+
+def set_directions(network: InverseGraphics, views: RenderedViews, objects: int, limit: int = 256) -> None:
+    """:func:`find_directions` over the first view of each of so many training objects."""
+    chunks = (torch.arange(min(objects, limit)) * views.number_of_views).split(_CHUNK)
+    find_directions(network, (view_crops(views, chunk, network.config.image_size)[0] for chunk in chunks))
 
 
 @torch.no_grad()
-def set_directions(network: InverseGraphics, views: RenderedViews, objects: int, limit: int = 256) -> None:
-    """Finds the main directions of both codes over training objects: the sliders' meaning.
+def find_directions(network: InverseGraphics, batches: Iterable[Tensor]) -> None:
+    """Finds the main directions of both codes over crops (N, 4, S, S) in batches: the sliders' meaning.
 
     A direction is the code's regression on a principal component of what it decodes to, one standard deviation long.
     """
     device = next(network.parameters()).device
     shape_codes, texture_codes, vertices, textures = [], [], [], []
-    for chunk in (torch.arange(min(objects, limit)) * views.number_of_views).split(_CHUNK):
-        crops, _ = view_crops(views, chunk, network.config.image_size)
+    for crops in batches:
         prediction = network(crops.to(device))
         shape_codes.append(prediction.shape_code)
         texture_codes.append(prediction.texture_code)

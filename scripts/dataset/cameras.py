@@ -55,8 +55,29 @@ def sample_camera(rng: np.random.Generator, points: np.ndarray) -> ViewCamera:
     elevation = max(elevation, float(np.arcsin((lowest + 0.04) / distance)))
     roll = rng.uniform(-15, 15) if rng.random() < 0.08 else rng.uniform(-3, 3)
     azimuth = float(rng.uniform(-np.pi, np.pi))
+    return framed(rng, points, azimuth, elevation, distance, float(np.deg2rad(roll)))
+
+
+def shared_cameras(rng: np.random.Generator, count: int, points: np.ndarray) -> list[ViewCamera]:
+    """Draw cameras that all objects within the hull of `points` (V, 3) are seen by, as a view code's are.
+
+    Azimuths are spread over the circle, one at random in each of `count` equal parts; elevations are 0 to 25 degrees.
+    """
+    cameras = []
+    for k in range(count):
+        azimuth = 2 * np.pi * (k + rng.uniform(-0.5, 0.5)) / count
+        elevation, roll = np.deg2rad([rng.uniform(0, 25), rng.uniform(-2, 2)])
+        distance = float(np.exp(rng.uniform(np.log(2.0), np.log(4.5))))
+        cameras.append(framed(rng, points, float(azimuth), float(elevation), distance, float(roll)))
+    return cameras
+
+
+def framed(
+    rng: np.random.Generator, points: np.ndarray, azimuth: float, elevation: float, distance: float, roll: float
+) -> ViewCamera:
+    """Return the camera there, with `points` (V, 3) in the frame, their longer projected side at 55-95 % of it."""
     # At half-tangent 1/2 the projection is in picture widths; the extent then fixes the field of view exactly.
-    probe = ViewCamera(azimuth, elevation, distance, float(np.deg2rad(roll)), 2 * np.arctan(0.5), 0.0, 0.0)
+    probe = ViewCamera(azimuth, elevation, distance, roll, 2 * np.arctan(0.5), 0.0, 0.0)
     flat = probe.project(points, 1) - 0.5
     low, high = flat.min(axis=0), flat.max(axis=0)
     extent = rng.uniform(0.55, 0.95)

@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 from PIL import Image
 
-from .cameras import sample_camera
+from .cameras import ViewCamera, sample_camera, shared_cameras
 from .car import ObjectMesh, build_car
 from .materials import CarMaterials, hsv, sample_look
 from .parameters import SPORTY, sample_parameters, sample_style
@@ -33,6 +33,11 @@ class DatasetConfig:
     seed: int = 0
     samples: int = 8
     meshes: Path | None = None
+    shared_cameras: bool = False
+
+
+CAR_BOX = (0.26, 0.5, 0.2)
+"""Half the sides of the box that shared cameras frame: wide enough for nearly all cars; other models may be cubes."""
 
 
 def object_folder(out: Path, index: int) -> Path:
@@ -56,6 +61,8 @@ def write_index(config: DatasetConfig, category: str = "car") -> None:
     """Write dataset.json."""
     index = {"format": 1, "category": category, "seed": config.seed, "objects": config.objects, "views": config.views,
              "resolution": config.resolution, "samples": config.samples}
+    if config.shared_cameras:
+        index["kind"] = "shared-views"
     config.out.mkdir(parents=True, exist_ok=True)
     write_atomically(config.out / "dataset.json", (json.dumps(index, indent=1) + "\n").encode())
 
@@ -70,6 +77,11 @@ class ObjectRenderer:
         self.surroundings = Surroundings(self.stage.scene)
         self.materials = CarMaterials()
         self.objects: list[bpy.types.Object] = []
+        self.cameras: list[ViewCamera] = []
+        if config.shared_cameras:
+            half = np.array(CAR_BOX if config.meshes is None else (0.5, 0.5, 0.5))
+            corners = half * (2 * np.indices((2, 2, 2)).reshape(3, -1).T - 1)
+            self.cameras = shared_cameras(np.random.default_rng([config.seed, 2**32 - 1]), config.views, corners)
 
     def render_car(self, index: int) -> None:
         """Render parametric car `index` with all its views."""
@@ -120,7 +132,7 @@ class ObjectRenderer:
         ground = self.surroundings.dress(rng, float(mesh.vertices[:, 2].min()))
         views = []
         for k in range(self.config.views):
-            camera = sample_camera(rng, mesh.vertices)
+            camera = self.cameras[k] if self.cameras else sample_camera(rng, mesh.vertices)
             self.surroundings.arrange(rng, camera)
             self.stage.look_through(camera)
             lighting = self._sample_light(rng, ground.colour)

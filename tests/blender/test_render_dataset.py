@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "render_dataset.py"
 sys.path.insert(0, str(ROOT / "scripts"))
 
+from dataset.cameras import shared_cameras  # noqa: E402
 from dataset.car import build_car  # noqa: E402
 from dataset.parameters import STYLES, sample_parameters, style_parameters  # noqa: E402
 
@@ -49,8 +50,13 @@ def project(vertices: np.ndarray, camera: dict, size: int) -> np.ndarray:
     c, s = np.cos(camera["roll"]), np.sin(camera["roll"])
     x, y = c * x + s * y, c * y - s * x
     scale = size / 2 / np.tan(camera["field_of_view"] / 2)
-    return np.stack([size / 2 + scale * x / depth + camera["shift_x"] * size,
-                     size / 2 - scale * y / depth - camera["shift_y"] * size], axis=1)
+    return np.stack(
+        [
+            size / 2 + scale * x / depth + camera["shift_x"] * size,
+            size / 2 - scale * y / depth - camera["shift_y"] * size,
+        ],
+        axis=1,
+    )
 
 
 def silhouette(vertices: np.ndarray, faces: np.ndarray, camera: dict, size: int) -> np.ndarray:
@@ -73,8 +79,22 @@ def mask_of(folder: Path, view: dict) -> np.ndarray:
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two cars with two views each."""
     out = tmp_path_factory.mktemp("cars")
-    done = run("--out", out, "--objects", 2, "--views", 2, "--resolution", RESOLUTION, "--seed", 5, "--samples", 4,
-               "--contact-sheet", out / "sheet.png")
+    done = run(
+        "--out",
+        out,
+        "--objects",
+        2,
+        "--views",
+        2,
+        "--resolution",
+        RESOLUTION,
+        "--seed",
+        5,
+        "--samples",
+        4,
+        "--contact-sheet",
+        out / "sheet.png",
+    )
     assert done.returncode == 0, done.stderr
     return out
 
@@ -120,8 +140,22 @@ def test_objects_depend_on_seed_and_number_alone_and_runs_resume(rendered: Path,
     (second / "object.json").unlink()  # as if killed before the end
     (second / "view_01.png").write_bytes(b"torn")
     # Alone in its process, the second car comes out as it did beside the first.
-    done = run("--out", rendered, "--objects", 2, "--views", 2, "--resolution", RESOLUTION, "--seed", 5, "--samples", 4,
-               "--workers", 1)
+    done = run(
+        "--out",
+        rendered,
+        "--objects",
+        2,
+        "--views",
+        2,
+        "--resolution",
+        RESOLUTION,
+        "--seed",
+        5,
+        "--samples",
+        4,
+        "--workers",
+        1,
+    )
     assert done.returncode == 0, done.stderr
     assert (first / "object.json").stat().st_mtime_ns == kept
     assert (second / "object.json").read_bytes() == expected_json
@@ -219,10 +253,38 @@ def test_folder_of_models_with_a_broken_file(tmp_path: Path) -> None:
         assert np.minimum(mask, expected).sum() / np.maximum(mask, expected).sum() > 0.93
 
 
-@pytest.mark.parametrize("arguments, word", [
-    (("--objects", 0), "objects"), (("--views", 2), "objects"), (("--objects", 1, "--meshes", "nowhere"), "nowhere"),
-    (("--objects", "many"), "many"),
-])
+def test_shared_cameras_are_the_same_for_all_objects(tmp_path: Path) -> None:
+    """Also for those that another process renders."""
+    done = run("--out", tmp_path, "--objects", 2, "--views", 2, "--resolution", 32, "--samples", 1, "--workers", 2,
+               "--shared-cameras")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "dataset.json").read_text())["kind"] == "shared-views"
+    first, second = ([v["camera"] for v in load(tmp_path / "objects" / f"00000{k}")[0]["views"]] for k in range(2))
+    assert first == second and first[0] != first[1]
+
+
+def test_shared_cameras_lie_around_the_object_and_hold_it() -> None:
+    corners = np.array([[x, y, z] for x in (-0.2, 0.2) for y in (-0.5, 0.5) for z in (-0.1, 0.15)])
+    cameras = shared_cameras(np.random.default_rng(3), 40, corners)
+    parts = np.round(np.array([camera.azimuth for camera in cameras]) / (2 * np.pi / 40)).astype(int) % 40
+    assert sorted(parts) == list(range(40)), "one in every part of the circle"
+    elevations = np.rad2deg([camera.elevation for camera in cameras])
+    assert elevations.min() >= 0 and elevations.max() <= 25 and np.ptp(elevations) > 15
+    for camera in cameras:
+        points = project(corners, vars(camera), 100)
+        assert points.min() > 0 and points.max() < 100
+        assert 54.9 < np.ptp(points, axis=0).max() < 95.1
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (("--objects", 0), "objects"),
+        (("--views", 2), "objects"),
+        (("--objects", 1, "--meshes", "nowhere"), "nowhere"),
+        (("--objects", "many"), "many"),
+    ],
+)
 def test_wrong_arguments_give_one_sentence(tmp_path: Path, arguments: tuple, word: str) -> None:
     done = run("--out", tmp_path / "out", *arguments)
     assert done.returncode == 2 and word in done.stderr and "Traceback" not in done.stderr

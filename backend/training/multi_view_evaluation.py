@@ -1,0 +1,137 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures of the inverse-graphics network on held-out objects seen in shared views: paper A's Table 1b, and cameras.
+
+Letters: N batch, M views, S crop side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..data.multi_views import MultiViews
+from ..data.views import cameras_of_crops
+from ..models.inverse_graphics import CROP_MARGIN, InverseGraphics, apparent_size_of, field_of_view_of
+from ..render.camera import Cameras, project
+from ..render.mesh_losses import silhouette_iou
+from ..render.picture import HARD, render
+from ..render.shading import Texture
+from ..render.template import Template
+from .inverse_graphics_evaluation import angle_difference
+from .view_cameras import ViewCameras, direction_changes_deg, rotation_errors_deg
+
+_CHUNK = 16
+_SIZE = 96
+"""Side of the pictures in which silhouettes are compared."""
+VIEWS = 4
+"""Views of each held-out object that are looked at."""
+
+
+@torch.no_grad()
+def evaluate_views(
+    network: InverseGraphics, cameras: ViewCameras, data: MultiViews, template: Template, objects: Sequence[int]
+) -> dict[str, float]:
+    """Silhouettes of held-out objects in the view they were predicted from and in another; errors of the pose head.
+
+    ``iou_own_camera``: in the camera that the network predicts. ``iou_view_camera``: in the view's shared camera, moved
+    and scaled until its box is the mask's, as the framing of a picture that no training saw is not known.
+    ``iou_other_view``: the same in another view of the object than the network saw.
+    """
+    device = next(network.parameters()).device
+    renderer = _Silhouettes(template, device)
+    sums: dict[str, list[Tensor]] = {}
+
+    def note(name: str, values: Tensor) -> None:
+        sums.setdefault(name, []).append(values.cpu())
+
+    for chunk in _pairs(data, objects).split(_CHUNK):
+        seen, other = chunk.unbind(dim=1)
+        crops, shared = view_crops(data, cameras, seen, network.config.image_size)
+        prediction = network(crops.to(device))
+        vertices = network.shape_decoder(prediction.shape_code)
+        own, mask = prediction.cameras(), _mask(data, seen, device)
+        note("iou_own_camera", silhouette_iou(renderer(vertices, own), mask))
+        note("iou_view_camera", silhouette_iou(renderer(vertices, boxed(shared, vertices)), mask))
+        note("azimuth", angle_difference(own.azimuth, shared.azimuth).rad2deg())
+        note("elevation", angle_difference(own.elevation, shared.elevation).rad2deg())
+        _, elsewhere = view_crops(data, cameras, other, network.config.image_size)
+        iou = silhouette_iou(renderer(vertices, boxed(elsewhere, vertices)), _mask(data, other, device))
+        note("iou_other_view", iou[(seen != other).to(device)])
+    together = {name: torch.cat(values) for name, values in sums.items()}
+    return {
+        **{name: float(values.mean()) for name, values in together.items() if name.startswith("iou") and len(values)},
+        "azimuth_error_deg_median": float(together["azimuth"].median()),
+        "flips": float((together["azimuth"] > 90).float().mean()),
+        "elevation_error_deg_median": float(together["elevation"].median()),
+    }
+
+
+@torch.no_grad()
+def camera_figures(cameras: ViewCameras, true: Cameras | None) -> dict[str, float]:
+    """How far cameras have moved, and where the truth is known how far off they are and were."""
+    start, now = cameras.at_start(), cameras.of_views()
+    figures = {
+        "camera_change_deg": direction_changes_deg(start, now).mean(),
+        "framing_deviations": cameras.framing.abs().mean(),
+    }
+    if true is not None:
+        true = true.to(cameras.moved.device)
+        for name, found in (("at_start", start), ("now", now)):
+            figures[f"camera_error_deg_{name}"] = rotation_errors_deg(found, true).mean()
+            figures[f"camera_error_deg_{name}_uncorrected"] = rotation_errors_deg(found, true, common=False).mean()
+        figures["camera_error_deg_now_largest"] = rotation_errors_deg(now, true).max()
+    return {name: float(value) for name, value in figures.items()}
+
+
+def view_crops(data: MultiViews, cameras: ViewCameras, pictures: Tensor, size: int) -> tuple[Tensor, Cameras]:
+    """Unspoiled crops (N, 4, S, S) of the numbered pictures (N,), and their views' cameras in those crops."""
+    crops = data.crops[pictures]
+    whole = cameras.of_views(data.view_of[pictures].to(cameras.moved.device))
+    return data.cut(pictures, crops, size), cameras_of_crops(whole, crops.to(cameras.moved.device), data.rgba.shape[1])
+
+
+def boxed(cameras: Cameras, vertices: Tensor) -> Cameras:
+    """Cameras of crops, shifted and scaled so that the box of ``vertices`` (N, V, 3) is where a crop has the mask's."""
+    corners = project(cameras, vertices, 1, 1)[..., :2] - 0.5
+    low, high = corners.amin(dim=1), corners.amax(dim=1)
+    scale = 1 / (CROP_MARGIN * (high - low).amax(dim=1))
+    size = apparent_size_of(cameras.field_of_view, cameras.distance) * scale
+    middle = (low + high) / 2
+    return replace(
+        cameras,
+        field_of_view=field_of_view_of(size, cameras.distance),
+        shift_x=scale * (cameras.shift_x - middle[:, 0]),
+        shift_y=scale * (cameras.shift_y + middle[:, 1]),
+    )
+
+
+class _Silhouettes:
+    def __init__(self, template: Template, device: torch.device) -> None:
+        self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
+        self.uv = torch.as_tensor(template.triangle_uv, device=device)
+        self.grey = torch.full((1, 3, 2, 2), 0.5, device=device)
+
+    def __call__(self, vertices: Tensor, cameras: Cameras) -> Tensor:
+        material = Texture(self.uv, self.grey.expand(len(vertices), -1, -1, -1))
+        return render(vertices, self.triangles, material, None, cameras, _SIZE, _SIZE, HARD).mask
+
+
+def _mask(data: MultiViews, pictures: Tensor, device: torch.device) -> Tensor:
+    return (data.cut(pictures, data.crops[pictures], _SIZE)[:, 3] > 0.5).float().to(device)
+
+
+def _pairs(data: MultiViews, objects: Sequence[int]) -> Tensor:
+    """(N, 2) picture numbers: up to :data:`VIEWS` of each object, with the one opposite in its list beside it."""
+    pairs = []
+    for number in objects:
+        pictures = data.objects[number]
+        count = len(pictures)
+        for step in range(min(VIEWS, count)):
+            place = math.floor(step * count / min(VIEWS, count))
+            pairs.append(torch.stack([pictures[place], pictures[(place + count // 2) % count]]))
+    return torch.stack(pairs)

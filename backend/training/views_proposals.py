@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""View codes proposed without a person: many are drawn, each shows several contents, and the pose network votes.
+
+A view is consistent where the network reads one azimuth in all contents. Of the consistent ones a set is kept that
+goes all around the object.
+
+Letters: K candidates, C contents, k, L, D as in ``data/view_codes.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..data.gan_views import ObservedGenerator
+from ..data.view_measures import Readings, angle_between, vote
+from ..ipc.view_set import NUMBER_OF_BINS, bin_of
+
+
+@dataclass(frozen=True)
+class ProposalConfig:
+    """How candidates are drawn and which are kept."""
+
+    candidates: int = 400
+    """K, drawn."""
+    contents: int = 6
+    """C, the same for all candidates."""
+    views: int = 39
+    """Kept; the paper has 39 for cars."""
+    view_truncation: float = 1.0
+    """Of the codes that hold the view: views far from the average one are wanted."""
+    truncation: float = 0.7
+    """Of the contents."""
+    lowest_deg: float = -5.0
+    highest_deg: float = 35.0
+    """Elevations between which a view is wanted: photographs are taken from 0 to 30 degrees."""
+    apart_deg: float = 6.0
+    """Two views differ by more than this in azimuth or in elevation."""
+    least_consistency: float = 0.4
+    least_area: float = 0.1
+    """Share of the picture below which a mask is no object of use, as in the filters of the data."""
+    second_object: float = 0.15
+    """Area over the largest thing's from which a second thing is another object."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A view code and what its contents say."""
+
+    number: int
+    """Row in the drawn codes."""
+    azimuth_deg: float
+    """By vote, in [0, 360)."""
+    elevation_deg: float
+    """Median over the contents."""
+    consistency: float
+    """0 to 1: agreement on the azimuth, where a content without one sound object counts as no vote."""
+    opposite: float
+    """Share of votes for the other side."""
+    mirrored: float
+    """Share of votes for the azimuth of the same silhouette, pi - azimuth."""
+
+    @property
+    def bin(self) -> int:
+        """Of twelve."""
+        return bin_of(self.azimuth_deg)
+
+
+@dataclass
+class Candidates:
+    """All of them, and what they are made of."""
+
+    codes: Tensor
+    """(K, k, D)."""
+    contents: Tensor
+    """(C, L, D)."""
+    measured: list[Candidate]
+    """(K)."""
+
+    def w_plus(self, numbers: Sequence[int], contents: int) -> Tensor:
+        """(candidates x contents, L, D): each of the numbered candidates with the first contents."""
+        return with_contents(self.codes[list(numbers)], self.contents[:contents])
+
+
+def with_contents(codes: Tensor, contents: Tensor) -> Tensor:
+    """w+ (K * C, L, D) of each view code (K, k, D) with each content (C, L, D)."""
+    views = codes[:, None].expand(-1, len(contents), -1, -1)
+    rest = contents[None, :, codes.shape[1] :].expand(len(codes), -1, -1, -1)
+    return torch.cat([views, rest], dim=2).flatten(0, 1)
+
+
+@torch.no_grad()
+def measure_candidates(
+    observed: ObservedGenerator, split: int, config: ProposalConfig, *, seed: int, progress: bool = True
+) -> Candidates:
+    """Draws view codes and contents and lets the network vote on each view."""
+    generator = observed.generator
+    random = torch.Generator().manual_seed(seed)
+    z = torch.randn(config.candidates + config.contents, generator.config.z_dim, generator=random).to(observed.device)
+    codes = generator.map(z[: config.candidates], config.view_truncation)[:, :split].clone()
+    contents = generator.map(z[config.candidates :], config.truncation).clone()
+    measured: list[Candidate] = []
+    # As many candidates at a time as make a batch of pictures.
+    each = max(1, observed.batch // config.contents)
+    with tqdm(total=config.candidates, desc="Looking at views", unit="view", disable=not progress) as bar:
+        for some in codes.split(each):
+            readings = observed.read(with_contents(some, contents))
+            for start in range(0, len(readings), config.contents):
+                measured.append(judged(len(measured), readings[slice(start, start + config.contents)], config))
+            bar.update(len(some))
+    return Candidates(codes, contents, measured)
+
+
+def judged(number: int, readings: Readings, config: ProposalConfig) -> Candidate:
+    """What a candidate's contents say together."""
+    sound = readings.found & (readings.area >= config.least_area) & (readings.second < config.second_object)
+    result = vote(readings.azimuth, np.where(sound, readings.confidence, 0.0))
+    elevation = float(np.median(readings.elevation[sound])) if sound.any() else 0.0
+    return Candidate(
+        number,
+        math.degrees(result.azimuth) % 360,
+        math.degrees(elevation),
+        result.agreement,
+        result.opposite,
+        result.mirrored,
+    )
+
+
+def choose(candidates: Sequence[Candidate], config: ProposalConfig) -> list[Candidate]:
+    """A set all around the object, in the order of azimuth.
+
+    In rounds, every bin gives its most consistent candidate that is not too near to one taken before, until there are
+    enough or none is left: bins are filled evenly, and the best of each come first.
+    """
+    fit = [
+        c
+        for c in candidates
+        if c.consistency >= config.least_consistency and config.lowest_deg <= c.elevation_deg <= config.highest_deg
+    ]
+    queues: list[list[Candidate]] = [[] for _ in range(NUMBER_OF_BINS)]
+    for candidate in sorted(fit, key=lambda c: -c.consistency):
+        queues[candidate.bin].append(candidate)
+    taken: list[Candidate] = []
+    while any(queues):
+        for queue in queues:
+            while queue and len(taken) < config.views:
+                candidate = queue.pop(0)
+                if not any(_near(candidate, other, config.apart_deg) for other in taken):
+                    taken.append(candidate)
+                    break
+        if len(taken) >= config.views:
+            break
+    return sorted(taken, key=lambda c: c.azimuth_deg)
+
+
+def _near(one: Candidate, other: Candidate, apart_deg: float) -> bool:
+    turn = math.degrees(float(angle_between(math.radians(one.azimuth_deg), math.radians(other.azimuth_deg))))
+    return max(turn, abs(one.elevation_deg - other.elevation_deg)) <= apart_deg
