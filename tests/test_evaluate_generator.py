@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from scripts import evaluate_generator
 
 CONTENT = (2, 0, 12, 16)
 NAMES = {"encoder_frechet", "encoder_kernel", "encoder_precision", "encoder_recall"}
+
+
+@pytest.fixture(autouse=True)
+def outside_blender(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where other tests loaded bpy, the program would go on in a process of its own."""
+    monkeypatch.delitem(sys.modules, "bpy", raising=False)
 
 
 @pytest.fixture(scope="module")
