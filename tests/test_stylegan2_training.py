@@ -70,8 +70,8 @@ def test_tiny_learns_from_rendered_views_and_leaves_networks_that_load(data: Pat
     torch.manual_seed(config.seed)
     before = GeneratorJudge(config.judge, images, CPU, config.seed).figures(Generator(config.generator))
     after = train(config, data, tmp_path / "run", resume=False, device=CPU)
-    assert after["encoder_frechet"] < 0.6 * before["encoder_frechet"]
-    assert after["encoder_kernel"] < 0.6 * before["encoder_kernel"]
+    assert after["encoder_frechet"] < 0.1 * before["encoder_frechet"]
+    assert after["encoder_kernel"] < 0.1 * before["encoder_kernel"]
     generator = load_generator(tmp_path / "run" / "generator.safetensors")
     assert generator(torch.zeros(1, 64)).shape == (1, 3, 32, 32)
     side = 6 * 32 + 5 * 2
