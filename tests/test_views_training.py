@@ -22,12 +22,12 @@ from backend.data.view_codes import load_view_codes
 from backend.data.view_measures import Readings
 from backend.training import views
 from backend.training.views import ViewsTraining, find_views
-from backend.training.views_proposals import Candidate, ProposalConfig, choose, judged
+from backend.training.views_proposals import Candidate, Directions, ProposalConfig, averages, choose, judged
 from backend.training.views_split import SplitTable, measure_split
 from tests.views_samples import SIZE, VIEW_CODES, azimuth_of, blank, elevation_of, observed, oracle
 
 CONFIG = ViewsTraining(
-    pairs=12, proposals=ProposalConfig(candidates=48, contents=4, views=20, truncation=1.0), seed=3, shown=3
+    pairs=12, proposals=ProposalConfig(samples=0, candidates=48, contents=4, views=20, truncation=1.0), seed=3, shown=3
 )
 
 
@@ -209,12 +209,48 @@ def _near(one: Candidate, other: Candidate, apart: float) -> bool:
     return max(turn, abs(one.elevation_deg - other.elevation_deg)) <= apart + 1e-6
 
 
-def test_bins_are_filled_in_rounds_with_their_best_first() -> None:
-    """Ten views ahead and one at the left: with three wanted, the left has one and the front its best two."""
-    front = [Candidate(i, (350 + 7 * (i % 2)) % 360, 7.0 * (i // 2), 0.5 + 0.04 * i, 0, 0) for i in range(10)]
-    left = Candidate(10, 90, 0, 0.45, 0, 0)
-    taken = choose([*front, left], ProposalConfig(views=3))
-    assert {c.number for c in taken} == {10, 9, 8}
+def test_bins_are_filled_in_rounds_of_heights_with_their_best_first() -> None:
+    """Eight views ahead, two at each height, and one at the left: with four wanted, the left has one, and the front its
+    best, then the best at another height than that and at a third."""
+    front = [Candidate(i, (350 + 7 * (i % 2)) % 360, 10.0 * (i // 2), 0.6 + 0.04 * i, 0, 0) for i in range(8)]
+    left = Candidate(8, 90, 0, 0.61, 0, 0)
+    taken = choose([*front, left], ProposalConfig(views=4))
+    assert {c.number for c in taken} == {8, 7, 5, 3}
+
+
+def test_an_average_is_of_sound_samples_seen_from_one_direction_alone() -> None:
+    """Against a loop over the samples."""
+    rng = np.random.default_rng(3)
+    count = 400
+    codes = torch.as_tensor(rng.normal(size=(count, 2, 5)), dtype=torch.float32)
+    seen = Directions(rng.uniform(-180, 180, count), rng.uniform(0, 20, count), rng.random(count) < 0.8)
+    config = ProposalConfig(every_deg=90, heights_deg=(10.0,), widths_deg=(20.0,), height_deg=5, least_samples=2)
+    made = averages(codes, seen, config)
+    assert len(made) == 4
+    for number, azimuth in enumerate((0, 90, 180, 270)):
+        chosen = []
+        for code, angle, height, sound in zip(codes, seen.azimuth_deg, seen.elevation_deg, seen.sound, strict=True):
+            off = min(abs(angle + turn - azimuth) for turn in (-360, 0, 360))
+            if sound and off <= 20 and abs(height - 10) <= 5:
+                chosen.append(code)
+        assert len(chosen) > 5
+        torch.testing.assert_close(made[number], torch.stack(chosen).mean(dim=0))
+    none = replace(config, least_samples=count)
+    with pytest.raises(ValueError, match=f"no direction is seen {count} times"):
+        averages(codes, seen, none)
+
+
+def test_averages_of_samples_are_views_as_well(tmp_path: Path) -> None:
+    """Of the known generator: the averages' pictures have the azimuths for which they were averaged."""
+    proposals = replace(CONFIG.proposals, samples=600, least_samples=3, every_deg=30, widths_deg=(8.0,))
+    config = replace(CONFIG, pairs=0, split=VIEW_CODES, proposals=proposals)
+    figures = find_views(config, observed(batch=64), tmp_path / "set", name="boxes", progress=False)
+    assert figures["bins"] == 12 and figures["consistency"] > 0.99
+    read = load_view_codes(tmp_path / "set")
+    guesses = np.array([view.guess_deg for view in read.views])
+    true = np.degrees(azimuth_of(read.codes[:, 0]).numpy()) % 360
+    assert np.abs((guesses - true + 180) % 360 - 180).max() < 2
+    assert np.abs((guesses + 15) % 30 - 15).max() <= 8.5  # those that were asked for
 
 
 def test_the_command_ends_in_one_sentence_for_a_file_that_is_no_generator(tmp_path: Path, root: Path) -> None:

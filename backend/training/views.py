@@ -55,10 +55,10 @@ class ViewsTraining:
 
 
 PRESETS: dict[str, ViewsTraining] = {
-    "tiny": ViewsTraining(pairs=16, proposals=ProposalConfig(candidates=60, contents=4, views=24)),
+    "tiny": ViewsTraining(pairs=16, proposals=ProposalConfig(samples=0, candidates=60, contents=4, views=24)),
     "small": ViewsTraining(),
-    "medium": ViewsTraining(pairs=256, proposals=ProposalConfig(candidates=2000, contents=16), batch=64),
-    "full": ViewsTraining(pairs=512, proposals=ProposalConfig(candidates=6000, contents=24), batch=64),
+    "medium": ViewsTraining(pairs=256, proposals=ProposalConfig(samples=20_000, contents=16), batch=64),
+    "full": ViewsTraining(pairs=512, proposals=ProposalConfig(samples=60_000, contents=24), batch=64),
 }
 """tiny and small: seconds and minutes on two CPU cores; medium and full: a GPU."""
 
@@ -122,7 +122,8 @@ def check(config: ViewsTraining, generator: Generator) -> None:
     if not config.pairs and not config.split:
         raise ValueError("Without pairs to measure by, the split has to be given.")
     proposals = config.proposals
-    if min(proposals.candidates, proposals.contents, proposals.views, config.shown, config.batch) < 1:
+    drawn = proposals.samples or proposals.candidates
+    if min(drawn, proposals.contents, proposals.views, config.shown, config.batch) < 1:
         raise ValueError("Numbers of candidates, contents, views and pictures are at least 1.")
     if config.shown > proposals.contents:
         raise ValueError(f"{config.shown} contents cannot be shown where there are {proposals.contents}.")

@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """View codes proposed without a person: many are drawn, each shows several contents, and the pose network votes.
 
-A view is consistent where the network reads one azimuth in all contents. Of the consistent ones a set is kept that
-goes all around the object.
+A candidate is the average of the first codes of many samples that are seen from one direction. A single sample's first
+codes hold something of its object besides the view, and with them every content would show that object; in the
+average only the view is left. A view is consistent where the network reads one azimuth in all contents. Of the
+consistent ones a set is kept that goes all around the object and through all heights.
 
-Letters: K candidates, C contents, k, L, D as in ``data/view_codes.py``.
+Letters: K candidates, C contents, S samples, k, L, D as in ``data/view_codes.py``.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,8 +31,22 @@ from ..ipc.view_set import NUMBER_OF_BINS, bin_of
 class ProposalConfig:
     """How candidates are drawn and which are kept."""
 
+    samples: int = 6000
+    """S, of which candidates are averages; 0: candidates are samples themselves."""
     candidates: int = 400
-    """K, drawn."""
+    """K where they are samples."""
+    every_deg: float = 6.0
+    """Azimuths of the averages."""
+    heights_deg: tuple[float, ...] = (0.0, 6.0, 12.0, 18.0, 24.0, 30.0)
+    """Elevations of the averages."""
+    widths_deg: tuple[float, ...] = (6.0, 10.0, 15.0)
+    """Samples this near to an average's azimuth go into it: each is tried, a narrow one is truer, a wide one purer."""
+    height_deg: float = 4.0
+    """And this near to its elevation."""
+    least_samples: int = 6
+    """In an average."""
+    least_confidence: float = 0.7
+    """Of the pose network in a sample that goes into an average."""
     contents: int = 6
     """C, the same for all candidates."""
     views: int = 39
@@ -43,7 +60,7 @@ class ProposalConfig:
     """Elevations between which a view is wanted: photographs are taken from 0 to 30 degrees."""
     apart_deg: float = 6.0
     """Two views differ by more than this in azimuth or in elevation."""
-    least_consistency: float = 0.4
+    least_consistency: float = 0.6
     least_area: float = 0.1
     """Share of the picture below which a mask is no object of use, as in the filters of the data."""
     second_object: float = 0.15
@@ -55,7 +72,7 @@ class Candidate:
     """A view code and what its contents say."""
 
     number: int
-    """Row in the drawn codes."""
+    """Row in the codes."""
     azimuth_deg: float
     """By vote, in [0, 360)."""
     elevation_deg: float
@@ -100,16 +117,25 @@ def with_contents(codes: Tensor, contents: Tensor) -> Tensor:
 def measure_candidates(
     observed: ObservedGenerator, split: int, config: ProposalConfig, *, seed: int, progress: bool = True
 ) -> Candidates:
-    """Draws view codes and contents and lets the network vote on each view."""
+    """Makes view codes and contents and lets the network vote on each view.
+
+    Raises:
+        ValueError: The network reads too few samples alike for any average.
+    """
     generator = observed.generator
     random = torch.Generator().manual_seed(seed)
-    z = torch.randn(config.candidates + config.contents, generator.config.z_dim, generator=random).to(observed.device)
-    codes = generator.map(z[: config.candidates], config.view_truncation)[:, :split].clone()
-    contents = generator.map(z[config.candidates :], config.truncation).clone()
+    drawn = config.samples or config.candidates
+    z = torch.randn(drawn + config.contents, generator.config.z_dim, generator=random).to(observed.device)
+    contents = generator.map(z[drawn:], config.truncation).clone()
+    codes = generator.map(z[:drawn], config.view_truncation)
+    if config.samples:
+        codes = averages(codes[:, :split], sound_readings(observed, codes, config, progress), config)
+    else:
+        codes = codes[:, :split].clone()
     measured: list[Candidate] = []
     # As many candidates at a time as make a batch of pictures.
     each = max(1, observed.batch // config.contents)
-    with tqdm(total=config.candidates, desc="Looking at views", unit="view", disable=not progress) as bar:
+    with tqdm(total=len(codes), desc="Looking at views", unit="view", disable=not progress) as bar:
         for some in codes.split(each):
             readings = observed.read(with_contents(some, contents))
             for start in range(0, len(readings), config.contents):
@@ -118,9 +144,64 @@ def measure_candidates(
     return Candidates(codes, contents, measured)
 
 
+@dataclass(frozen=True)
+class Directions:
+    """Where S samples are seen from, in degrees."""
+
+    azimuth_deg: np.ndarray
+    """(S,)."""
+    elevation_deg: np.ndarray
+    """(S,)."""
+    sound: np.ndarray
+    """(S,) bool: one object, read with confidence."""
+
+
+def sound_readings(
+    observed: ObservedGenerator, w_plus: Tensor, config: ProposalConfig, progress: bool = True
+) -> Directions:
+    """Reads samples (S, L, D); masks are not kept, thousands of them would not fit."""
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    with tqdm(total=len(w_plus), desc="Reading samples", unit="image", disable=not progress) as bar:
+        for some in w_plus.split(observed.batch):
+            readings = observed.read(some)
+            sound = is_sound(readings, config) & (readings.confidence >= config.least_confidence)
+            parts.append((np.degrees(readings.azimuth), np.degrees(readings.elevation), sound))
+            bar.update(len(some))
+    azimuth, elevation, sound = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Directions(azimuth, elevation, sound)
+
+
+def averages(codes: Tensor, seen: Directions, config: ProposalConfig) -> Tensor:
+    """Candidates (K, k, D): means of those of the codes (S, k, D) that are seen from about one direction.
+
+    Raises:
+        ValueError: No direction has ``least_samples`` of them.
+    """
+    made: list[Tensor] = []
+    for azimuth in np.arange(0.0, 360.0, config.every_deg):
+        turned = np.degrees(angle_between(np.radians(seen.azimuth_deg), math.radians(azimuth)))
+        for height in config.heights_deg:
+            level = seen.sound & (np.abs(seen.elevation_deg - height) <= config.height_deg)
+            for width in config.widths_deg:
+                near = level & (turned <= width)
+                if near.sum() >= config.least_samples:
+                    made.append(codes[torch.from_numpy(near).to(codes.device)].mean(dim=0))
+    if not made:
+        raise ValueError(
+            f"In {len(codes)} samples no direction is seen {config.least_samples} times (an object was read with "
+            f"confidence in {int(seen.sound.sum())}): train the generator longer, or draw more samples."
+        )
+    return torch.stack(made)
+
+
+def is_sound(readings: Readings, config: ProposalConfig) -> np.ndarray:
+    """(N,) bool: one object, and large enough."""
+    return readings.found & (readings.area >= config.least_area) & (readings.second < config.second_object)
+
+
 def judged(number: int, readings: Readings, config: ProposalConfig) -> Candidate:
     """What a candidate's contents say together."""
-    sound = readings.found & (readings.area >= config.least_area) & (readings.second < config.second_object)
+    sound = is_sound(readings, config)
     result = vote(readings.azimuth, np.where(sound, readings.confidence, 0.0))
     elevation = float(np.median(readings.elevation[sound])) if sound.any() else 0.0
     return Candidate(
@@ -136,8 +217,8 @@ def judged(number: int, readings: Readings, config: ProposalConfig) -> Candidate
 def choose(candidates: Sequence[Candidate], config: ProposalConfig) -> list[Candidate]:
     """A set all around the object, in the order of azimuth.
 
-    In rounds, every bin gives its most consistent candidate that is not too near to one taken before, until there are
-    enough or none is left: bins are filled evenly, and the best of each come first.
+    In rounds, every bin gives a candidate that is not too near to one taken before, until there are enough or none is
+    left: of a height that the bin has given least of, the most consistent. Bins and heights are filled evenly.
     """
     fit = [
         c
@@ -150,6 +231,8 @@ def choose(candidates: Sequence[Candidate], config: ProposalConfig) -> list[Cand
     taken: list[Candidate] = []
     while any(queues):
         for queue in queues:
+            given = Counter(_height(other) for other in taken if queue and other.bin == queue[0].bin)
+            queue.sort(key=lambda c: (given[_height(c)], -c.consistency))
             while queue and len(taken) < config.views:
                 candidate = queue.pop(0)
                 if not any(_near(candidate, other, config.apart_deg) for other in taken):
@@ -158,6 +241,11 @@ def choose(candidates: Sequence[Candidate], config: ProposalConfig) -> list[Cand
         if len(taken) >= config.views:
             break
     return sorted(taken, key=lambda c: c.azimuth_deg)
+
+
+def _height(candidate: Candidate) -> int:
+    """Of steps of ten degrees."""
+    return round(candidate.elevation_deg / 10)
 
 
 def _near(one: Candidate, other: Candidate, apart_deg: float) -> bool:
