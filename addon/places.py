@@ -10,6 +10,8 @@ from pathlib import Path
 
 import bpy
 
+from .wire import records
+
 EXTENSION = __package__.rpartition(".")[0] or "unrender"
 """``bl_ext.<repository>.unrender`` inside Blender; preferences and the user folder go by this name."""
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,20 +35,20 @@ def bundle_folders() -> list[Path]:
     return [user_folder() / "bundles", *(Path(text).expanduser().absolute() for text in named if text)]
 
 
-def bundle_names() -> list[str]:
-    """Returns the names of the bundles that Image to 3D can use, those that ship with the extension first."""
-    return _names_of_bundles_with("inverse_graphics.safetensors") or ["car"]
+def bundles() -> dict[str, Path]:
+    """Returns name and folder of the bundles that Image to 3D can use, the default and the extension's own first."""
+    return _bundles_with("inverse_graphics.safetensors")
 
 
-def generator_names() -> list[str]:
-    """Returns the names of the bundles that hold an image generator, in the same order."""
-    return _names_of_bundles_with("generator.safetensors")
+def generators() -> dict[str, Path]:
+    """Returns name and folder of the bundles that hold an image generator, in the same order."""
+    return _bundles_with("generator.safetensors")
 
 
-def _names_of_bundles_with(network: str) -> list[str]:
-    names: list[str] = []
+def _bundles_with(network: str) -> dict[str, Path]:
+    """As the worker finds them: the user's hide the extension's own of the same name."""
+    found: dict[str, Path] = {}
     for folder in (ROOT / "backend" / "weights" / "bundles", *bundle_folders()):
-        if folder.is_dir():
-            cards = sorted(folder.glob("*/bundle.json"))
-            names += [card.parent.name for card in cards if (card.parent / network).exists()]
-    return list(dict.fromkeys(names))
+        cards = sorted(folder.glob("*/bundle.json")) if folder.is_dir() else ()
+        found |= {card.parent.name: card.parent for card in cards if (card.parent / network).exists()}
+    return dict(sorted(found.items(), key=lambda item: item[0] != records.DEFAULT_BUNDLE))

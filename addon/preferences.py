@@ -9,13 +9,15 @@ from typing import cast
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from . import places, properties
+from . import choices, places, properties
+from .wire import records
 
-_bundle_items: list[tuple[str, str, str]] = []
+_bundle_items: list[choices.Choice] = []
 
 
-def _bundles(_self: object, _context: object) -> list[tuple[str, str, str]]:
-    _bundle_items[:] = [(name, name.capitalize(), f"Weights for the category {name}") for name in places.bundle_names()]
+def _bundles(_self: object, _context: object) -> list[choices.Choice]:
+    items = choices.of_bundles(places.bundles()) or [(records.DEFAULT_BUNDLE, records.DEFAULT_BUNDLE.capitalize(), "")]
+    _bundle_items[:] = choices.numbered(items, records.DEFAULT_BUNDLE)
     return _bundle_items
 
 
@@ -41,7 +43,7 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         description="Address to install from, such as PyTorch's own for a certain graphics card; empty: the usual one",
     )
     device: EnumProperty(name="Device", description="Where the networks run", items=properties.DEVICES)
-    bundle: EnumProperty(name="Category", description="Weights to use where a scene names none", items=_bundles)
+    bundle: EnumProperty(name="Weights", description="Bundle to use where a scene names none", items=_bundles)
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draws the preferences."""
@@ -50,7 +52,7 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         panels.draw_preferences(self, self.layout)
         self.layout.separator()
         self.layout.operator("unrender.import_weights", icon="FILE_FOLDER")
-        names = places.generator_names()
+        names = list(places.generators())
         if names:
             width = context.region.width
             panels.draw_text(self.layout, f"Image generators: {', '.join(names)}", "IMAGE_DATA", width)
@@ -83,11 +85,13 @@ def device(chosen: str = properties.DEFAULT) -> str:
 
 
 def bundle(chosen: str = properties.DEFAULT) -> str:
-    """Returns the name of the bundle that a setting stands for."""
+    """Returns the name of the bundle that a setting stands for. Raises ValueError where it is no longer installed."""
+    if not chosen:  # what Blender says of a number in the file that belongs to no choice
+        raise ValueError("The weights that this scene asks for are not installed: choose others in the options.")
     preferences = get()
     if chosen != properties.DEFAULT:
         return chosen
-    return preferences.bundle if preferences is not None and preferences.bundle else places.bundle_names()[0]
+    return preferences.bundle if preferences is not None and preferences.bundle else records.DEFAULT_BUNDLE
 
 
 def register() -> None:

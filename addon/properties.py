@@ -18,7 +18,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import places
+from . import choices, places
 from .wire import records
 
 DEFAULT = "DEFAULT"
@@ -31,27 +31,28 @@ DEVICES = [
 ]
 SLIDER_RANGE = 3.0
 
-_bundle_items: list[tuple[str, str, str]] = []
+_bundle_items: list[choices.Choice] = []
 """Blender does not keep the texts of a dynamic list alive, so they are kept here."""
 
 
-def bundle_items(_self: object, _context: object) -> list[tuple[str, str, str]]:
+def bundle_items(_self: object, _context: object) -> list[choices.Choice]:
     """Returns the choices of bundles, the preference first."""
-    _bundle_items[:] = [(DEFAULT, "As in the preferences", "The bundle chosen in the add-on's preferences")]
-    _bundle_items.extend(
-        (name, name.capitalize(), f"Weights for the category {name}") for name in places.bundle_names()
-    )
+    default = (DEFAULT, "As in the preferences", "The bundle chosen in the add-on's preferences")
+    _bundle_items[:] = choices.numbered([default, *choices.of_bundles(places.bundles())], DEFAULT)
     return _bundle_items
 
 
-_generator_items: list[tuple[str, str, str]] = []
+_generator_items: list[choices.Choice] = []
 
 
-def generator_items(_self: object, _context: object) -> list[tuple[str, str, str]]:
+def generator_items(_self: object, _context: object) -> list[choices.Choice]:
     """Returns the choices of image generators: bundles that have one, and any file."""
-    _generator_items[:] = [(name, name.capitalize(), f"Image generator of the bundle {name}")
-                           for name in places.generator_names()]  # fmt: skip
-    _generator_items.append((FILE, "File or Folder", "A generator's file, or the folder of a training run"))
+    items = [
+        (name, choices.title_of(name, folder), f"Image generator of the bundle {name}")
+        for name, folder in places.generators().items()
+    ]
+    file = (FILE, "File or Folder", "A generator's file, or the folder of a training run")
+    _generator_items[:] = choices.numbered([*items, file], records.DEFAULT_BUNDLE)
     return _generator_items
 
 
@@ -76,7 +77,7 @@ class UnrenderScene(bpy.types.PropertyGroup):
         name="Mask",
         description="Used in place of the automatic cut-out: white where the object is. Of the same shape as the photo",
     )
-    bundle: EnumProperty(name="Category", description="Weights to use", items=bundle_items)
+    bundle: EnumProperty(name="Weights", description="Bundle of networks to use", items=bundle_items)
     device: EnumProperty(
         name="Device",
         description="Where the networks run",
@@ -128,7 +129,7 @@ class UnrenderObject(bpy.types.PropertyGroup):
     """Handles of one object that was made from a photo."""
 
     is_unrender: BoolProperty(name="Made by Unrender")
-    bundle: StringProperty(name="Category")
+    bundle: StringProperty(name="Weights")
     photo_path: StringProperty(name="Photo", subtype="FILE_PATH")
     real_size: FloatProperty(name="Real Size", unit="LENGTH")
     camera: PointerProperty(type=bpy.types.Object, name="Camera", poll=lambda _self, value: value.type == "CAMERA")

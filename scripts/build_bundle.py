@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Puts trained networks together as a bundle: those of Image to 3D, an image generator, or both.
 
-    python scripts/build_bundle.py --inverse-graphics RUN --segmenter FILE --out DIR
+    python scripts/build_bundle.py --inverse-graphics RUN --segmenter FILE_OR_BUNDLE --out DIR
             --category car --real-size 4.5 --data-note "..." --licence "..."
     python scripts/build_bundle.py --generator RUN --out DIR --data-note "..." --licence "..."
+    python scripts/build_bundle.py --out DIR [--precision int8] [--title "..."] [--description "..."]
 
-RUN is a folder that ``train.py inverse-graphics`` or ``train.py stylegan2`` made; a run that is still going gives its
-last checkpoint's average. What DIR holds beside the networks that are named stays. The notes and the licence are said
-of the networks that are named.
+RUN is a folder that ``train.py inverse-graphics``, on views of known or of unknown cameras, or ``train.py stylegan2``
+made; a run that is still going gives its last checkpoint's average. What DIR holds beside what is named stays. The
+notes and the licence are said of the networks that are named. A segmenter is copied from a file; named as the bundle
+that has it, it is shared with that bundle and not copied. The last line stores the network that DIR holds anew, in 8
+bits a weight, or changes how the add-on shows the bundle; the rest of the card stays.
 """
 
 from __future__ import annotations
@@ -27,30 +30,51 @@ sys.path.insert(0, str(ROOT))
 from safetensors import SafetensorError, safe_open
 
 from backend.data.images import ImageSetConfig
-from backend.errors import UnrenderError
+from backend.errors import BundleError, UnrenderError
 from backend.models.inverse_graphics import InverseGraphics, InverseGraphicsConfig
-from backend.models.storage import read_tensors, save_network, tuples
+from backend.models.segmenter import load_segmenter
+from backend.models.storage import Precision, read_tensors, save_network, tuples
 from backend.models.stylegan2 import load_generator
 from backend.render.template import Template
-from backend.weights.bundle import CARD, FORMAT, INVERSE_GRAPHICS, read_card
+from backend.weights.bundle import (
+    CARD,
+    FORMAT,
+    INVERSE_GRAPHICS,
+    SEGMENTER,
+    bundle_folders,
+    load_inverse_graphics,
+    read_card,
+    write_card,
+)
 from backend.weights.generator_bundle import GeneratorCard, add_generator
 from backend.weights.stylegan2_import import check_generator
+
+TEXTS = ("title", "description")
+"""Of a card: how the add-on shows the bundle."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="build_bundle.py", description="Puts trained networks together.")
     parser.add_argument("--inverse-graphics", type=Path, metavar="RUN", help="a run of train.py inverse-graphics")
-    parser.add_argument("--segmenter", type=Path, metavar="FILE", help="safetensors; default: the one already in DIR")
+    parser.add_argument(
+        "--segmenter", metavar="FILE_OR_BUNDLE", help="safetensors to copy, or name of a bundle; default: as in DIR"
+    )
     parser.add_argument("--generator", type=Path, metavar="RUN", help="a run of train.py stylegan2")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
+    parser.add_argument("--precision", choices=("half", "int8"), help="of the network for Image to 3D; default: half")
+    parser.add_argument("--title", help="what the add-on calls the bundle; default: its name")
+    parser.add_argument("--description", help="a sentence for those who choose among bundles")
     parser.add_argument("--category", default="car")
     parser.add_argument("--real-size", type=float, default=4.5, metavar="METRES", help="longest side of such an object")
     parser.add_argument("--data-note", default="", help="what it was trained on")
     parser.add_argument("--notes", default="", help="what else a reader of the card should know about the training")
     parser.add_argument("--licence", default="GPL-3.0-or-later", help="SPDX name or terms of the weights")
     options = parser.parse_args(arguments)
-    if options.inverse_graphics is None and options.generator is None:
-        parser.error("name a run with --inverse-graphics, with --generator, or one with each")
+    changes = (options.precision, options.title, options.description)
+    if options.inverse_graphics is None and options.generator is None and changes == (None, None, None):
+        parser.error("name a run with --inverse-graphics, with --generator, or one with each, or what DIR is to change")
+    if options.segmenter is not None and options.inverse_graphics is None:
+        parser.error("--segmenter belongs to --inverse-graphics")
     return options
 
 
@@ -61,6 +85,9 @@ def main(arguments: list[str]) -> int:
         for run, put in ((options.inverse_graphics, put_inverse_graphics), (options.generator, put_generator)):
             if run is not None:
                 print(put(options))
+        if options.inverse_graphics is None and options.precision is not None:
+            print(store_anew(options.out, options.precision))
+        put_texts(options)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         print(f"build_bundle.py: {run} does not hold a usable run: {error}", file=sys.stderr)
         return 1
@@ -82,37 +109,94 @@ def put_inverse_graphics(options: argparse.Namespace) -> str:
     network = InverseGraphics(network_config, template)
     prefix = "network/average/"
     network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
+    before = read_card(options.out) if (options.out / CARD).exists() else {}
+    shared = find_segmenter(options.out, options.segmenter, before)
     card = {
         "format": FORMAT,
         "name": options.out.name,
+        **{name: before[name] for name in TEXTS if name in before},
         "category": options.category,
         "resolution": network_config.image_size,
         "real_size": options.real_size,
         "data": options.data_note,
         "licence": options.licence,
-        "training": {
-            "task": "inverse-graphics",
-            "steps": int(metadata["step"]),
-            "batch": config["batch"],
-            "learning_rate": config["learning_rate"],
-            "render_batch": config["render_batch"],
-            "render_size": config["render_size"],
-            "weights": config["weights"],
-            "recipe": f"train.py inverse-graphics, preset values as in this card, seed {config['seed']}",
-        },
+        "training": training_of(run, config, int(metadata["step"])),
         "notes": options.notes,
         "metrics": last_figures(run / "log.jsonl"),
         "date": date.today().isoformat(),
+        **({} if shared is None else {"segmenter": shared}),
+        **({"generator": before["generator"]} if "generator" in before else {}),
     }
     options.out.mkdir(parents=True, exist_ok=True)
-    if (options.out / CARD).exists() and "generator" in (before := read_card(options.out)):
-        card["generator"] = before["generator"]
-    save_network(options.out / INVERSE_GRAPHICS, network, network_config, half=True)
+    save_network(options.out / INVERSE_GRAPHICS, network, network_config, precision=options.precision or "half")
     template.save(options.out / "template.npz")
-    if options.segmenter is not None:
-        shutil.copyfile(options.segmenter, options.out / "segmenter.safetensors")
-    (options.out / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    if options.segmenter is not None and shared is None:
+        shutil.copyfile(options.segmenter, options.out / SEGMENTER)
+    write_card(options.out, card)
     return f"inverse graphics: step {metadata['step']}"
+
+
+def training_of(run: Path, config: dict[str, Any], steps: int) -> dict[str, Any]:
+    """The card's account of a run's training, with what became of the cameras where they were found by it."""
+    named = ("batch", "learning_rate", "render_batch", "render_size", "weights")
+    training = {
+        "task": "inverse-graphics",
+        "steps": steps,
+        **{name: config[name] for name in named},
+        **({"start": Path(config["start"]).name} if config.get("start") else {}),
+        "recipe": f"train.py inverse-graphics, preset values as in this card, seed {config['seed']}",
+    }
+    if (run / "cameras.json").exists():
+        cameras = json.loads((run / "cameras.json").read_text(encoding="utf-8"))
+        training["cameras"] = {"views": len(cameras["views"]), "mean_change_deg": float(cameras["mean_change_deg"])}
+    return training
+
+
+def find_segmenter(out: Path, named: str | None, before: dict[str, Any]) -> str | None:
+    """The name of the bundle whose segmenter is used, None where it is DIR's own. Raises BundleError.
+
+    ``named`` is a file to copy, the name of a bundle, or None for what DIR has by its files and its card ``before``.
+    """
+    if named is None:
+        return before.get("segmenter")
+    if Path(named).is_file():
+        try:
+            load_segmenter(Path(named))
+        except (ValueError, TypeError) as error:
+            raise BundleError(f"{named} holds no segmenter: {error}") from error
+        return None
+    at_hand = bundle_folders(SEGMENTER)
+    if named not in at_hand:
+        raise BundleError(f"There is no file and no bundle with a segmenter '{named}'; bundles: {', '.join(at_hand)}.")
+    if (out / SEGMENTER).exists():
+        raise BundleError(f"{out} has a segmenter of its own, which comes before that of '{named}': remove it first.")
+    return named
+
+
+def store_anew(folder: Path, precision: Precision) -> str:
+    """Stores a bundle's network for Image to 3D in another precision; returns a line to print. Raises BundleError."""
+    path = folder / INVERSE_GRAPHICS
+    read_card(folder)
+    try:
+        before = path.stat().st_size
+        network = load_inverse_graphics(path, Template.load(folder / "template.npz"))
+        save_network(path, network, network.config, precision=precision)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise BundleError(f"The network in {folder} cannot be stored anew: {error}") from error
+    return f"inverse graphics: {before / 1e6:.1f} MB became {path.stat().st_size / 1e6:.1f} MB"
+
+
+def put_texts(options: argparse.Namespace) -> None:
+    """Writes title and description into the card, where they are given. Raises BundleError."""
+    texts = {name: text for name in TEXTS if (text := getattr(options, name)) is not None}
+    if texts:
+        card = read_card(options.out)
+        head = {name: card.pop(name) for name in ("date", "format", "name") if name in card}
+        texts = {name: card.pop(name) for name in TEXTS if name in card} | texts
+        try:
+            write_card(options.out, head | texts | card)
+        except OSError as error:
+            raise BundleError(f"The card in {options.out} cannot be written: {error}") from error
 
 
 def put_generator(options: argparse.Namespace) -> str:

@@ -133,4 +133,4 @@ def write_knowing_network(folder: Path, vertices: np.ndarray, texture: torch.Ten
         broad.bias.copy_(torch.logit(half).flatten())
     folder.mkdir(parents=True)
     template.save(folder / "template.npz")
-    save_network(folder / "inverse_graphics.safetensors", network, config, half=False)
+    save_network(folder / "inverse_graphics.safetensors", network, config, precision="float32")

@@ -124,9 +124,7 @@ def test_losses_are_least_for_the_truth() -> None:
 
 def test_training_learns_to_find_discs(dataset: Path, tmp_path: Path) -> None:
     tiny = PRESETS["tiny"]
-    config = replace(
-        tiny, compositing=QUIET, loop=replace(tiny.loop, steps=90, evaluate_every=90), learning_rate=4e-3
-    )
+    config = replace(tiny, compositing=QUIET, loop=replace(tiny.loop, steps=90, evaluate_every=90), learning_rate=4e-3)
     figures = train(config, dataset, tmp_path / "run", resume=False, device=torch.device("cpu"))
     assert figures["iou"] > 0.6
     model = load_segmenter(tmp_path / "run" / "segmenter.safetensors")

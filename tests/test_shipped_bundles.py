@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend.weights.bundle import BUNDLED, CARD, RESEARCH, bundle_folders, read_card
+from backend.weights.bundle import (
+    BUNDLED,
+    CARD,
+    INVERSE_GRAPHICS,
+    RESEARCH,
+    bundle_folders,
+    load_bundle,
+    read_card,
+    segmenter_file,
+)
 from backend.weights.generator_bundle import GENERATOR, load_generator_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +29,7 @@ import build_extension
 
 OWN_LICENCE = "GPL-3.0-or-later"
 SHIPPED = [card.parent for root in (BUNDLED, RESEARCH) for card in sorted(root.glob(f"*/{CARD}"))]
+FOR_IMAGE_TO_3D = [folder for folder in SHIPPED if (folder / INVERSE_GRAPHICS).exists()]
 WITH_GENERATOR = [folder for folder in SHIPPED if (folder / GENERATOR).exists()]
 
 
@@ -34,6 +44,16 @@ def test_terms_say_where_a_bundle_belongs(folder: Path) -> None:
     licences = {block["licence"] for block in (card, card.get("generator", card)) if "licence" in block}
     assert (licences == {OWN_LICENCE}) == (folder.parent == BUNDLED)
     assert bundle_folders()[folder.name] == folder
+
+
+@pytest.mark.parametrize("folder", FOR_IMAGE_TO_3D, ids=lambda folder: folder.name)
+def test_a_shipped_network_loads_with_what_lies_beside_it(folder: Path) -> None:
+    card = read_card(folder)
+    assert segmenter_file(folder, card).parent.parent == folder.parent
+    loaded = load_bundle(folder.name)
+    assert loaded.name == card["name"] == folder.name
+    seen = loaded.inverse_graphics(torch.rand(2, 4, card["resolution"], card["resolution"]))
+    assert all(torch.isfinite(value).all() for value in vars(seen).values())
 
 
 @pytest.mark.parametrize("folder", WITH_GENERATOR, ids=lambda folder: folder.name)

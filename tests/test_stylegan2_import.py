@@ -202,7 +202,7 @@ def test_an_existing_folder_is_not_overwritten_without_asking(tmp_path: Path) ->
     assert (folder / "inverse_graphics.safetensors").exists()
 
 
-@pytest.mark.parametrize("place", ["save_generator", "_write_card"])
+@pytest.mark.parametrize("place", ["save_generator", "write_card"])
 def test_a_failure_while_writing_leaves_what_was_there(tmp_path: Path, place: str, monkeypatch) -> None:
     path, _ = written(tmp_path, "state")
     folder = import_checkpoint(path, tmp_path / "bundles")

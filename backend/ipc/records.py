@@ -18,6 +18,9 @@ import numpy as np
 NUMBER_OF_SLIDERS = 6
 """How many main directions of the shape code, and of the texture code, have a slider."""
 
+DEFAULT_BUNDLE = "car"
+"""The weights where nobody names others, however many bundles are at hand."""
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -43,7 +46,7 @@ class ReconstructRequest:
     image_path: str
     mask_path: str = ""
     """A picture whose brightness (or alpha, where it has one) is the mask; empty: cut out automatically."""
-    bundle: str = "car"
+    bundle: str = DEFAULT_BUNDLE
     device: str = "auto"
     refine_steps: int = -1
     """Steps of optimisation against the photo; 0: none; -1: the default number."""
@@ -78,7 +81,7 @@ class Reconstruction:
     """(C,) float32."""
     offsets: np.ndarray
     """(V, 3) float32 that refinement added: vertices = decode(shape_code) + offsets."""
-    bundle: str = "car"
+    bundle: str = DEFAULT_BUNDLE
     real_size: float = 4.5
     """Metres of the longest side; the default of the bundle's category."""
     silhouette_iou: float = 0.0
@@ -98,7 +101,7 @@ class EditRequest:
     """(6,) float32."""
     texture_sliders: np.ndarray
     """(6,) float32."""
-    bundle: str = "car"
+    bundle: str = DEFAULT_BUNDLE
     device: str = "auto"
 
 
@@ -117,7 +120,7 @@ class CutOutRequest:
     """Asks for the mask alone, so that the user can look at it and replace it."""
 
     image_path: str
-    bundle: str = "car"
+    bundle: str = DEFAULT_BUNDLE
     device: str = "auto"
 
 

@@ -93,7 +93,7 @@ def _convolution(inside: int, outside: int, kernel: int = 3, stride: int = 1) ->
 
 def save_segmenter(path: Path, model: Segmenter) -> None:
     """Writes the weights in half precision, with the config in the metadata."""
-    save_network(path, model, model.config, half=True)
+    save_network(path, model, model.config, precision="half")
 
 
 def load_segmenter(path: Path, device: torch.device | str = "cpu") -> Segmenter:

@@ -1,6 +1,11 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Networks and training states as safetensors files: nothing is unpickled."""
+"""Networks and training states as safetensors files: nothing is unpickled.
+
+A network's file says its precision in the metadata. With ``int8`` the large weights are whole numbers: ``NAME`` is
+int8 and ``NAME.scale`` (O,), float32, holds a step for each output channel, the first dimension; a weight is its
+number times its channel's step. All else is in half precision. Readers see floats, whatever the precision.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +13,78 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+Precision = Literal["float32", "half", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "half", "int8")
+_SCALE = ".scale"
+_LEAST_ELEMENTS = 4096
+"""A tensor smaller than this saves too little in 8 bits."""
+_LEAST_IN_CHANNEL = 32
+"""So does one with fewer numbers for each step: three coordinates a vertex, for instance."""
+_TOP = 127
+"""The largest whole number: of 8 bits' 256 values -128 stays unused, so that steps reach as far both ways."""
 
-def save_network(path: Path, network: nn.Module, config: Any, *, half: bool) -> None:
-    """Writes a network's state with its config dataclass in the metadata; ``half`` stores floats in half precision."""
-    tensors = {
-        name: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
-        for name, value in network.state_dict().items()
-    }
-    write_tensors(path, tensors, {"config": json.dumps(asdict(config))})
+
+def save_network(path: Path, network: nn.Module, config: Any, *, precision: Precision) -> None:
+    """Writes a network's state with its config dataclass and its precision in the metadata.
+
+    ``int8`` takes about half of what ``half`` does. Raises ValueError where it meets numbers that are not finite, or
+    are not in half precision.
+    """
+    state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    if precision == "int8":
+        tensors = quantised(state)
+    else:
+        tensors = {n: v.half() if precision == "half" and v.is_floating_point() else v for n, v in state.items()}
+    metadata = {"config": json.dumps(asdict(config)), "precision": precision}
+    write_tensors(path, {name: value.contiguous() for name, value in tensors.items()}, metadata)
+
+
+def quantised(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state with its large weights as whole numbers and steps, as a file of precision ``int8`` holds it."""
+    tensors: dict[str, Tensor] = {}
+    for name, value in state.items():
+        if value.is_floating_point():
+            value = value.float() if (large := _is_large(value)) else value.half()
+            if not torch.isfinite(value).all():
+                raise ValueError(f"The weights cannot be stored in 8 bits: {name} holds numbers that are not finite.")
+            if large:
+                value, tensors[name + _SCALE] = quantise(value)
+        elif value.dtype == torch.int8:
+            raise ValueError(f"The weights cannot be stored in 8 bits: {name} holds whole numbers of 8 bits itself.")
+        tensors[name] = value
+    return tensors
+
+
+def _is_large(value: Tensor) -> bool:
+    return value.dim() >= 2 and value.numel() >= max(_LEAST_ELEMENTS, _LEAST_IN_CHANNEL * value.shape[0])
+
+
+def quantise(value: Tensor) -> tuple[Tensor, Tensor]:
+    """Finite float32 weights (O, ...) to int8 of the same shape and a step (O,) for each output channel.
+
+    The largest number of a channel is 127 steps; every number becomes the nearest whole number of steps.
+    """
+    # A step is never 0, so that channels of zeros need no care, and 127 of it never overflow.
+    limits = torch.finfo(torch.float32)
+    steps = (value.flatten(1).abs().amax(dim=1) / _TOP).clamp(min=limits.tiny, max=limits.max * (1 - 1e-6) / _TOP)
+    numbers = (value / _beside(steps, value)).round().clamp(-_TOP, _TOP)
+    return numbers.to(torch.int8), steps
+
+
+def dequantise(numbers: Tensor, steps: Tensor) -> Tensor:
+    """Inverse of :func:`quantise` but for the rounding: float32 of the shape of ``numbers``."""
+    return numbers.float() * _beside(steps.float(), numbers)
+
+
+def _beside(steps: Tensor, value: Tensor) -> Tensor:
+    return steps.view(-1, *[1] * (value.dim() - 1))
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -35,12 +97,34 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a file. Raises ValueError with one sentence if it is missing or damaged."""
+    """Tensors and metadata of a file, 8-bit weights as float32.
+
+    Raises ValueError with one sentence if the file is missing or damaged.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise ValueError(f"The weights file {path} cannot be read: {error}") from error
+    precision = metadata.get("precision", "")  # older files say none
+    if precision not in ("", *PRECISIONS):
+        raise ValueError(f"The weights file {path} is in a precision that is not known here: {precision}.")
+    return (_dequantised(tensors, path) if precision == "int8" else tensors), metadata
+
+
+def _dequantised(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    whole = [name for name, value in tensors.items() if value.dtype == torch.int8]
+    for name in whole:
+        numbers, steps = tensors[name], tensors.pop(name + _SCALE, None)
+        if steps is None:
+            raise ValueError(f"The weights file {path} is damaged: the scale of {name} is missing.")
+        if numbers.dim() < 2 or steps.shape != numbers.shape[:1] or not steps.is_floating_point():
+            raise ValueError(f"The weights file {path} is damaged: the scale of {name} does not fit it.")
+        if not torch.isfinite(steps).all():
+            raise ValueError(f"The weights file {path} is damaged: the scale of {name} is not finite.")
+        tensors[name] = dequantise(numbers, steps)
+    return tensors
 
 
 def tuples(values: dict[str, Any]) -> dict[str, Any]:

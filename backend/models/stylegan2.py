@@ -310,7 +310,7 @@ def noise_for(conv: ModulatedConv, samples: int, noise: str, random: torch.Gener
 
 def save_generator(path: Path, generator: Generator, *, half: bool = False) -> None:
     """Writes the weights, in half precision on demand, with the config in the metadata."""
-    save_network(path, generator, generator.config, half=half)
+    save_network(path, generator, generator.config, precision="half" if half else "float32")
 
 
 def load_generator(path: Path, device: torch.device | str = "cpu") -> Generator:

@@ -126,7 +126,7 @@ class Discriminator(nn.Module):
 
 def save_discriminator(path: Path, discriminator: Discriminator, *, half: bool = False) -> None:
     """Writes the weights, in half precision on demand, with the config in the metadata."""
-    save_network(path, discriminator, discriminator.config, half=half)
+    save_network(path, discriminator, discriminator.config, precision="half" if half else "float32")
 
 
 def load_discriminator(path: Path, device: torch.device | str = "cpu") -> Discriminator:

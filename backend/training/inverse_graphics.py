@@ -326,5 +326,5 @@ def train(
     task = make_task(config, data, out, device)
     task.template.save(out / "template.npz")
     figures = run(task, config.loop, out, resume=resume, describe=config)
-    save_network(out / "inverse_graphics.safetensors", task.average, config.network, half=True)
+    save_network(out / "inverse_graphics.safetensors", task.average, config.network, precision="half")
     return figures

@@ -294,7 +294,7 @@ class MultiViewTask(Task):
         return {"samples": sheet_of(self.average, crops, self.template)}
 
     def export(self, folder: Path) -> None:
-        save_network(folder / INVERSE_GRAPHICS, self.average, self.network.config, half=True)
+        save_network(folder / INVERSE_GRAPHICS, self.average, self.network.config, precision="half")
         save_cameras(folder / "cameras.json", self.cameras, self.data.views)
 
 

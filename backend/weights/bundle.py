@@ -4,7 +4,8 @@
 
 ``bundle.json`` holds what a person and a program need to know; each network is one safetensors file with its config
 in the metadata; ``template.npz`` is the category's mesh. A bundle may hold the networks of Image to 3D, an image
-generator (see ``generator_bundle.py``), or both.
+generator (see ``generator_bundle.py``), or both. Several bundles of one category may share a segmenter: it lies in one
+of them, and the cards of the others name that one under ``segmenter``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ FORMAT = 1
 CARD = "bundle.json"
 INVERSE_GRAPHICS = "inverse_graphics.safetensors"
 """The network without which a bundle is of no use for Image to 3D."""
+SEGMENTER = "segmenter.safetensors"
 BUNDLED = Path(__file__).parent / "bundles"
 RESEARCH = Path(__file__).parent / "research"
 """Bundles in the repository whose terms are not the product's own; the extension's zip leaves them out."""
@@ -70,6 +72,32 @@ def read_card(folder: Path) -> dict[str, Any]:
     return info
 
 
+def write_card(folder: Path, info: dict[str, Any]) -> None:
+    """Writes a bundle's card beside its place and renames it. Raises OSError."""
+    temporary = folder / (CARD + ".part")
+    temporary.write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, folder / CARD)
+
+
+def segmenter_file(folder: Path, info: dict[str, Any]) -> Path:
+    """The segmenter that a bundle uses: its own file, else that of the bundle that its card names.
+
+    The named bundle is one of those at hand and has a file of its own: what its card names is not followed. Raises
+    BundleError where it is not so. A bundle that names none ought to have its own, whether it is there or not.
+    """
+    own, name = folder / SEGMENTER, info.get("segmenter")
+    if own.exists() or name is None:
+        return own
+    at_hand = bundle_folders(SEGMENTER)
+    if name not in list(at_hand):  # a list, because what a card holds may be no text
+        known = ", ".join(at_hand) or "none"
+        raise BundleError(
+            f"The weights bundle in {folder} cannot be used: it shares the segmenter of a bundle {name!r}, and those "
+            f"that have one are {known}."
+        )
+    return at_hand[name] / SEGMENTER
+
+
 def choose_device(name: str) -> torch.device:
     """The device called ``auto``, ``cpu``, ``cuda`` or ``mps``. Raises BundleError where it is not there."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -95,7 +123,7 @@ def load_bundle(name_or_path: str, device: torch.device | str = "cpu") -> Loaded
     try:
         template = Template.load(folder / "template.npz")
         network = load_inverse_graphics(folder / INVERSE_GRAPHICS, template)
-        segmenter = load_segmenter(folder / "segmenter.safetensors", device)
+        segmenter = load_segmenter(segmenter_file(folder, info), device)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise BundleError(f"The weights bundle in {folder} cannot be used: {error}") from error
     return LoadedBundle(

@@ -10,7 +10,6 @@ Letters: N batch, R side of the square, h, w size of the content.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import uuid
@@ -26,7 +25,7 @@ from torch import Tensor
 
 from ..errors import BundleError
 from ..models.stylegan2 import Generator, load_generator, save_generator
-from .bundle import CARD, FORMAT, bundle_folders, read_card
+from .bundle import CARD, FORMAT, bundle_folders, read_card, write_card
 
 GENERATOR = "generator.safetensors"
 Content = tuple[int, int, int, int]
@@ -161,7 +160,7 @@ def write_generator_bundle(
         try:
             unfinished.mkdir(parents=True)
             save_generator(unfinished / GENERATOR, generator, half=half and fits_half(generator))
-            _write_card(unfinished, {**about, "generator": asdict(card), "date": date.today().isoformat()})
+            write_card(unfinished, {**about, "generator": asdict(card), "date": date.today().isoformat()})
             _take_place(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -190,7 +189,7 @@ def add_generator(
     info = read_card(folder) if (folder / CARD).exists() else about
     try:
         save_generator(folder / GENERATOR, generator, half=half and fits_half(generator))
-        _write_card(folder, {"date": date.today().isoformat(), **info, "generator": asdict(card)})
+        write_card(folder, {"date": date.today().isoformat(), **info, "generator": asdict(card)})
     except (OSError, SafetensorError) as error:
         raise BundleError(f"The weights bundle {folder} cannot be written: {reason(error)}.") from error
     return folder
@@ -214,9 +213,3 @@ def _take_place(new: Path, folder: Path) -> None:
         os.replace(old, folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _write_card(folder: Path, info: dict[str, Any]) -> None:
-    temporary = folder / (CARD + ".part")
-    temporary.write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / CARD)

@@ -58,16 +58,16 @@ def test_a_checkpoint_becomes_a_bundle_of_the_user(checkpoint, bundles):
     assert os.listdir(bundles) == ["stylegan2-cat-config-f"]
     card = json.loads((bundles / "stylegan2-cat-config-f" / "bundle.json").read_text("utf-8"))
     assert card["generator"]["content"] == [0, 0, 16, 16] and "Nvidia" in card["generator"]["licence"]
-    assert places.generator_names()[-1] == "stylegan2-cat-config-f"
+    assert list(places.generators())[-1] == "stylegan2-cat-config-f"
 
 
 def test_image_to_3d_does_not_offer_a_generator_alone(checkpoint, bundles):
-    offered = places.bundle_names()
+    offered = places.bundles()
     bpy.ops.unrender.import_weights(
         filepath=str(checkpoint), bundle_name="mine", licence="a", picture_width=16, picture_height=12
     )
     assert (bundles / "mine" / "generator.safetensors").exists()
-    assert places.bundle_names() == offered and "mine" in places.generator_names()
+    assert places.bundles() == offered and "mine" in places.generators()
     assert "mine" not in [item[0] for item in properties.bundle_items(None, None)]
     assert bpy.ops.unrender.check_environment() == {"FINISHED"}
     assert "mine" not in session.status.check
@@ -109,7 +109,7 @@ class Layout:
 def test_the_preferences_have_the_button(monkeypatch):
     layout = Layout()
     monkeypatch.setattr("addon.panels.draw_preferences", lambda settings, layout: None)
-    monkeypatch.setattr(places, "generator_names", lambda: [])
+    monkeypatch.setattr(places, "generators", dict)
     shown = type("Shown", (), {"layout": layout})()
     preferences.UnrenderPreferences.draw(shown, bpy.context)
     assert any(entry[:2] == ("operator", weights.UNRENDER_OT_import_weights.bl_idname) for entry in layout.drawn)

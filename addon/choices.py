@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The choices of bundles in the interface: titles from their cards, and numbers that saved files can rely on."""
+
+from __future__ import annotations
+
+import functools
+import json
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+Item = tuple[str, str, str]
+"""What scripts call a choice, its name for people, its explanation."""
+Choice = tuple[str, str, str, int]
+"""The same, and the number that files keep."""
+_NUMBERS = 2**24 - 1
+"""Blender's buttons keep a choice's number in single precision, which holds no larger whole numbers exactly."""
+
+
+def of_bundles(folders: dict[str, Path]) -> list[Item]:
+    """Returns a choice for each bundle: its card's title and description where the card has them."""
+    items = []
+    for name, folder in folders.items():
+        card = read_card(folder)
+        described = card.get("description") or f"Weights for the category {card.get('category') or name}"
+        items.append((name, title_of(name, folder), described))
+    return items
+
+
+def title_of(name: str, folder: Path) -> str:
+    """Returns what is shown of a bundle."""
+    return read_card(folder).get("title") or name.capitalize()
+
+
+def numbered(items: list[Item], default: str) -> list[Choice]:
+    """Returns the choices with their numbers: 0 for the one that is meant where nobody chose.
+
+    That is the one called ``default``, or the first where it is missing, and it comes first in the list.
+    """
+    first = next((item for item in items if item[0] == default), items[0])
+    others = [item for item in items if item is not first]
+    given = numbers(item[0] for item in others)
+    return [(*first, 0), *((*item, given[item[0]]) for item in others)]
+
+
+def numbers(identifiers: Iterable[str]) -> dict[str, int]:
+    """Returns a number above 0 for each identifier: always the same one, whatever its place and its neighbours.
+
+    Blender's own numbers are places in the list, and a file would mean other weights once a bundle is added. Where two
+    identifiers have one number, which in a list of a hundred happens once in 3,000 times, the later in the alphabet
+    takes the next.
+    """
+    given: dict[str, int] = {}
+    for identifier in sorted(set(identifiers)):
+        number = zlib.crc32(identifier.encode("utf-8")) % _NUMBERS
+        while number + 1 in given.values():
+            number = (number + 1) % _NUMBERS
+        given[identifier] = number + 1
+    return given
+
+
+def read_card(folder: Path) -> dict[str, str]:
+    """Returns the texts of a bundle's card, each on one line; none of a damaged one: the worker says what is wrong."""
+    path = folder / "bundle.json"
+    try:
+        return _texts_of(path, path.stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+@functools.lru_cache(maxsize=256)
+def _texts_of(path: Path, _changed: int) -> dict[str, str]:
+    """Blender asks for the choices with every redraw, so a card is read again only after it has changed."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    texts = card.items() if isinstance(card, dict) else ()
+    return {key: " ".join(text.split()) for key, text in texts if isinstance(text, str)}
