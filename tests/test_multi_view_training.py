@@ -20,6 +20,7 @@ from backend.models.storage import read_tensors
 from backend.render.mesh_losses import silhouette_iou
 from backend.render.picture import HARD, render
 from backend.render.shading import Texture
+from backend.training.averages import SETTLING_CROPS
 from backend.training.loop import save_checkpoint
 from backend.training.multi_view import PRESETS, MultiViewTask, MultiViewTraining, make_task, train
 from backend.training.multi_view_evaluation import camera_figures
@@ -212,6 +213,44 @@ def test_a_run_leaves_a_network_that_another_starts_from(made: Path, tmp_path: P
     assert same(task.network, saved.state_dict())
     with pytest.raises(UnrenderError, match="no weights bundle 'nowhere'"):
         make_task(replace(settings(1), start="nowhere"), made, CPU)
+
+
+def test_the_average_is_judged_with_statistics_of_its_own_and_training_does_not_notice(
+    made: Path, tmp_path: Path
+) -> None:
+    """Against statistics gathered layer by layer, as the mean over batches of what enters a norm."""
+    tasks = [make_task(settings(4, average_decay=0.5), made, CPU) for _ in range(2)]
+    for task in tasks:
+        for step in range(2):
+            task.step(step)
+    judged, other = tasks
+    judged.evaluate(2, tmp_path)
+    seen: list[torch.Tensor] = []
+    norm = judged.average.encoder.stages[1]
+    kept = norm.running_mean.clone()
+    hook = judged.average.encoder.stages[0].register_forward_hook(lambda _m, _i, out: seen.append(out.mean((0, 2, 3))))
+    random = torch.Generator().manual_seed(0)
+    state, judged.generator = judged.generator, random.set_state(judged.generator.get_state())
+    for _ in range(SETTLING_CROPS // judged.config.batch):
+        judged.average(judged.sample_batch().crops)
+    hook.remove()
+    judged.generator = state.set_state(other.generator.get_state())
+    torch.testing.assert_close(kept, torch.stack(seen).mean(dim=0), rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(other.average.encoder.stages[1].running_mean, kept, atol=1e-3)
+    assert not judged.average.training
+    for task in tasks:
+        task.step(2)
+    assert same(judged.network, other.network.state_dict()), "judging changed what was trained"
+
+
+def test_further_data_are_trained_on_and_judged_beside_the_first(made: Path, tmp_path: Path) -> None:
+    write_shared_views(tmp_path / "rendered", objects=3, views=6)
+    config = settings(2, further=str(tmp_path / "rendered"), batch=40, render_batch=40, validation_share=0.3)
+    task = make_task(config, made, CPU)
+    pictures = task.sample_batch().pictures
+    assert {bool(view >= 3) for view in task.data.view_of[pictures]} == {True, False}
+    train(replace(config, batch=4, render_batch=4), made, tmp_path / "run", resume=False, device=CPU)
+    assert len(read_cameras(tmp_path / "run" / "cameras.json")) == 9
 
 
 def test_without_its_weight_the_perceptual_loss_is_not_computed(made: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from shared_views import write_gan_views, write_shared_views
 
-from backend.data.multi_views import kind_of, load_multi_views
+from backend.data.multi_views import joined, kind_of, load_multi_views
 from backend.ipc.view_set import View
 from backend.training.view_cameras import start_direction_deg
 
@@ -117,3 +117,32 @@ def test_damaged_data_ends_in_one_sentence(made: Path, spoil, sentence: str) -> 
     with pytest.raises((ValueError, OSError), match=sentence) as caught:
         load_multi_views(made, progress=False)
     assert "\n" not in str(caught.value)
+
+
+def test_joined_datasets_keep_every_picture_with_its_object_and_view(made: Path, tmp_path: Path) -> None:
+    write_shared_views(tmp_path / "rendered", objects=3, views=6, size=96)
+    parts = [load_multi_views(folder, progress=False) for folder in (made, tmp_path / "rendered")]
+    both = joined(parts)
+    assert [view.identity for view in both.views] == [4, 7, 21, 22, 23, 24, 25, 26, 27]
+    assert both.number_of_objects == 8 and both.true_cameras is None
+    assert torch.equal(torch.cat(both.objects), torch.arange(len(both.rgba))), "pictures of an object follow each other"
+    at_the_end = [folder.parents[1].name for folder in both.folders[-3:]]
+    assert set(at_the_end) == {"made", "rendered"}
+    for part, first_view in zip(parts, (0, 3), strict=True):
+        for number, folder in enumerate(part.folders):
+            old, new = part.objects[number], both.objects[both.folders.index(folder)]
+            assert torch.equal(both.view_of[new], part.view_of[old] + first_view)
+            scale = part.rgba.shape[1] // both.rgba.shape[1]
+            torch.testing.assert_close(both.crops[new] * scale, part.crops[old])
+            # The mean of as many pixels as one replaces.
+            small = part.rgba[old.numpy()].reshape(len(old), 48, scale, 48, scale, 4).mean(axis=(2, 4))
+            assert np.abs(both.rgba[new.numpy()] - small).max() <= 0.51
+
+
+def test_true_cameras_are_kept_where_all_parts_have_them(tmp_path: Path) -> None:
+    first = write_shared_views(tmp_path / "a", objects=2, views=4)
+    second = write_shared_views(tmp_path / "b", objects=2, views=6, seed=1)
+    both = joined([load_multi_views(tmp_path / name, progress=False) for name in "ab"])
+    assert both.true_cameras is not None
+    expected = torch.tensor([camera.azimuth for camera in [*first, *second]])
+    torch.testing.assert_close(both.true_cameras.azimuth, expected)

@@ -11,10 +11,11 @@ Letters: K objects, M views, P pictures at hand (filters leave gaps: P <= K * M)
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -92,6 +93,53 @@ def load_multi_views(folder: Path, limit: int | None = None, progress: bool = Tr
         return readers[kind](folder, limit, progress)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"The dataset in {folder} is damaged: {error!r}.") from error
+
+
+def joined(parts: Sequence[MultiViews]) -> MultiViews:
+    """Several datasets as one: their views beside one another, numbered on after the first's, their objects mixed.
+
+    Objects are mixed evenly, so that those at the end, by which training is judged, are of all datasets. Pictures are
+    brought to the smallest side among them. True cameras are kept where all parts have them.
+    """
+    side = min(part.rgba.shape[1] for part in parts)
+    # The place of every object, as a share of its dataset.
+    order = sorted(
+        ((number + 0.5) / part.number_of_objects, place, number)
+        for place, part in enumerate(parts)
+        for number in range(part.number_of_objects)
+    )
+    views: list[View] = []
+    first_view: list[int] = []
+    for part in parts:
+        first_view.append(len(views))
+        after = 1 + max((view.identity for view in views), default=-1)
+        views += [replace(view, identity=after + view.identity) for view in part.views]
+    rgba: list[np.ndarray] = []
+    crops, view_of, objects = [], [], []
+    count = 0
+    for _, place, number in order:
+        part = parts[place]
+        pictures = part.objects[number]
+        rgba += [resized(picture, side) for picture in part.rgba[pictures.numpy()]]
+        crops.append(part.crops[pictures] * (side / part.rgba.shape[1]))
+        view_of.append(part.view_of[pictures] + first_view[place])
+        objects.append(torch.arange(count, count + len(pictures)))
+        count += len(pictures)
+    known = [part.true_cameras for part in parts if part.true_cameras is not None]
+    return MultiViews(
+        np.stack(rgba),
+        torch.cat(crops),
+        torch.cat(view_of),
+        objects,
+        views,
+        [parts[place].folders[number] for _, place, number in order],
+        Cameras.concatenate(known) if len(known) == len(parts) else None,
+    )
+
+
+def resized(rgba: np.ndarray, side: int) -> np.ndarray:
+    """(side, side, 4) uint8 of a picture (R, R, 4) that is not smaller."""
+    return cv2.resize(rgba, (side, side), interpolation=cv2.INTER_AREA) if rgba.shape[0] != side else rgba
 
 
 def _load_gan_views(folder: Path, limit: int | None, progress: bool) -> MultiViews:

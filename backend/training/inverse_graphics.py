@@ -33,8 +33,9 @@ from ..render.picture import Picture, RenderConfig, render
 from ..render.shading import Texture
 from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template, TemplateConfig, make_template
+from .averages import settle, update_average
 from .inverse_graphics_evaluation import evaluate, save_pictures, set_directions
-from .loop import LoopConfig, Task, cosine_rate, run, update_average
+from .loop import LoopConfig, Task, cosine_rate, run
 from .shape_basis import ShapeBasis, fit_meshes, principal_shapes
 
 
@@ -250,6 +251,7 @@ class InverseGraphicsTask(Task):
         return cut_out, cameras, light
 
     def evaluate(self, step: int, folder: Path) -> dict[str, float]:
+        settle(self.average, lambda: self.sample_batch().crops, self.config.batch, self.generator)
         held_out = range(self.training_objects, self.views.number_of_objects)
         set_directions(self.average, self.views, self.training_objects)
         save_pictures(self.average, self.views, self.template, held_out, folder / f"samples_{step:06d}.png")

@@ -206,15 +206,6 @@ def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-@torch.no_grad()
-def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Moves an exponential moving average of the weights; buffers are copied."""
-    for weight, new_weight in zip(average.parameters(), network.parameters(), strict=True):
-        weight.lerp_(new_weight.detach(), 1 - decay)
-    for buffer, new_buffer in zip(average.buffers(), network.buffers(), strict=True):
-        buffer.copy_(new_buffer)
-
-
 def cosine_rate(step: int, steps: int, peak: float, warm_up: int) -> float:
     """Learning rate: a linear rise over ``warm_up`` steps, then half a cosine down to a hundredth."""
     if step < warm_up:

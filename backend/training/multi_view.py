@@ -16,6 +16,7 @@ Letters: N batch, P rendered pictures, M views, S crop side.
 from __future__ import annotations
 
 import copy
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data.augment import AugmentConfig, augment
-from ..data.multi_views import MultiViews, load_multi_views
+from ..data.multi_views import MultiViews, joined, load_multi_views
 from ..data.views import cameras_of_crops, jittered
 from ..models.inverse_graphics import InverseGraphics, InverseGraphicsConfig, Prediction
 from ..models.perceptual import perceptual_features
@@ -39,9 +40,10 @@ from ..render.shading import Texture
 from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template, TemplateConfig, make_template
 from ..weights.bundle import INVERSE_GRAPHICS, load_bundle, load_inverse_graphics
+from .averages import settle, update_average
 from .inverse_graphics import azimuth_loss, paper_losses, pose_targets
 from .inverse_graphics_evaluation import find_directions, sheet_of
-from .loop import LoopConfig, Task, cosine_rate, run, update_average
+from .loop import LoopConfig, Task, cosine_rate, run
 from .multi_view_evaluation import camera_figures, evaluate_views, view_crops
 from .view_cameras import ViewCameras, ViewCamerasConfig, save_cameras, start_cameras
 
@@ -77,6 +79,9 @@ class MultiViewTraining:
     start: str = ""
     """A bundle, or a run's folder, whose network and template training starts from; they replace ``network`` and
     ``template``. Empty: from scratch."""
+    further: str = ""
+    """Further folders of shared views, separated like PATH, whose objects and views are added to the first's: rendered
+    ones beside generated ones, say. Their cameras are found like any other."""
     single_view: bool = False
     """Only the view that the network sees judges what it says: the paper's ablation without equation 2."""
     batch: int = 16
@@ -280,6 +285,7 @@ class MultiViewTask(Task):
         return cut_out, cameras
 
     def evaluate(self, step: int, folder: Path) -> dict[str, float]:
+        settle(self.average, lambda: self.sample_batch().crops, self.config.batch, self.generator)
         firsts = self.first_picture[: min(self.training_objects, 256)].split(16)
         find_directions(self.average, (self._unspoiled(chunk) for chunk in firsts))
         held_out = range(self.training_objects, self.data.number_of_objects)
@@ -319,7 +325,9 @@ def make_task(config: MultiViewTraining, data: Path, device: torch.device) -> Mu
     """Reads the data and the network to start from, and builds the task."""
     network, template = start_network(config)
     config = replace(config, network=network.config)
-    return MultiViewTask(config, load_multi_views(data), template, network, device)
+    folders = [data, *(Path(folder) for folder in config.further.split(os.pathsep) if folder)]
+    parts = [load_multi_views(folder) for folder in folders]
+    return MultiViewTask(config, parts[0] if len(parts) == 1 else joined(parts), template, network, device)
 
 
 def train(config: MultiViewTraining, data: Path, out: Path, *, resume: bool, device: torch.device) -> dict[str, float]:

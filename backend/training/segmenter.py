@@ -21,7 +21,8 @@ from ..data.panoramas import load_panoramas
 from ..data.views import load_views
 from ..models.precision import computes_in_bfloat16
 from ..models.segmenter import Segmenter, SegmenterConfig, save_segmenter
-from .loop import LoopConfig, Task, cosine_rate, run, update_average
+from .averages import update_average
+from .loop import LoopConfig, Task, cosine_rate, run
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ from ..models.precision import computes_in_bfloat16
 from ..models.stylegan2 import Generator, GeneratorConfig, save_generator
 from ..models.stylegan2_discriminator import Discriminator, DiscriminatorConfig, save_discriminator
 from .adaptive_augment import AdaptiveAugmentation, AugmentationConfig
+from .averages import update_average
 from .distributed import ALONE, Processes, joined
-from .loop import LoopConfig, Progress, Task, load_networks, run, update_average
+from .loop import LoopConfig, Progress, Task, load_networks, run
 from .memory import keep_freed_memory
 from .stylegan2_evaluation import GeneratorJudge, JudgeConfig
 from .stylegan2_losses import PathLengthMean, discriminator_loss, generator_loss, path_lengths, r1_penalty
