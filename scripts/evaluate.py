@@ -1,13 +1,24 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures a bundle on rendered objects with known truth, through the imported Blender scene.
+"""Measures a bundle on rendered objects with known truth, through the imported Blender scene; or compares networks.
 
     blender -b -P scripts/evaluate.py -- --bundle NAME --data DIR --report FILE [options]
     python scripts/evaluate.py --bundle NAME --data DIR --report FILE [options]
+    python scripts/evaluate.py --bundle car --bundle gan=RUN --data generated=DIR --data renders=DIR --data photos=DIR
+        --cameras RUN/cameras.json --report FILE --table TABLE.md --pictures FOLDER
 
 One view of each object, drawn by the seed, is given to the pipeline as a photo. The result is imported as a scene,
 Blender renders it through the imported camera, and that silhouette, the camera and the mesh are compared with the
 truth. ``--input cut-out`` gives the true mask as alpha, ``--input photo`` the picture alone, which is segmented.
+
+Networks are compared where ``--bundle`` or ``--data`` is repeated or has a label (``LABEL=PATH``), or where one of
+``--table``, ``--pictures``, ``--cameras`` and ``--segmenter`` is given. ``--bundle`` may then name a training run's
+folder too, and ``--data`` holds a generator's views (scripts/make_gan_views.py), rendered views
+(scripts/render_dataset.py) or photographs, which the folder itself tells. Without ``--cameras``, the ``cameras.json``
+that a training on a generator's views leaves, those views are compared in the networks' own cameras alone. Networks
+are measured on their own, before refinement and without Blender: up to six views of each object, see
+backend/evaluation/comparison_table.py for the measures. The exit code is 0, 1 where a photograph could not be used,
+and 2 where nothing was compared.
 """
 
 from __future__ import annotations
@@ -15,6 +26,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,9 +42,20 @@ POINTS = 4000
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="evaluate.py", description="Measures a bundle on rendered objects.")
-    parser.add_argument("--bundle", default="car", help="name or folder of the weights")
-    parser.add_argument("--data", type=Path, required=True, help="folder made by scripts/render_dataset.py")
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py",
+        description="Measures a bundle on rendered objects, or compares several networks on several data.",
+        epilog="Networks are compared where --bundle or --data is repeated or labelled, or an option of the comparison "
+        "is given.",
+    )
+    parser.add_argument(
+        "--bundle", action="append", metavar="[LABEL=]NAME",
+        help="name or folder of the weights, in a comparison also of a training run; default: car",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data", action="append", required=True, metavar="[LABEL=]FOLDER",
+        help="made by scripts/render_dataset.py, in a comparison also by scripts/make_gan_views.py, or photographs",
+    )  # fmt: skip
     parser.add_argument("--report", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--objects", type=int, default=0, help="how many objects; 0: all")
     parser.add_argument("--input", choices=("cut-out", "photo"), default="cut-out", help="with the true mask or not")
@@ -40,11 +63,72 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--seed", type=int, default=0, help="draws the view of each object")
     parser.add_argument("--sheet", type=Path, help="also write a picture: input, result in place, four sides")
-    return parser.parse_args(arguments)
+    comparison = parser.add_argument_group("comparison of networks")
+    comparison.add_argument("--table", type=Path, metavar="FILE", help="also write the figures as a Markdown table")
+    comparison.add_argument("--pictures", type=Path, metavar="FOLDER", help="also write a sheet for each data")
+    comparison.add_argument("--cameras", type=Path, metavar="FILE", help="cameras.json: of the generator's views")
+    comparison.add_argument("--segmenter", metavar="BUNDLE", help="cuts out photographs; default: car")
+    options = parser.parse_args(arguments)
+    options.bundle = options.bundle or ["car"]
+    options.compared = compares(options)
+    if options.compared:
+        for name in ("input", "refine", "sheet", "seed"):
+            if getattr(options, name) != parser.get_default(name):
+                parser.error(f"--{name} belongs to the measuring of one bundle, not to the comparison of networks")
+    else:
+        options.bundle, options.data = options.bundle[0], Path(options.data[0])
+    return options
+
+
+def compares(options: argparse.Namespace) -> bool:
+    """Whether networks are compared, rather than one bundle measured through Blender."""
+    labelled = any("=" in text and not Path(text).exists() for text in options.bundle + options.data)
+    given = (options.table, options.pictures, options.cameras, options.segmenter)
+    return labelled or max(len(options.bundle), len(options.data)) > 1 or any(one is not None for one in given)
 
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
+    if options.compared:
+        return run_outside_blender(arguments) if "bpy" in sys.modules else compare(options)
+    return measure_bundle(options)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compares networks, and writes the report and what else is asked for."""
+    from backend.errors import UnrenderError
+    from backend.evaluation import comparison
+    from backend.evaluation.comparison_table import table
+    from backend.training.view_cameras import read_cameras
+    from backend.weights.bundle import choose_device
+
+    try:
+        asked = comparison.Comparison(
+            [comparison.Labelled.of(text) for text in options.bundle],
+            [comparison.Labelled.of(text) for text in options.data],
+            None if options.cameras is None else read_cameras(options.cameras),
+            options.segmenter or "car",
+            options.objects,
+        )
+        report, sheets = comparison.compare(asked, choose_device(options.device), options.pictures is not None)
+        report["cameras"] = None if options.cameras is None else str(options.cameras)
+        write_text(options.report, json.dumps(report, indent=1))
+        if options.table is not None:
+            write_text(options.table, table(report))
+        for label, sheet in sheets.items():
+            write_picture(options.pictures / f"{label}.png", sheet)
+    except (UnrenderError, ValueError, OSError) as error:
+        print(f"evaluate.py: {error}", file=sys.stderr)
+        return 2
+    print(table(report))
+    failed = [sentence for data in report["data"] for sentence in data["failed"].values()]
+    for sentence in failed:
+        print(f"evaluate.py: {sentence}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def measure_bundle(options: argparse.Namespace) -> int:
+    """One bundle through the imported scene."""
     folders = sorted(path.parent for path in options.data.glob("objects/*/object.json"))
     if not folders:
         print(f"evaluate.py: no rendered object lies in {options.data}.", file=sys.stderr)
@@ -71,10 +155,7 @@ def main(arguments: list[str]) -> int:
             print(f"[{number}/{len(folders)}] {line(record)}", flush=True)
     report = {"bundle": options.bundle, "input": options.input, "refine": options.refine, "summary": summary(records),
               "objects": records}  # fmt: skip
-    options.report.parent.mkdir(parents=True, exist_ok=True)
-    temporary = options.report.with_name(options.report.name + ".part")
-    temporary.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    os.replace(temporary, options.report)
+    write_text(options.report, json.dumps(report, indent=1))
     if sheet:
         write_picture(options.sheet, np.concatenate(sheet))
     print(json.dumps(report["summary"], indent=1))
@@ -146,12 +227,22 @@ def reconstruct(path: Path, rgba: np.ndarray, options: argparse.Namespace) -> An
     return kept[0]
 
 
+def write_text(path: Path, text: str) -> None:
+    """Beside its place, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
 def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Writes (H, W, 3) uint8 as PNG."""
+    """Writes (H, W, 3) uint8 as PNG, beside its place, then renamed."""
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path)
+    temporary = path.with_name(path.name + ".part")
+    Image.fromarray(picture).save(temporary, format="PNG")
+    os.replace(temporary, path)
 
 
 def line(record: dict[str, Any]) -> str:
@@ -185,6 +276,19 @@ def summary(records: list[dict[str, Any]]) -> dict[str, float]:
         "f_score_mean": float(column("f_score").mean()),
         "seconds_median": float(np.median(column("seconds"))),
     }
+
+
+def run_outside_blender(arguments: list[str]) -> int:
+    """The same command in the interpreter that has torch, which never loads in Blender's process."""
+    python = os.environ.get("UNRENDER_PYTHON") or next(
+        (str(p) for p in (ROOT / ".venv/bin/python", ROOT / ".venv/Scripts/python.exe") if p.exists()), None
+    )
+    if python is None:
+        print("evaluate.py: no Python with torch was found; run scripts/setup.sh or set UNRENDER_PYTHON.",
+              file=sys.stderr)  # fmt: skip
+        return 2
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
+    return subprocess.run([python, str(Path(__file__).resolve()), *arguments], env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

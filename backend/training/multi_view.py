@@ -39,7 +39,8 @@ from ..render.picture import RenderConfig, render
 from ..render.shading import Texture
 from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template, TemplateConfig, make_template
-from ..weights.bundle import INVERSE_GRAPHICS, load_bundle, load_inverse_graphics
+from ..weights.bundle import INVERSE_GRAPHICS
+from ..weights.bundle_or_run import load_bundle_or_run
 from .averages import settle, update_average
 from .inverse_graphics import azimuth_loss, paper_losses, pose_targets
 from .inverse_graphics_evaluation import find_directions, sheet_of
@@ -307,18 +308,13 @@ class MultiViewTask(Task):
 def start_network(config: MultiViewTraining) -> tuple[InverseGraphics, Template]:
     """The network that training begins with and its template.
 
-    Raises BundleError or ValueError where ``config.start`` holds none.
+    Raises BundleError where ``config.start`` holds none.
     """
     torch.manual_seed(config.seed)
     if not config.start:
         template = make_template(config.template)
         return InverseGraphics(config.network, template), template
-    folder = Path(config.start)
-    if (folder / INVERSE_GRAPHICS).is_file() and (folder / "template.npz").is_file():
-        template = Template.load(folder / "template.npz")
-        return load_inverse_graphics(folder / INVERSE_GRAPHICS, template), template
-    bundle = load_bundle(config.start)
-    return bundle.inverse_graphics, bundle.template
+    return load_bundle_or_run(config.start)
 
 
 def make_task(config: MultiViewTraining, data: Path, device: torch.device) -> MultiViewTask:

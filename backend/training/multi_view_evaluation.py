@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ..data.multi_views import MultiViews
 from ..data.views import cameras_of_crops
-from ..models.inverse_graphics import CROP_MARGIN, InverseGraphics, apparent_size_of, field_of_view_of
-from ..render.camera import Cameras, project
+from ..evaluation.silhouettes import SIZE, Silhouettes, boxed
+from ..models.inverse_graphics import InverseGraphics
+from ..render.camera import Cameras
 from ..render.mesh_losses import silhouette_iou
-from ..render.picture import HARD, render
-from ..render.shading import Texture
 from ..render.template import Template
 from .inverse_graphics_evaluation import angle_difference
 from .view_cameras import ViewCameras, direction_changes_deg, rotation_errors_deg
 
 _CHUNK = 16
-_SIZE = 96
-"""Side of the pictures in which silhouettes are compared."""
 VIEWS = 4
 """Views of each held-out object that are looked at."""
 
@@ -43,7 +39,7 @@ def evaluate_views(
     ``iou_other_view``: the same in another view of the object than the network saw.
     """
     device = next(network.parameters()).device
-    renderer = _Silhouettes(template, device)
+    renderer = Silhouettes(template, device)
     sums: dict[str, list[Tensor]] = {}
 
     def note(name: str, values: Tensor) -> None:
@@ -95,34 +91,8 @@ def view_crops(data: MultiViews, cameras: ViewCameras, pictures: Tensor, size: i
     return data.cut(pictures, crops, size), cameras_of_crops(whole, crops.to(cameras.moved.device), data.rgba.shape[1])
 
 
-def boxed(cameras: Cameras, vertices: Tensor) -> Cameras:
-    """Cameras of crops, shifted and scaled so that the box of ``vertices`` (N, V, 3) is where a crop has the mask's."""
-    corners = project(cameras, vertices, 1, 1)[..., :2] - 0.5
-    low, high = corners.amin(dim=1), corners.amax(dim=1)
-    scale = 1 / (CROP_MARGIN * (high - low).amax(dim=1))
-    size = apparent_size_of(cameras.field_of_view, cameras.distance) * scale
-    middle = (low + high) / 2
-    return replace(
-        cameras,
-        field_of_view=field_of_view_of(size, cameras.distance),
-        shift_x=scale * (cameras.shift_x - middle[:, 0]),
-        shift_y=scale * (cameras.shift_y + middle[:, 1]),
-    )
-
-
-class _Silhouettes:
-    def __init__(self, template: Template, device: torch.device) -> None:
-        self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
-        self.uv = torch.as_tensor(template.triangle_uv, device=device)
-        self.grey = torch.full((1, 3, 2, 2), 0.5, device=device)
-
-    def __call__(self, vertices: Tensor, cameras: Cameras) -> Tensor:
-        material = Texture(self.uv, self.grey.expand(len(vertices), -1, -1, -1))
-        return render(vertices, self.triangles, material, None, cameras, _SIZE, _SIZE, HARD).mask
-
-
 def _mask(data: MultiViews, pictures: Tensor, device: torch.device) -> Tensor:
-    return (data.cut(pictures, data.crops[pictures], _SIZE)[:, 3] > 0.5).float().to(device)
+    return (data.cut(pictures, data.crops[pictures], SIZE)[:, 3] > 0.5).float().to(device)
 
 
 def _pairs(data: MultiViews, objects: Sequence[int]) -> Tensor:
