@@ -31,9 +31,9 @@ from safetensors import SafetensorError, safe_open
 
 from backend.data.images import ImageSetConfig
 from backend.errors import BundleError, UnrenderError
-from backend.models.inverse_graphics import InverseGraphics, InverseGraphicsConfig
+from backend.models.inverse_graphics import InverseGraphicsConfig
 from backend.models.segmenter import load_segmenter
-from backend.models.storage import Precision, read_tensors, save_network, tuples
+from backend.models.storage import Precision, save_network, tuples
 from backend.models.stylegan2 import load_generator
 from backend.render.template import Template
 from backend.weights.bundle import (
@@ -105,10 +105,8 @@ def put_inverse_graphics(options: argparse.Namespace) -> str:
     template = Template.load(run / "template.npz")
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     network_config = InverseGraphicsConfig(**tuples(config["network"]))
-    tensors, metadata = read_tensors(run / "checkpoint.safetensors")
-    network = InverseGraphics(network_config, template)
-    prefix = "network/average/"
-    network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
+    network = load_inverse_graphics(run / INVERSE_GRAPHICS, template)
+    steps = progress_of(run, config["batch"])["steps"]
     before = read_card(options.out) if (options.out / CARD).exists() else {}
     shared = find_segmenter(options.out, options.segmenter, before)
     card = {
@@ -120,7 +118,7 @@ def put_inverse_graphics(options: argparse.Namespace) -> str:
         "real_size": options.real_size,
         "data": options.data_note,
         "licence": options.licence,
-        "training": training_of(run, config, int(metadata["step"])),
+        "training": training_of(run, config, steps),
         "notes": options.notes,
         "metrics": last_figures(run / "log.jsonl"),
         "date": date.today().isoformat(),
@@ -133,7 +131,7 @@ def put_inverse_graphics(options: argparse.Namespace) -> str:
     if options.segmenter is not None and shared is None:
         shutil.copyfile(options.segmenter, options.out / SEGMENTER)
     write_card(options.out, card)
-    return f"inverse graphics: step {metadata['step']}"
+    return f"inverse graphics: step {steps}"
 
 
 def training_of(run: Path, config: dict[str, Any], steps: int) -> dict[str, Any]:

@@ -33,8 +33,9 @@ from ..render.picture import Picture, RenderConfig, render
 from ..render.shading import Texture
 from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template, TemplateConfig, make_template
+from ..weights.bundle import INVERSE_GRAPHICS
 from .averages import settle, update_average
-from .inverse_graphics_evaluation import evaluate, save_pictures, set_directions
+from .inverse_graphics_evaluation import evaluate, finished, first_views, save_pictures
 from .loop import LoopConfig, Task, cosine_rate, run
 from .shape_basis import ShapeBasis, fit_meshes, principal_shapes
 
@@ -253,9 +254,13 @@ class InverseGraphicsTask(Task):
     def evaluate(self, step: int, folder: Path) -> dict[str, float]:
         settle(self.average, lambda: self.sample_batch().crops, self.config.batch, self.generator)
         held_out = range(self.training_objects, self.views.number_of_objects)
-        set_directions(self.average, self.views, self.training_objects)
         save_pictures(self.average, self.views, self.template, held_out, folder / f"samples_{step:06d}.png")
         return evaluate(self.average, self.views, self.template, held_out, self.codes)
+
+    def export(self, folder: Path) -> None:
+        crops = first_views(self.views, self.training_objects, self.config.network.image_size)
+        network = finished(self.average, crops, codes_are_standard=self.codes is not None)
+        save_network(folder / INVERSE_GRAPHICS, network, self.config.network, precision="half")
 
 
 def paper_losses(
@@ -327,6 +332,4 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     task = make_task(config, data, out, device)
     task.template.save(out / "template.npz")
-    figures = run(task, config.loop, out, resume=resume, describe=config)
-    save_network(out / "inverse_graphics.safetensors", task.average, config.network, precision="half")
-    return figures
+    return run(task, config.loop, out, resume=resume, describe=config)

@@ -7,6 +7,7 @@ Letters: N batch, K objects, S and C code lengths.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from ..render.mesh_losses import silhouette_iou
 from ..render.picture import HARD, render
 from ..render.shading import Texture
 from ..render.template import Template
+from .standard_codes import standardise_shape_codes
 
 _CHUNK = 16
 
@@ -114,10 +116,22 @@ def sheet_of(network: InverseGraphics, crops: Tensor, template: Template) -> np.
     return (sheet.clamp(0, 1).numpy() * 255).astype(np.uint8)
 
 
-def set_directions(network: InverseGraphics, views: RenderedViews, objects: int, limit: int = 256) -> None:
-    """:func:`find_directions` over the first view of each of so many training objects."""
+def finished(average: InverseGraphics, batches: Sequence[Tensor], codes_are_standard: bool = False) -> InverseGraphics:
+    """A copy of a training's average as it is used: with standard normal shape codes and with its sliders' directions.
+
+    batches: crops (N, 4, S, S) of training objects. Codes that true meshes taught are standard as they are.
+    """
+    network = copy.deepcopy(average)
+    if not codes_are_standard:
+        standardise_shape_codes(network, batches)
+    find_directions(network, batches)
+    return network
+
+
+def first_views(views: RenderedViews, objects: int, size: int, limit: int = 256) -> list[Tensor]:
+    """Crops of the first view of each of so many training objects, in batches."""
     chunks = (torch.arange(min(objects, limit)) * views.number_of_views).split(_CHUNK)
-    find_directions(network, (view_crops(views, chunk, network.config.image_size)[0] for chunk in chunks))
+    return [view_crops(views, chunk, size)[0] for chunk in chunks]
 
 
 @torch.no_grad()

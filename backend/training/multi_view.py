@@ -43,7 +43,7 @@ from ..weights.bundle import INVERSE_GRAPHICS
 from ..weights.bundle_or_run import load_bundle_or_run
 from .averages import settle, update_average
 from .inverse_graphics import azimuth_loss, paper_losses, pose_targets
-from .inverse_graphics_evaluation import find_directions, sheet_of
+from .inverse_graphics_evaluation import finished, sheet_of
 from .loop import LoopConfig, Task, cosine_rate, run
 from .multi_view_evaluation import camera_figures, evaluate_views, view_crops
 from .view_cameras import ViewCameras, ViewCamerasConfig, save_cameras, start_cameras
@@ -287,8 +287,6 @@ class MultiViewTask(Task):
 
     def evaluate(self, step: int, folder: Path) -> dict[str, float]:
         settle(self.average, lambda: self.sample_batch().crops, self.config.batch, self.generator)
-        firsts = self.first_picture[: min(self.training_objects, 256)].split(16)
-        find_directions(self.average, (self._unspoiled(chunk) for chunk in firsts))
         held_out = range(self.training_objects, self.data.number_of_objects)
         figures = evaluate_views(self.average, self.cameras, self.data, self.template, held_out)
         return figures | camera_figures(self.cameras, self.data.true_cameras)
@@ -301,7 +299,9 @@ class MultiViewTask(Task):
         return {"samples": sheet_of(self.average, crops, self.template)}
 
     def export(self, folder: Path) -> None:
-        save_network(folder / INVERSE_GRAPHICS, self.average, self.network.config, precision="half")
+        firsts = self.first_picture[: min(self.training_objects, 256)].split(16)
+        network = finished(self.average, [self._unspoiled(chunk) for chunk in firsts])
+        save_network(folder / INVERSE_GRAPHICS, network, self.network.config, precision="half")
         save_cameras(folder / "cameras.json", self.cameras, self.data.views)
 
 
