@@ -70,6 +70,14 @@ def test_what_moves_shapes_most_comes_first_and_stays_symmetric() -> None:
     torch.testing.assert_close(far @ far.T, torch.diag(sizes**2), atol=1e-4 * float(sizes[0]) ** 2, rtol=0)
 
 
+def test_the_template_stays_as_it_is() -> None:
+    vertices = TEMPLATE.vertices.copy()
+    network = network_with(1.0, CONFIG.shape_code)
+    standardise_shape_codes(network, [crops(40)])
+    assert not np.allclose(network.shape_decoder.mean.numpy(), vertices, atol=1e-3)
+    np.testing.assert_array_equal(TEMPLATE.vertices, vertices)
+
+
 def test_a_network_that_gives_one_shape_only_keeps_it() -> None:
     before = network_with(0.0, CONFIG.shape_code)
     after = copy.deepcopy(before)

@@ -153,8 +153,9 @@ class ShapeDecoder(nn.Module):
 
     def __init__(self, template: Template, code: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.as_tensor(template.vertices))
-        self.register_buffer("mirror", torch.as_tensor(template.mirror, dtype=torch.int64), persistent=False)
+        # Copies: what is loaded or trained into the network must not reach the template.
+        self.register_buffer("mean", torch.tensor(template.vertices))
+        self.register_buffer("mirror", torch.tensor(template.mirror, dtype=torch.int64), persistent=False)
         self.basis = nn.Parameter(torch.randn(code, *template.vertices.shape) * 0.01)
 
     def symmetric_basis(self) -> Tensor:
