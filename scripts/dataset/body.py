@@ -95,31 +95,32 @@ class BodyCurves:
 def lower_body(curves: BodyCurves) -> Part:
     """Return the body below the windows, wheel arches pressed in, without markings."""
     p = curves.p
-    y = _stations(p)
     low_across, low_up = superellipse_quarter(p.section_power + 1, p.width / 2, 0.4, 20)
     high_across, high_up = superellipse_quarter(p.bonnet_power, p.width / 2, 0.4, 30)
-    middle, top, bottom = curves.middle(y)[:, None], curves.top(y)[:, None], curves.bottom(y)[:, None]
-    wide = curves.half_width(y)[:, None]
-    tuck = 1 - p.sill_tuck * low_up[::-1] ** 2
-    x_low, z_low = wide * low_across[::-1] * tuck, middle - (middle - bottom) * low_up[::-1]
-    x_high, z_high = wide * high_across[1:], middle + (top - middle) * high_up[1:]
-    x, z = np.concatenate([x_low, x_high], axis=1), np.concatenate([z_low, z_high], axis=1)
-    y = np.repeat(y[:, None], x.shape[1], axis=1)
+    across = np.concatenate([low_across[::-1], high_across[1:]])
+    below, above = np.concatenate([low_up[::-1], np.zeros(29)]), np.concatenate([np.zeros(20), high_up[1:]])
+
+    def heights(y: np.ndarray) -> np.ndarray:
+        middle = curves.middle(y)
+        return middle - (middle - curves.bottom(y)) * below + (curves.top(y) - middle) * above
+
+    y = np.repeat(_stations(curves)[:, None], len(across), axis=1)
+    y = _bend_to_arches(curves, y, heights(y), across)
+    wide, z = curves.half_width(y), heights(y)
+    x = wide * across * (1 - p.sill_tuck * below**2)
     x, z = _fenders(curves, x, y, z, wide)
     x, z = _round_ends(p, x, y, z)
     x = _press_arches(curves, x, y, z)
     z = _press_deck(curves, x, y, z)
-    return _closed_grid(x, y, z)
+    part = _closed_grid(x, y, z)
+    part.name = "body"
+    return part
 
 
 def cabin(curves: BodyCurves) -> Part:
     """Return windscreen, roof and rear window with the sides between them, without markings."""
     p = curves.p
-    ends = curves.cowl - 0.05, min(curves.glass_end + 0.03, p.length - 0.01)
-    dense = np.linspace(*ends, 800)
-    steps = np.hypot(np.diff(dense), 1.2 * np.diff(curves.roof(dense)))
-    length = np.concatenate([[0.0], np.cumsum(steps)])
-    y = np.interp(np.linspace(0, length[-1], CABIN_STATIONS), length, dense)
+    y = _cabin_stations(curves)
     across, up = superellipse_quarter(p.cabin_power, 0.7, 0.5, 30)
     foot = np.minimum(curves.shoulder(y), curves.top(y))[:, None] - 0.05
     height = np.maximum(curves.roof(y)[:, None] - foot, 0.0)
@@ -133,20 +134,63 @@ def cabin(curves: BodyCurves) -> Part:
     front = np.clip((middle - y) / (middle - curves.cowl), 0, 1)
     back = np.clip((y - middle) / (curves.glass_end - middle), 0, 1)
     y = y + side * (0.30 * front**1.5 - 0.16 * back**1.5)
+    open_from = curves.header + 0.10
+    if p.open_top > 0.5:
+        # Renders leave the faces behind the windscreen out; the template, which always has them, hides them below.
+        z = np.where(y > open_from, foot - 0.32 + (z - foot + 0.32) * np.clip(1 - (y - open_from) / 0.10, 0, 1), z)
     part = _closed_grid(x, y, z, close_bottom=True)
     if p.open_top > 0.5:
-        part.faces = part.faces[(part.vertices[part.faces][:, :, 1] < curves.header + 0.10).all(axis=1)]
+        part.faces = part.faces[(part.vertices[part.faces][:, :, 1] < open_from).all(axis=1)]
+    part.name = "cabin"
     return part
 
 
-def _stations(p: CarParameters) -> np.ndarray:
-    """Positions of the sections: close together where nose and tail turn away."""
+def _stations(curves: BodyCurves) -> np.ndarray:
+    """Positions of the sections: close together where nose and tail turn away, and the arches at the same places in
+    the list for every car, so that a station means the same on all of them."""
+    p = curves.p
     count = 18
     level = np.sin(np.linspace(0, np.pi / 2, count, endpoint=False))
-    nose = p.nose_round * (1 - (1 - level**p.nose_power) ** (1 / p.nose_power))
-    tail = p.tail_round * (1 - (1 - level**p.tail_power) ** (1 / p.tail_power))
-    middle = np.linspace(p.nose_round, p.length - p.tail_round, LOWER_STATIONS - 2 * count)
-    return np.unique(np.concatenate([nose, middle, p.length - tail]))
+    radius = p.wheel_radius + p.arch_gap
+    front, rear = ((axle - radius, axle + radius) for axle in (curves.front_axle, curves.rear_axle))
+    nose_end = min(p.nose_round, front[0] - 0.05)
+    tail_start = max(p.length - p.tail_round, rear[1] + 0.05)
+    nose = nose_end * (1 - (1 - level**p.nose_power) ** (1 / p.nose_power))
+    tail = (p.length - tail_start) * (1 - (1 - level**p.tail_power) ** (1 / p.tail_power))
+    middle = _pieces([nose_end, *front, *rear, tail_start], (6, 16, 23, 16, 6))
+    return np.concatenate([nose, middle, p.length - tail[::-1]])
+
+
+def _pieces(anchors: list[float], cells: tuple[int, ...]) -> np.ndarray:
+    """Return positions from the first to the last anchor, so many equal cells between each two."""
+    parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(anchors, anchors[1:], cells, strict=False)]
+    return np.concatenate([*parts, anchors[-1:]])
+
+
+def _cabin_stations(curves: BodyCurves) -> np.ndarray:
+    """Positions of the cabin's sections, evenly along the roof line between the ends of screens and roof."""
+    anchors = [curves.cowl - 0.05, curves.header, curves.roof_end, min(curves.glass_end + 0.03, curves.p.length - 0.01)]
+    dense = np.unique(np.concatenate([np.linspace(anchors[0], anchors[-1], 800), anchors]))
+    steps = np.hypot(np.diff(dense), 1.2 * np.diff(curves.roof(dense)))
+    length = np.concatenate([[0.0], np.cumsum(steps)])
+    wanted = _pieces(np.interp(anchors, dense, length).tolist(), (20, 27, 24))
+    return np.interp(wanted, length, dense)
+
+
+def _bend_to_arches(curves: BodyCurves, y: np.ndarray, z: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """Bend the sections' sides towards the axles above them, so that the edges of arches run along sections."""
+    p = curves.p
+    radius = p.wheel_radius + p.arch_gap
+    up = (z - p.wheel_radius) / radius
+    squeeze = np.sqrt(1 - np.clip(up, 0, 0.93) ** 2)
+    fade = np.clip((up - 0.93) * radius / 0.25, 0, 1)
+    squeeze = squeeze + (1 - squeeze) * fade * fade * (3 - 2 * fade)
+    outer = np.clip((across - 0.45) / 0.3, 0, 1)
+    for axle in (curves.front_axle, curves.rear_axle):
+        along = (y - axle) / radius
+        reach = np.where(np.abs(along) <= 1, along, np.sign(along) * np.clip((1.5 - np.abs(along)) / 0.5, 0, 1))
+        y = y + (squeeze - 1) * reach * radius * outer
+    return y
 
 
 def _fenders(curves: BodyCurves, x: np.ndarray, y: np.ndarray, z: np.ndarray, wide: np.ndarray) -> tuple:

@@ -39,6 +39,11 @@ class ObjectMesh:
 
 def build_car(p: CarParameters, rng: np.random.Generator) -> ObjectMesh:
     """Build the car that `p` describes; `rng` chooses what the proportions leave open (lamp shapes, rims)."""
+    return join(car_parts(p, rng))
+
+
+def car_parts(p: CarParameters, rng: np.random.Generator) -> list[Part]:
+    """Build the parts of the car that `p` describes, in metres, nose at y = 0, on the ground."""
     curves = BodyCurves(p)
     lower, top = lower_body(curves), cabin(curves)
     mark_lower(curves, lower, rng)
@@ -46,8 +51,7 @@ def build_car(p: CarParameters, rng: np.random.Generator) -> ObjectMesh:
     parts = [lower, top, *details.wheels(curves, rng), *details.mirrors(curves), *details.handles(curves, rng)]
     parts += details.exhausts(curves, rng) + details.wing(curves, rng)
     parts += details.roof_rails(curves, rng) + details.cockpit(curves)
-    parts = [part if part.slot in _TURNED else part.facing() for part in parts]
-    return join(parts)
+    return [part if part.slot in _TURNED else part.facing() for part in parts]
 
 
 def join(parts: list[Part]) -> ObjectMesh:

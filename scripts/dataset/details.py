@@ -9,6 +9,8 @@ import numpy as np
 from .body import BodyCurves
 from .shapes import BODY, INTERIOR, METAL, PLASTIC, RIM, TYRE, Part, blob, box, grid_faces, lathe
 
+WHEEL_SEGMENTS = 48  # of a tyre; rims have half as many more, backs half as many: every second, third and first agree
+
 
 def wheels(curves: BodyCurves, rng: np.random.Generator) -> list[Part]:
     """Return the four wheels, standing on the ground just inside the body's sides."""
@@ -32,13 +34,14 @@ def _wheel(radius: float, width: float, rng: np.random.Generator) -> list[Part]:
         (-half, rim), (-half, radius * 0.93), (-half * 0.75, radius), (0, radius), (half * 0.75, radius),
         (half * 0.97, radius * 0.945), (half, (rim + radius) / 2), (half * 0.93, rim), (half * 0.80, rim * 0.97),
     ])
-    tyre = lathe(tyre_profile[::-1], 40, TYRE)
+    tyre = lathe(tyre_profile[::-1], WHEEL_SEGMENTS, TYRE)
     dish = rng.uniform(0.0, 0.30)
     rings = np.array([1.0, 0.95, 0.90, 0.80, 0.66, 0.52, 0.38, 0.25, 0.14, 0.001])
     depth = half * (0.94 - dish * (1 - rings) - 0.22 * np.exp(-(((rings - 0.75) / 0.18) ** 2)))
-    face = lathe(np.stack([depth, rings * rim], axis=1), 60, RIM)
+    face = lathe(np.stack([depth, rings * rim], axis=1), 3 * WHEEL_SEGMENTS // 2, RIM)
     face.markings.update(_spokes(face.vertices, rim, rng))
-    back = lathe(np.array([(-half, 0.001), (-half, rim)]), 24, PLASTIC)
+    back = lathe(np.array([(-half, 0.001), (-half, rim)]), WHEEL_SEGMENTS // 2, PLASTIC)
+    tyre.name, face.name, back.name = "tyre", "rim", "wheel_back"
     outside = np.array([1.0, 0.0, 0.0])
     return [tyre.facing(), face.facing(outside), back.facing(-outside)]
 
@@ -69,6 +72,7 @@ def mirrors(curves: BodyCurves) -> list[Part]:
     z = float(curves.shoulder(y)[0])
     size = 0.9 + 0.25 * (p.height - 1.3)
     left = blob((0.21 * size, 0.12 * size, 0.15 * size), BODY).moved((x + 0.14, float(y[0]), z + 0.10))
+    left.name = "mirror"
     arm = blob((0.20, 0.06, 0.05), PLASTIC, rings=5, segments=8).moved((x + 0.03, float(y[0]), z + 0.045))
     return [left, left.mirrored(), arm, arm.mirrored()]
 

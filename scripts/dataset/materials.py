@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from .shapes import MARKINGS
+from .shapes import MARKINGS, REGIONS
 
 MASK = "mask"  # name of the pass in which the object is white
+REGION = "region"  # name of the pass that holds the index in REGIONS plus one
 # Names and weights of paints, sRGB hue in 0..1, saturation and value ranges, chance of metallic paint.
 PAINTS = {
     "white": (0.18, (0.0, 1.0), (0.0, 0.04), (0.80, 0.95), 0.2),
@@ -114,12 +115,12 @@ class _Tree:
         self.shader = self.nodes["Principled BSDF"]
         self.layers: dict[str, tuple] = {}
         self._colour = self._surface = None
+        self._region: bpy.types.NodeSocket | None = None
         self._markings: dict[int, bpy.types.Node] = {}
+        self.region_output = None
         if masked:
-            output = self.nodes.new("ShaderNodeOutputAOV")
-            # The property was renamed in Blender 4.3's series; the name is what selects the pass.
-            setattr(output, "aov_name" if hasattr(output, "aov_name") else "name", MASK)
-            output.inputs["Value"].default_value = 1.0
+            aov_output(self.nodes, MASK, 1.0)
+            self.region_output = aov_output(self.nodes, REGION, 0.0)
 
     def marking(self, name: str):
         """Return the socket that carries a marking's signed distance."""
@@ -147,8 +148,11 @@ class _Tree:
                 self.links.new(value, slot)
         return node.outputs[0]
 
-    def layer(self, name: str, factor) -> None:
-        """Lay a finish named `name` over what is there, where `factor` (a socket, or None for all) is 1."""
+    def layer(self, name: str, factor, region: str = "") -> None:
+        """Lay a finish named `name` over what is there, where `factor` (a socket, or None for all) is 1.
+
+        `region`, one of REGIONS, is what such points count as in the part map; "" leaves what is below.
+        """
         mixes = []
         for kind in ("_colour", "_surface"):
             below = getattr(self, kind)
@@ -164,9 +168,24 @@ class _Tree:
             setattr(self, kind, result)
             mixes.append(over_slot)
         self.layers[name] = tuple(mixes)
+        if region and self.region_output is not None:
+            self._lay_region(REGIONS.index(region) + 1.0, factor)
+
+    def _lay_region(self, number: float, factor) -> None:
+        mix = self.nodes.new("ShaderNodeMix")
+        mix.data_type = "FLOAT"
+        mix.inputs[0].default_value = 1.0
+        if factor is not None:
+            self.links.new(factor, mix.inputs[0])
+        if self._region is not None:
+            self.links.new(self._region, mix.inputs[2])
+        mix.inputs[3].default_value = number
+        self._region = mix.outputs[0]
 
     def finish(self) -> None:
         """Connect the chain to the shader: colour, and roughness, metallic, coat packed in one vector."""
+        if self._region is not None:
+            self.links.new(self._region, self.region_output.inputs["Value"])
         split = self.nodes.new("ShaderNodeSeparateXYZ")
         self.links.new(self._colour, self.shader.inputs["Base Color"])
         self.links.new(self._surface, split.inputs[0])
@@ -187,7 +206,8 @@ class CarMaterials:
     def __init__(self) -> None:
         self.body = body_tree("body", masked=True)
         self.rim = self._rim()
-        self.plain = {name: plain_material(name, True) for name in ("tyre", "metal", "plastic", "interior")}
+        regions = {"tyre": "rubber", "metal": "chrome", "plastic": "dark", "interior": "interior"}
+        self.plain = {name: plain_material(name, True, region) for name, region in regions.items()}
         set_plain(self.plain["tyre"], Finish((0.014, 0.014, 0.015), 0.8))
         set_plain(self.plain["metal"], Finish((0.7, 0.7, 0.7), 0.18, 1.0))
         set_plain(self.plain["plastic"], Finish((0.012, 0.012, 0.012), 0.5))
@@ -198,7 +218,7 @@ class CarMaterials:
     @staticmethod
     def _rim() -> _Tree:
         tree = _Tree("rim", masked=True)
-        tree.layer("behind", None)
+        tree.layer("behind", None, "rim")
         tree.layer("disc", tree.inside(tree.marking("dark")))
         tree.layer("metal", tree.inside(tree.marking("glass")))
         tree.layer("hub", tree.inside(tree.marking("trim")))
@@ -219,22 +239,22 @@ class CarMaterials:
 def body_tree(name: str, masked: bool) -> _Tree:
     """Return the material of bodywork, everything that markings draw on it included."""
     tree = _Tree(name, masked)
-    tree.layer("paint", None)
-    tree.layer("second", tree.inside(tree.marking("two_tone")))
+    tree.layer("paint", None, "paint")
+    tree.layer("second", tree.inside(tree.marking("two_tone")), "two_tone")
     door, lid = (tree.math("ABSOLUTE", tree.marking(name)) for name in ("door", "lid"))
     gaps = tree.math("MINIMUM", door, lid)
     tree.layer("gap", tree.inside(tree.math("SUBTRACT", gaps, 0.007)))
     for name in ("trim", "chrome", "dark", "glass"):
-        tree.layer(name, tree.inside(tree.marking(name)))
-    tree.layer("rim_of_lamp", tree.inside(tree.marking("head")))
+        tree.layer(name, tree.inside(tree.marking(name)), name)
+    tree.layer("rim_of_lamp", tree.inside(tree.marking("head")), "head_lamp")
     tree.layer("head", tree.inside(tree.math("ADD", tree.marking("head"), 0.018)))
-    tree.layer("tail", tree.inside(tree.marking("tail")))
+    tree.layer("tail", tree.inside(tree.marking("tail")), "tail_lamp")
     tree.layer("bulb", tree.inside(tree.marking("bulb")))
-    tree.layer("plate", tree.inside(tree.marking("plate")))
+    tree.layer("plate", tree.inside(tree.marking("plate")), "plate")
     letters = tree.math("ADD", tree.marking("plate"), 0.022)
     strokes = tree.math("GREATER_THAN", _stripes(tree), 0.45)
     tree.layer("letters", tree.math("MULTIPLY", tree.inside(letters), strokes))
-    tree.layer("arch", tree.inside(tree.marking("arch")))
+    tree.layer("arch", tree.inside(tree.marking("arch")), "underside")
     tree.finish()
     return tree
 
@@ -268,9 +288,21 @@ def _stripes(tree: _Tree):
     return tree.math("FRACT", tree.math("MULTIPLY", split.outputs[0], 62.0))
 
 
-def plain_material(name: str, masked: bool) -> bpy.types.Material:
-    """Return a material of one finish; `masked` objects are white in the mask pass."""
-    return _Tree(name, masked).material
+def aov_output(nodes, name: str, value: float):
+    """Return a new node that writes `value` into the pass `name`."""
+    output = nodes.new("ShaderNodeOutputAOV")
+    # The property was renamed in Blender 4.3's series; the name is what selects the pass.
+    setattr(output, "aov_name" if hasattr(output, "aov_name") else "name", name)
+    output.inputs["Value"].default_value = value
+    return output
+
+
+def plain_material(name: str, masked: bool, region: str = "") -> bpy.types.Material:
+    """Return a material of one finish; `masked` objects are white in the mask pass and count as `region`."""
+    tree = _Tree(name, masked)
+    if region:
+        tree.region_output.inputs["Value"].default_value = REGIONS.index(region) + 1.0
+    return tree.material
 
 
 def set_plain(material: bpy.types.Material, finish: Finish) -> None:

@@ -13,6 +13,9 @@ FAR = 1.0  # a distance (metres) that means "nowhere near this marking"
 MARKINGS = ("glass", "trim", "dark", "head", "bulb", "tail", "plate", "two_tone", "arch", "door", "lid", "chrome")
 # Material slots of the joined mesh.
 BODY, TYRE, RIM, METAL, PLASTIC, INTERIOR = range(6)
+# What a point of the surface is: the part maps of the renders hold the index here plus one, 0 for the background.
+REGIONS = ("paint", "two_tone", "glass", "trim", "dark", "head_lamp", "tail_lamp", "plate", "chrome", "rubber", "rim",
+           "underside", "interior")
 
 
 @dataclass
@@ -24,15 +27,16 @@ class Part:
     slot: int
     markings: dict[str, np.ndarray] = field(default_factory=dict)
     smooth: bool = True
+    name: str = ""  # "body", "cabin", "tyre", "rim", "mirror": what the template is made from; "" for the rest
 
     def moved(self, offset: tuple[float, float, float]) -> Part:
         """Return a copy moved by `offset`."""
-        return Part(self.vertices + np.asarray(offset), self.faces, self.slot, self.markings, self.smooth)
+        return Part(self.vertices + np.asarray(offset), self.faces, self.slot, self.markings, self.smooth, self.name)
 
     def mirrored(self) -> Part:
         """Return the copy on the other side of the car, its faces still turned outwards."""
         across = self.vertices * np.array([-1.0, 1.0, 1.0])
-        return Part(across, flipped(self.faces), self.slot, self.markings, self.smooth)
+        return Part(across, flipped(self.faces), self.slot, self.markings, self.smooth, self.name)
 
     def facing(self, direction: np.ndarray | None = None) -> Part:
         """Return the part with its faces turned outwards, or towards `direction` (3,) where that is given."""
@@ -41,7 +45,7 @@ class Part:
         outwards = corners.mean(axis=1) - self.vertices.mean(axis=0) if direction is None else direction
         if (normals * outwards).sum() >= 0:
             return self
-        return Part(self.vertices, flipped(self.faces), self.slot, self.markings, self.smooth)
+        return Part(self.vertices, flipped(self.faces), self.slot, self.markings, self.smooth, self.name)
 
 
 def flipped(faces: np.ndarray) -> np.ndarray:
