@@ -78,6 +78,55 @@ def test_a_reconstruction_survives():
             assert actual == expected
 
 
+def test_the_parts_of_a_reconstruction_survive():
+    sent = toy.parts_reconstruction("Käfer", width=4, height=3)
+    received = round_trip(sent)
+    assert isinstance(received.parts, records.ObjectParts)
+    for field in dataclasses.fields(sent.parts):
+        expected, actual = getattr(sent.parts, field.name), getattr(received.parts, field.name)
+        if isinstance(expected, np.ndarray):
+            assert actual.dtype == expected.dtype
+            np.testing.assert_array_equal(actual, expected)
+        else:
+            assert actual == expected
+    np.testing.assert_array_equal(received.vertices, sent.vertices)
+    assert round_trip(toy.reconstruction()).parts is None
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda whole: [], "ObjectParts came with other fields"),
+        (lambda whole: {"names": []}, "ObjectParts came with other fields"),
+        (lambda whole: whole | {"more": 1}, "ObjectParts came with other fields"),
+        (lambda whole: whole | {"names": [1]}, "ObjectParts.names holds"),
+        (lambda whole: whole | {"names": {}}, "ObjectParts.names holds"),
+        (lambda whole: whole | {"palette": 999}, "ObjectParts.palette names an array that did not come"),
+        (lambda whole: whole | {"surface": None}, "ObjectParts.surface names an array"),
+    ],
+)
+def test_malformed_parts_are_named(damage, sentence):
+    sent = protocol.encode(protocol.Message(1, toy.parts_reconstruction()))
+    length = protocol.PREFIX.unpack(sent[: protocol.PREFIX.size])[2]
+    header = json.loads(sent[protocol.PREFIX.size :][:length])
+    header["fields"]["parts"] = damage(header["fields"]["parts"])
+    text = json.dumps(header).encode()
+    body = sent[protocol.PREFIX.size + length :]
+    with pytest.raises(protocol.ProtocolError, match=sentence):
+        protocol.read(io.BytesIO(protocol.PREFIX.pack(protocol.MAGIC, protocol.VERSION, len(text)) + text + body))
+
+
+def test_the_schema_knows_the_fields_of_nested_records(monkeypatch):
+    before = protocol.schema()
+    monkeypatch.setattr(protocol, "NESTED_TYPES", (records.Camera,))
+    assert protocol.schema() != before
+
+
+def test_a_nested_record_is_no_message_of_its_own():
+    with pytest.raises(protocol.ProtocolError, match="not a message type"):
+        protocol.encode(protocol.Message(1, toy.parts_reconstruction().parts))
+
+
 def test_received_arrays_can_be_written_to():
     round_trip(records.CutOut(np.zeros((2, 2), np.uint8), "file")).mask[0, 0] = 1
 

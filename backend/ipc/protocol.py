@@ -116,6 +116,10 @@ MESSAGE_TYPES: dict[str, type] = {
 }
 
 
+NESTED_TYPES = (records.Camera, records.ObjectParts)
+"""Records that travel as fields of messages, never as messages of their own."""
+
+
 @dataclass
 class Message:
     """One message; an answer carries the identity of its request (0: belongs to no request)."""
@@ -127,7 +131,7 @@ class Message:
 def schema() -> int:
     """A number that changes whenever a message type or a field of one does."""
     lines = []
-    for message_type in [*MESSAGE_TYPES.values(), records.Camera]:
+    for message_type in [*MESSAGE_TYPES.values(), *NESTED_TYPES]:
         fields = ",".join(f"{entry.name}:{entry.type}" for entry in dataclasses.fields(message_type))
         lines.append(f"{message_type.__name__}({fields})")
     return zlib.crc32("\n".join(lines).encode())
@@ -233,7 +237,7 @@ def _encode_value(value: Any, arrays: list[np.ndarray], where: str) -> Any:
             raise ProtocolError(f"{where} has the array type {value.dtype}, which does not travel")
         arrays.append(array)
         return len(arrays) - 1
-    if isinstance(value, records.Camera):
+    if isinstance(value, NESTED_TYPES):
         return _encode_record(value, arrays)
     if isinstance(value, dict):
         return {str(key): _encode_value(entry, arrays, where) for key, entry in value.items()}
@@ -271,8 +275,8 @@ def _decode_value(value: Any, hint: Any, arrays: list[np.ndarray], where: str) -
         if type(value) is not int or not 0 <= value < len(arrays):
             raise ProtocolError(f"{where} names an array that did not come")
         return arrays[value]
-    if hint is records.Camera:
-        return _decode_record(records.Camera, value, arrays)
+    if hint in NESTED_TYPES:
+        return _decode_record(hint, value, arrays)
     if origin is dict and isinstance(value, dict):
         return {key: _decode_value(entry, arguments[1], arrays, where) for key, entry in value.items()}
     if origin is list and isinstance(value, list):

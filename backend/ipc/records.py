@@ -6,7 +6,7 @@ The conventions of every field are those of ``backend/render/camera.py``. This m
 NumPy alone, because Blender's process imports it too.
 
 Letters in the shapes: V vertices, F quads, H and W the photo's size, T the texture's side, S and C the lengths of the
-shape code and of the texture code.
+shape code and of the texture code, A axles, R surface regions.
 """
 
 from __future__ import annotations
@@ -55,6 +55,30 @@ class ReconstructRequest:
 
 
 @dataclass
+class ObjectParts:
+    """What the template knows of its parts: closed components of the mesh that share no vertex with one another."""
+
+    names: list[str]
+    """The parts' names, such as body, cabin, wheel_front_left and mirror_right."""
+    of_face: np.ndarray
+    """(F,) int32: the part of each face, an index into ``names``."""
+    axle_parts: np.ndarray
+    """(A,) int32: the part that turns about each axle."""
+    axle_positions: np.ndarray
+    """(A, 3) float32: a point on each axle, in the canonical frame."""
+    axle_directions: np.ndarray
+    """(A, 3) float32: each axle's unit vector, towards the object's left (+X)."""
+    regions: list[str]
+    """The surface regions' names, such as paint, glass, chrome, rubber, rim and underside."""
+    region_of_face: np.ndarray
+    """(F,) int32: the region that most of each face shows, an index into ``regions``."""
+    palette: np.ndarray
+    """(R, 5) float32: each region's sRGB red, green and blue, its roughness and how metallic it is."""
+    surface: np.ndarray
+    """(T, T, 2) uint8 maps of roughness and metallic beside the texture; row 0 at the top."""
+
+
+@dataclass
 class Reconstruction:
     """A textured mesh, the camera that took the photo and the light, in the canonical frame."""
 
@@ -89,6 +113,8 @@ class Reconstruction:
     """Seconds of each stage."""
     warnings: list[str] = field(default_factory=list)
     """Sentences for the user about what was doubtful."""
+    parts: ObjectParts | None = None
+    """The parts of a template that has any; None: the mesh is one surface."""
 
 
 @dataclass
