@@ -123,6 +123,20 @@ def test_transparent_surroundings_are_black_plain_or_what_the_file_has_there() -
         ImageSetConfig(40, alpha="white")  # type: ignore[arg-type]
 
 
+def test_rendered_views_are_taken_as_they_are_and_no_picture_beside_them(tmp_path: Path) -> None:
+    views = []
+    for number in range(2):
+        folder = tmp_path / "renders" / "objects" / f"{number:06d}"
+        folder.mkdir(parents=True)
+        views.append(np.random.default_rng(number).integers(0, 256, (16, 16, 4), dtype=np.uint8))
+        (folder / "view_00.png").write_bytes(encoded(views[-1], "RGBA"))
+    (tmp_path / "renders" / "dataset.json").write_text("{}")
+    (tmp_path / "renders" / "sheet.png").write_bytes(encoded(views[0], "RGBA"))
+    config = ImageSetConfig(16, alpha="ignore")
+    images = load_images(tmp_path / "renders", config, tmp_path / "p.npy", progress=False)
+    assert np.array_equal(images.images, np.stack(views)[..., :3])
+
+
 @pytest.mark.parametrize("box", [(4, 20, 24, 30), (20, 2, 30, 14), (0, 0, 40, 16), (30, 31, 40, 40)])
 def test_a_crop_brings_the_object_to_the_middle_at_the_wanted_size(box: tuple[int, int, int, int]) -> None:
     left, top, right, bottom = box

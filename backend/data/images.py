@@ -107,7 +107,9 @@ class ImageSet:
 def load_images(source: Path, config: ImageSetConfig, packed: Path, progress: bool = True) -> ImageSet:
     """Images of a folder, with all folders in it, or of a zip, packed into the file ``packed`` (.npy) if not yet there.
 
-    Damaged files are left out and counted in ``packed``'s .json. Raises ImageSetError where nothing usable is found.
+    Of a folder made by scripts/render_dataset.py the views are taken; with ``alpha`` "ignore" and no ``crop``, as they
+    were rendered, ground and shadow included. Damaged files are left out and counted in ``packed``'s .json. Raises
+    ImageSetError where nothing usable is found.
     """
     card = packed.with_suffix(".json")
     wanted = {"version": _VERSION, "source": str(source), **asdict(config)}
@@ -195,9 +197,10 @@ def _cropped(image: Image.Image, crop: float, beyond: bool) -> Image.Image:
 
 
 def _names(source: Path) -> Iterator[str]:
-    """In one order on every machine."""
+    """In one order on every machine; of rendered objects their views alone, not what else lies beside them."""
     if source.is_dir():
-        paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in _ENDINGS)
+        paths = sorted(source.glob("objects/*/view_*.png")) if (source / "dataset.json").is_file() else []
+        paths = paths or sorted(path for path in source.rglob("*") if path.suffix.lower() in _ENDINGS)
         yield from (path.relative_to(source).as_posix() for path in paths)
         return
     try:
