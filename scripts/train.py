@@ -36,7 +36,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "generator: a bundle's name or folder, or a file",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoints, logs, pictures")
-    parser.add_argument("--preset", default="small", help="tiny, small (two CPU cores), medium (a GPU) or full")
+    parser.add_argument(
+        "--preset",
+        default="small",
+        help="tiny, small (two CPU cores), medium (a GPU) or full; "
+        "for stylegan2 also small128, begun from small's weights",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")

@@ -155,19 +155,6 @@ def test_the_average_follows_the_weights_at_its_half_life(data: Path, tmp_path: 
     assert torch.allclose(task.average.const, (before + task.model.const) / 2, atol=1e-7)
 
 
-def test_another_runs_networks_are_a_start(data: Path, tmp_path: Path) -> None:
-    train(miniature(), data, tmp_path / "first", resume=False, device=CPU)
-    config = miniature(start=str(tmp_path / "first"), kimg=0.008, learning_rate=0.0)
-    train(config, data, tmp_path / "second", resume=False, device=CPU)
-    first = read_tensors(tmp_path / "first" / "checkpoint.safetensors")[0]
-    second = read_tensors(tmp_path / "second" / "checkpoint.safetensors")[0]
-    same = [name for name in first if name.startswith("network/discriminator")]
-    assert same and all(torch.equal(first[name], second[name]) for name in same)
-    with pytest.raises(ValueError, match="another configuration"):
-        other = miniature(start=str(tmp_path / "first"), generator=replace(config.generator, channel_max=8))
-        train(other, data, tmp_path / "third", resume=False, device=CPU)
-
-
 def test_tensorboard_is_given_losses_figures_and_sample_grids(data: Path, tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     train(miniature(tensorboard=True, log_kimg=0.016), data, tmp_path, resume=False, device=CPU)

@@ -26,10 +26,11 @@ from ..models.stylegan2_discriminator import Discriminator, DiscriminatorConfig,
 from .adaptive_augment import AdaptiveAugmentation, AugmentationConfig
 from .averages import update_average
 from .distributed import ALONE, Processes, joined
-from .loop import LoopConfig, Progress, Task, load_networks, run
+from .loop import LoopConfig, Progress, Task, run
 from .memory import keep_freed_memory
 from .stylegan2_evaluation import GeneratorJudge, JudgeConfig
 from .stylegan2_losses import PathLengthMean, discriminator_loss, generator_loss, path_lengths, r1_penalty
+from .stylegan2_start import start_from
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,17 @@ class StyleGAN2Training:
     """Half precision in the layers from ``half_from`` pixels on, where the device computes in it."""
     half_from: int = 8
     start: str = ""
-    """The folder of another run, of the same sizes, whose networks this one starts from."""
+    """Whose networks this training starts from: another run's folder, or a generator alone (a bundle by name or folder,
+    or a file). Of the same sizes, or of half the resolution: then the block that is new begins as one that changes
+    nothing (:mod:`.stylegan2_start`)."""
+    discriminator_kimg: float = 0.0
+    """Shown before the generator's first step, as a fresh discriminator would teach a trained generator nonsense."""
     seed: int = 0
+
+    @property
+    def steps_alone(self) -> int:
+        """Steps at the beginning of which only the discriminator learns."""
+        return round(self.discriminator_kimg * 1000 / self.batch)
 
     @property
     def loop(self) -> LoopConfig:
@@ -107,6 +117,15 @@ PRESETS: dict[str, StyleGAN2Training] = {
         generator=GeneratorConfig(64, 192, 192, 4, channels=(192, 192, 192, 128, 64)),
         discriminator=DiscriminatorConfig(64, channels=(256, 256, 256, 128, 64)),
     ),
+    # One block wider than "small", whose weights it is begun from. Of pictures as they are, with ground and shadow:
+    #   train.py stylegan2 --data RENDERS --out RUNS/studio128 --preset small128 start=car discriminator_kimg=2
+    #       images.alpha=ignore
+    # A run of "small" in place of "car" gives its discriminator too, which then needs little time alone or none.
+    "small128": replace(
+        sized(128, 4096, 192, 192, 4, kimg=300.0, learning_rate=0.003, r1_weight=0.4, average_ramp=0.1),
+        generator=GeneratorConfig(128, 192, 192, 4, channels=(192, 192, 192, 128, 64, 32)),
+        discriminator=DiscriminatorConfig(128, channels=(256, 256, 256, 128, 64, 32)),
+    ),
     "medium": sized(
         128, 16384, 256, 256, 8, kimg=2000.0, log_kimg=4.0, evaluate_kimg=100.0, checkpoint_kimg=50.0, batch=32,
         learning_rate=0.0025, r1_weight=0.1, path_length_every=4, average_kimg=10.0, judge=JudgeConfig(samples=5000),
@@ -117,7 +136,8 @@ PRESETS: dict[str, StyleGAN2Training] = {
         judge=JudgeConfig(samples=10000),
     ),
 }  # fmt: skip
-"""tiny: minutes on a CPU; small: hours on two cores; medium: a GPU; full: NVIDIA's "config-f" for 512 px cars."""
+"""tiny: minutes on a CPU; small: hours on two cores; small128: half a day of them, from small's weights; medium: a GPU;
+full: NVIDIA's "config-f" for 512 px cars."""
 
 
 class StyleGAN2Task(Task):
@@ -161,15 +181,17 @@ class StyleGAN2Task(Task):
         config = self.config
         real = self.images.batch(step * config.batch, config.batch, config.seed, config.mirror)
         real = self.processes.share(real, self.group).to(self.device, non_blocking=True)
-        losses = self._generator_step()
-        if config.path_length_weight and step % config.path_length_every == 0:
+        alone = step < config.steps_alone
+        losses = {} if alone else self._generator_step()
+        if not alone and config.path_length_weight and step % config.path_length_every == 0:
             losses |= self._path_length_step()
-        losses |= self._discriminator_step(real)
+        losses |= self._discriminator_step(real, track=not alone)
         if config.r1_weight and step % config.r1_every == 0:
             losses |= self._r1_step(real)
         shown = (step + 1) * config.batch
-        half_life = min(config.average_kimg * 1000, shown * config.average_ramp)
-        update_average(self.average, self.model, 0.5 ** (config.batch / half_life))
+        if not alone:
+            half_life = min(config.average_kimg * 1000, shown * config.average_ramp)
+            update_average(self.average, self.model, 0.5 ** (config.batch / half_life))
         return {name: self.processes.mean(value) for name, value in losses.items()}
 
     def _generator_step(self) -> dict[str, Tensor]:
@@ -195,10 +217,11 @@ class StyleGAN2Task(Task):
         # A loss is the mean over all steps of an interval.
         return {"path_length": mean * config.path_length_every, "path_penalty": penalty * config.path_length_every}
 
-    def _discriminator_step(self, real: Tensor) -> dict[str, Tensor]:
+    def _discriminator_step(self, real: Tensor, track: bool = True) -> dict[str, Tensor]:
+        """``track``: whether the mapping's average of w follows the codes drawn here."""
         self._learns("discriminator")
         with torch.no_grad():
-            generated = self._generated()
+            generated = self._generated(track)
         fake_logits = self.discriminator(self._augmented(generated))
         real_logits = self.discriminator(self._augmented(real))
         loss = discriminator_loss(real_logits, fake_logits)
@@ -234,7 +257,7 @@ class StyleGAN2Task(Task):
         drawn = torch.randn(count, *shape, generator=self.generator)
         return self.processes.share(drawn, group).to(self.device, non_blocking=True)
 
-    def _codes(self, count: int, group: int) -> Tensor:
+    def _codes(self, count: int, group: int, track: bool = True) -> Tensor:
         """w+ (N, L, D) of this process's share; some with codes of a second z from a random layer on."""
         codes = self.model.codes
         first = self.model.mapping(self._drawn(count, group, self.config.generator.z_dim))
@@ -246,16 +269,17 @@ class StyleGAN2Task(Task):
             is_second = mixes & (torch.arange(codes) >= cut)
             is_second = self.processes.share(is_second, group).to(self.device)[..., None]
             mixed = torch.where(is_second, second[:, None], first[:, None])
-        self.model.mapping.track(self.processes.mean(first.mean(dim=0, keepdim=True)))
+        if track:
+            self.model.mapping.track(self.processes.mean(first.mean(dim=0, keepdim=True)))
         return mixed
 
     def _noise(self, count: int, group: int) -> list[Tensor]:
         drawn = self.model.draw_noise(count, self.generator)
         return [self.processes.share(layer, group).to(self.device, non_blocking=True) for layer in drawn]
 
-    def _generated(self) -> Tensor:
+    def _generated(self, track: bool = True) -> Tensor:
         """A batch's images; those that the discriminator's statistics take together stay in one process."""
-        codes = self._codes(self.config.batch, self.group)
+        codes = self._codes(self.config.batch, self.group, track)
         return self._framed(self.model.synthesize(self.model.styles(codes), self._noise(self.config.batch, self.group)))
 
     def _framed(self, images: Tensor) -> Tensor:
@@ -264,10 +288,6 @@ class StyleGAN2Task(Task):
 
     def _augmented(self, images: Tensor) -> Tensor:
         return self.augmentation(images, self.generator, self.processes, self.group)
-
-    def start_from(self, run: Path) -> None:
-        """Takes the networks of another run. Raises ValueError where they are of other sizes."""
-        load_networks(run / "checkpoint.safetensors", self)
 
     def evaluate(self, step: int, folder: Path) -> dict[str, float]:
         return {"kimg": step * self.config.batch / 1000, **self.judge.figures(self.average)}
@@ -297,7 +317,7 @@ def train(config: StyleGAN2Training, data: Path, out: Path, *, resume: bool, dev
     Raises:
         ImageSetError: No usable image lies in ``data``.
         FileExistsError: A run lies in ``out`` that was not asked to be resumed.
-        ValueError: Sizes that do not go together, or a damaged checkpoint.
+        ValueError: Sizes that do not go together, a start that does not fit, or a damaged checkpoint.
     """
     keep_freed_memory()
     resolutions = {config.generator.resolution, config.discriminator.resolution, config.images.resolution}
@@ -311,7 +331,9 @@ def train(config: StyleGAN2Training, data: Path, out: Path, *, resume: bool, dev
         images = processes.in_turn(lambda: load_images(data, config.images, packed, progress=processes.first))
         task = StyleGAN2Task(config, images, processes.device(device), processes)
         if config.start and not (out / "checkpoint.safetensors").exists():
-            task.start_from(Path(config.start))
+            said = start_from(task, config.start)
+            if said and processes.first:
+                print(said, flush=True)
         return run(
             task,
             config.loop,
