@@ -14,8 +14,9 @@ from contextlib import contextmanager
 import bpy
 import numpy as np
 from bpy.app.handlers import persistent
+from mathutils import Vector
 
-from . import pixels, preferences, scene, session, view
+from . import parts, pixels, preferences, scene, session, view
 from .environment import NoEnvironment
 from .wire import client, records
 
@@ -115,24 +116,44 @@ def _look() -> float | None:
 
 def apply(owner: bpy.types.Object, edit: records.Edit) -> None:
     """Gives an object the vertices and the texture of an edit; raises ValueError if its mesh was cut up meanwhile."""
+    if parts.has_parts(owner):
+        rise = parts.reshape(owner, edit.vertices, owner.unrender.real_size)
+        if owner.unrender.camera is not None and rise != 0:
+            _lift(owner.unrender.camera, owner, rise)
+    else:
+        _apply_shape(owner, edit.vertices)
+    apply_texture(owner, edit.texture_change)
+
+
+def _apply_shape(owner: bpy.types.Object, canonical: np.ndarray) -> None:
     mesh = owner.data
-    offsets = mesh.attributes.get(scene.OFFSET_ATTRIBUTE)
-    if offsets is None or len(mesh.vertices) != len(edit.vertices):
+    offsets = mesh.attributes.get(parts.OFFSET_ATTRIBUTE)
+    if offsets is None or len(mesh.vertices) != len(canonical):
         raise ValueError(f"The mesh of {owner.name} has other vertices than before, so its sliders cannot move them.")
     if mesh.is_editmode:
         raise ValueError(f"Leave the edit mode of {owner.name} to use its sliders.")
     offset = np.empty(len(mesh.vertices) * 3, np.float32)
     offsets.data.foreach_get("vector", offset)
-    vertices = (edit.vertices.reshape(-1) + offset) * np.float32(owner.unrender.real_size)
+    vertices = (canonical.reshape(-1) + offset) * np.float32(owner.unrender.real_size)
     mesh.vertices.foreach_set("co", vertices)
     mesh.update()
-    apply_texture(owner, edit.texture_change)
+
+
+def _lift(camera: bpy.types.Object, owner: bpy.types.Object, rise: float) -> None:
+    """Moves a camera with the canonical centre: the wheels stay on the ground, and the camera looks at the centre."""
+    basis = owner.matrix_basis if owner.parent is None else owner.matrix_world
+    move = basis.to_3x3() @ Vector((0, 0, rise))
+    if camera.parent is not None:
+        move = (camera.parent.matrix_world @ camera.matrix_parent_inverse).to_3x3().inverted() @ move
+    camera.location += move
 
 
 def apply_texture(owner: bpy.types.Object, change: np.ndarray) -> None:
     """Adds a change (t, t, 3) to the texture as it was before any slider moved."""
     image = texture_of(owner)
     state = owner.unrender
+    if image is None and parts.has_parts(owner) and change.any():
+        raise ValueError(f"The materials of {owner.name} have plain colours and no texture for its sliders to change.")
     if image is None or (state.base_texture is None and not change.any()):
         return  # no slider has moved the texture yet, so there is nothing to bring back either
     if state.base_texture is None:
@@ -155,7 +176,9 @@ def texture_of(owner: bpy.types.Object) -> bpy.types.Image | None:
     if material is None or material.node_tree is None:
         return None
     for node in material.node_tree.nodes:
-        if node.bl_idname == "ShaderNodeTexImage" and node.image is not None:
+        if node.bl_idname != "ShaderNodeTexImage" or node.image is None:
+            continue
+        if node.image.colorspace_settings.name != "Non-Color":  # such are maps of roughness and the like
             return node.image
     return None
 

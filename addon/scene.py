@@ -8,18 +8,27 @@ Metres, Z up. The object stands on the ground at the world's origin with its fro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Color, Matrix, Vector
 
-from . import light, pixels, view
+from . import light, parts, pixels, view
 from .wire import records
 
-OFFSET_ATTRIBUTE = "unrender_offset"
 SHAPE_CODE, TEXTURE_CODE, CAMERA = "unrender_shape_code", "unrender_texture_code", "unrender_camera"
 """Names under which an object keeps the numbers that its sliders start from."""
 ROUGHNESS = 0.7
+PLAIN_GLOSS = 0.5
+"""Blender's own level of specular reflection: that of paint, plastic and glass."""
+GLASS_REGIONS, LAMP_REGIONS = ("glass",), ("head_lamp", "tail_lamp")
+GLASS_TRANSMISSION = 0.6
+"""Part of the light that goes through; the rest keeps the region's colour, for no interior is behind the glass."""
+LAMP_ROUGHNESS = 0.08
+
+Materials = Literal["maps", "parts"]
+"""For a template with parts: one material with texture and maps, or one of plain colour for each surface region."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class Built:
     camera: bpy.types.Object
     world: bpy.types.World
     texture: bpy.types.Image
+    turning: tuple[bpy.types.Object, ...] = ()
+    """The wheels: children of the object that turn in place about their local X."""
 
 
 def build(
@@ -40,21 +51,25 @@ def build(
     photo_path: str = "",
     real_size: float = 0.0,
     set_up_scene: bool = True,
+    materials: Materials = "maps",
 ) -> Built:
-    """Adds a collection with the mesh and its camera to a scene.
+    """Adds a collection with the mesh, or the main mesh and its wheels, and the camera to a scene.
 
     ``photo`` (h, w, 3) uint8 becomes the camera's background image. ``real_size`` is the longest side in metres, 0:
     that of the category. ``set_up_scene`` makes the scene render like the photo: its camera, size,
-    light and plain colours.
+    light and plain colours. ``materials`` is the choice for a template with parts.
     """
     size = real_size or result.real_size
     collection = bpy.data.collections.new(result.name)
     scene.collection.children.link(collection)
     texture = pixels.new_image(f"{result.name} texture", result.texture)
-    mesh_object = bpy.data.objects.new(result.name, new_mesh(result, size))
-    mesh_object.data.materials.append(new_material(result.name, texture))
-    mesh_object.location.z = -float(result.vertices[:, 2].min()) * size
-    collection.objects.link(mesh_object)
+    if result.parts is None:
+        objects = [new_object(result, texture, size)]
+    else:
+        objects = new_objects_by_part(result, texture, size, materials)
+    mesh_object, *turning = objects
+    for one in objects:
+        collection.objects.link(one)
     camera = new_camera(result, photo, size)
     collection.objects.link(camera)
     world = new_world(f"{result.name} light", result.light)
@@ -62,7 +77,40 @@ def build(
     remember(mesh_object, result, camera, photo_path, size)
     if set_up_scene:
         render_like_the_photo(scene, result, camera, world)
-    return Built(collection, mesh_object, camera, world, texture)
+    return Built(collection, mesh_object, camera, world, texture, tuple(turning))
+
+
+def new_object(result: records.Reconstruction, texture: bpy.types.Image, size: float) -> bpy.types.Object:
+    """Returns the object of a template without parts; its origin is the canonical centre."""
+    mesh_object = bpy.data.objects.new(result.name, new_mesh(result, size))
+    mesh_object.data.materials.append(new_material(result.name, texture))
+    mesh_object.location.z = -float(result.vertices[:, 2].min()) * size
+    return mesh_object
+
+
+def new_objects_by_part(
+    result: records.Reconstruction, texture: bpy.types.Image, size: float, materials: Materials
+) -> list[bpy.types.Object]:
+    """Returns the main object of a template with parts, then its wheels. Raises ValueError if the parts touch."""
+    pieces = parts.pieces(result)
+    objects = [bpy.data.objects.new(piece.name, new_mesh(piece.arrays, size)) for piece in pieces]
+    for one, piece in zip(objects, pieces, strict=True):
+        parts.finish(one, piece, result, size)
+        if piece.axle is not None:
+            parts.mount(one, objects[0], result.vertices[piece.indices], size)
+    if materials == "maps":
+        material = new_material_with_maps(result.name, texture, result.parts.surface)
+        for one in objects:
+            one.data.materials.append(material)
+        return objects
+    texture.use_fake_user = True  # no material has it, and it is still the photo's
+    by_region = [new_region_material(result, region) for region in range(len(result.parts.regions))]
+    for one, piece in zip(objects, pieces, strict=True):
+        shown, slot_of_face = np.unique(result.parts.region_of_face[piece.faces], return_inverse=True)
+        for region in shown:
+            one.data.materials.append(by_region[region])
+        one.data.polygons.foreach_set("material_index", slot_of_face.astype(np.int32).reshape(-1))
+    return objects
 
 
 def new_mesh(result: records.Reconstruction, size: float) -> bpy.types.Mesh:
@@ -72,7 +120,7 @@ def new_mesh(result: records.Reconstruction, size: float) -> bpy.types.Mesh:
     uv_layer = mesh.uv_layers.new(name="UVMap")
     uv_layer.data.foreach_set("uv", np.ascontiguousarray(result.uv, np.float32).reshape(-1))
     mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))
-    offsets = mesh.attributes.new(OFFSET_ATTRIBUTE, "FLOAT_VECTOR", "POINT")
+    offsets = mesh.attributes.new(parts.OFFSET_ATTRIBUTE, "FLOAT_VECTOR", "POINT")
     offsets.data.foreach_set("vector", np.ascontiguousarray(result.offsets, np.float32).reshape(-1))
     mesh.update()
     return mesh
@@ -94,6 +142,49 @@ def new_material(name: str, texture: bpy.types.Image) -> bpy.types.Material:
     return material
 
 
+def new_material_with_maps(name: str, texture: bpy.types.Image, surface: np.ndarray) -> bpy.types.Material:
+    """Returns a Principled material with the texture and with maps (T, T, 2) of roughness and metallic."""
+    material = new_material(name, texture)
+    tree = material.node_tree
+    shader = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
+    shader.inputs["Specular IOR Level"].default_value = PLAIN_GLOSS
+    # glTF's own order, so that its exporter takes the image as it is: occlusion (none), roughness, metallic.
+    packed = np.concatenate([np.full_like(surface[..., :1], 255), surface], axis=2)
+    maps = tree.nodes.new("ShaderNodeTexImage")
+    maps.image = pixels.new_image(f"{name} roughness and metallic", packed)
+    maps.image.colorspace_settings.name = "Non-Color"
+    channels = tree.nodes.new("ShaderNodeSeparateColor")
+    maps.location, channels.location = (-860, -300), (-560, -300)
+    tree.links.new(maps.outputs["Color"], channels.inputs["Color"])
+    tree.links.new(channels.outputs["Green"], shader.inputs["Roughness"])
+    tree.links.new(channels.outputs["Blue"], shader.inputs["Metallic"])
+    return material
+
+
+def new_region_material(result: records.Reconstruction, region: int) -> bpy.types.Material:
+    """Returns the Principled material of one surface region, in the plain colour of the palette."""
+    name = result.parts.regions[region]
+    red, green, blue, roughness, metallic = (float(value) for value in result.parts.palette[region])
+    if name in LAMP_REGIONS:
+        roughness = min(roughness, LAMP_ROUGHNESS)
+    material = bpy.data.materials.new(f"{result.name} {name.replace('_', ' ')}")
+    tree = _emptied_tree(material)
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    shader = tree.nodes.new("ShaderNodeBsdfPrincipled")
+    shader.location, output.location = (-260, 0), (60, 0)
+    colour = (*Color((red, green, blue)).from_srgb_to_scene_linear(), 1.0)
+    shader.inputs["Base Color"].default_value = colour
+    shader.inputs["Roughness"].default_value = roughness
+    shader.inputs["Metallic"].default_value = metallic
+    shader.inputs["Specular IOR Level"].default_value = PLAIN_GLOSS
+    if name in GLASS_REGIONS:
+        shader.inputs["Transmission Weight"].default_value = GLASS_TRANSMISSION
+    # The viewport's solid shading shows these.
+    material.diffuse_color, material.roughness, material.metallic = colour, roughness, metallic
+    tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])
+    return material
+
+
 def new_camera(result: records.Reconstruction, photo: np.ndarray | None, size: float) -> bpy.types.Object:
     """Returns the camera that took the photo, with the photo behind it; its pose is set by :func:`place_camera`."""
     data = bpy.data.cameras.new(f"{result.name} camera")
@@ -111,15 +202,12 @@ def new_camera(result: records.Reconstruction, photo: np.ndarray | None, size: f
 
 
 def place_camera(camera: bpy.types.Object, target: bpy.types.Object, pose: records.Camera, size: float) -> None:
-    """Puts a camera around an object, wherever that stands and however it is turned."""
+    """Puts a camera around an object's canonical centre, wherever the object stands and however it is turned."""
     canonical = Matrix(view.camera_to_world(pose).tolist())
     canonical.translation *= size
-    location, rotation, _ = target.matrix_basis.decompose()
-    placed = Matrix.LocRotScale(location, rotation, None)
-    if target.parent is not None:
-        location, rotation, _ = target.matrix_world.decompose()
-        placed = Matrix.LocRotScale(location, rotation, None)
-    camera.matrix_world = placed @ canonical
+    basis = target.matrix_basis if target.parent is None else target.matrix_world
+    centre = basis @ Vector((0, 0, target.get(parts.CENTRE_HEIGHT, 0.0)))
+    camera.matrix_world = Matrix.LocRotScale(centre, basis.decompose()[1], None) @ canonical
 
 
 def new_world(name: str, coefficients: np.ndarray) -> bpy.types.World:
