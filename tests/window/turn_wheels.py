@@ -1,0 +1,159 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs inside a real Blender: shows an object with wheels, turns them, and says whether anything else moved.
+
+    blender --factory-startup -P turn_wheels.py -- OUT [maps|parts]     the toy car of the tests, with these materials
+    blender --factory-startup -P turn_wheels.py -- OUT SCENE.blend      any scene that Unrender made
+
+Writes OUT/before.png and OUT/after.png, screenshots of the window, and OUT/told.json. A scene is opened without its
+windows and is never saved; it needs no add-on, for a wheel is known by the property that :mod:`addon.parts` gives it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Euler, Vector
+
+OUT = Path(sys.argv[sys.argv.index("--") + 1])
+CHOICE = (sys.argv[sys.argv.index("--") + 2 :] or ["maps"])[0]
+ROOT = Path(__file__).resolve().parents[2]
+AXLE = "unrender_axle"
+TURN = math.radians(50)
+TICK = 0.1
+TICKS_TO_DRAW = 15
+LONGEST_WAIT = 60.0
+
+told: dict = {"blender": bpy.app.version_string, "background": bpy.app.background}
+
+
+def build_toy():
+    sys.path.insert(0, str(ROOT))
+    import addon
+    from addon import scene
+    from tests import toy
+
+    addon.register()
+    for one in list(bpy.data.objects):
+        bpy.data.objects.remove(one)
+    scene.build(bpy.context.scene, toy.parts_reconstruction(), materials=CHOICE)
+
+
+def world(one):
+    """Returns the vertices (v, 3) of an object where they are in the world."""
+    bpy.context.view_layer.update()
+    local = np.empty(len(one.data.vertices) * 3, np.float32)
+    one.data.vertices.foreach_get("co", local)
+    matrix = np.array(one.matrix_world)
+    return local.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def viewport():
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    return window, area
+
+
+def look_at(owner, places, wheels):
+    """Shows the object from the front left, in solid shading, with the origin of every object."""
+    space = viewport()[1].spaces.active
+    low, high = places.min(axis=0), places.max(axis=0)
+    view = space.region_3d
+    view.view_perspective = "PERSP"
+    view.view_location = Vector(((low + high) / 2).tolist())
+    view.view_distance = 1.35 * float(np.linalg.norm(high - low))
+    view.view_rotation = Euler((math.radians(72), 0, math.radians(52))).to_quaternion()
+    # EEVEE's shaders take minutes without a graphics card.
+    is_textured = any(
+        node.bl_idname == "ShaderNodeTexImage" for material in owner.data.materials for node in material.node_tree.nodes
+    )
+    space.shading.color_type = "TEXTURE" if is_textured else "MATERIAL"
+    space.shading.show_cavity = True
+    space.overlay.show_object_origins_all = True
+    for one in bpy.context.view_layer.objects:
+        one.select_set(one in wheels)
+    bpy.context.view_layer.objects.active = wheels[0]
+    window = viewport()[0]
+    outliner = next(area for area in window.screen.areas if area.type == "OUTLINER")
+    with bpy.context.temp_override(window=window, area=outliner, region=outliner.regions[-1]):
+        for _ in range(2):
+            bpy.ops.outliner.show_one_level()
+
+
+def screenshot(name):
+    """Of the whole virtual screen: Blender's own operator finds an empty frame when it is called from a timer."""
+    subprocess.run(["import", "-window", "root", str(OUT / f"{name}.png")], check=True)
+
+
+def radii(wheel, places):
+    """Returns how far points are from a wheel's axle, and where along it."""
+    axle = np.array(wheel.matrix_world)[:3, 0]
+    arms = places - np.array(wheel.matrix_world)[:3, 3]
+    along = arms @ axle
+    return np.linalg.norm(arms - along[:, None] * axle, axis=1), along
+
+
+def story():
+    """Looks, turns, looks again; each yield gives the window a turn."""
+    wheels = [one for one in bpy.data.objects if one.get(AXLE) is not None]
+    owner = wheels[0].parent
+    parts = [owner, *wheels]
+    before = {one.name: world(one) for one in parts}
+    look_at(owner, np.concatenate(list(before.values())), wheels)
+    for _ in range(TICKS_TO_DRAW):
+        yield
+    screenshot("before")
+    told["wheels"] = [one.name for one in wheels]
+    told["origin"] = list(owner.matrix_world.translation)
+    told["lowest"] = float(min(places[:, 2].min() for places in before.values()))
+    told["lowest_of_wheels"] = {one.name: float(before[one.name][:, 2].min()) for one in wheels}
+    told["materials"] = sorted({material.name for one in parts for material in one.data.materials})
+    for wheel in wheels:
+        wheel.rotation_euler.x += TURN
+    after = {one.name: world(one) for one in parts}
+    told["others_moved"] = float(np.abs(after[owner.name] - before[owner.name]).max())
+    told["wheels_moved"] = [float(np.abs(after[one.name] - before[one.name]).max()) for one in wheels]
+    told["out_of_the_circle"] = max(
+        float(np.abs(one - other).max())
+        for wheel in wheels
+        for one, other in zip(radii(wheel, before[wheel.name]), radii(wheel, after[wheel.name]), strict=True)
+    )
+    for _ in range(TICKS_TO_DRAW):
+        yield
+    screenshot("after")
+    told["finished"] = True
+
+
+def tick():
+    try:
+        next(steps)
+        if time.monotonic() - began < LONGEST_WAIT:
+            return TICK
+        told["traceback"] = "waited too long"
+    except StopIteration:
+        pass
+    except Exception:
+        told["traceback"] = traceback.format_exc()
+    (OUT / "told.json").write_text(json.dumps(told, indent=1))
+    with bpy.context.temp_override(window=viewport()[0]):
+        bpy.ops.wm.quit_blender()
+    return None
+
+
+OUT.mkdir(parents=True, exist_ok=True)
+bpy.context.preferences.view.show_splash = False
+if CHOICE.endswith(".blend"):
+    bpy.ops.wm.open_mainfile(filepath=str(Path(CHOICE).absolute()), load_ui=False)
+else:
+    build_toy()
+steps = story()
+began = time.monotonic()
+bpy.app.timers.register(tick, first_interval=1.0)
