@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy  # noqa: E402
 from dataset import sheet  # noqa: E402
 from dataset.imported import MeshFileError, find_meshes, import_mesh  # noqa: E402
-from dataset.objects import DatasetConfig, ObjectRenderer, is_done, write_index  # noqa: E402
+from dataset.objects import LOOKS, DatasetConfig, ObjectRenderer, is_done, write_index  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 
@@ -49,8 +49,14 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core, at most 8)")
     parser.add_argument("--contact-sheet", type=Path, help="also write a picture of objects by views")
+    parser.add_argument("--sheet-truth", action="store_true",
+                        help="below each picture of the contact sheet also coordinates and parts as colours")
     parser.add_argument("--shared-cameras", action="store_true",
                         help="the same cameras for all objects, as view codes give them; from the seed")
+    parser.add_argument("--look", choices=LOOKS, default="streets",
+                        help="streets with walls and parked cars, or a studio's plain backdrop and tame cameras")
+    parser.add_argument("--truth", action=argparse.BooleanOptionalAction, default=True,
+                        help="also write the coordinate and the part that every pixel shows (truth.npz)")
     parser.add_argument("--worker-index", type=int, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.objects is None and options.meshes is None:
@@ -90,7 +96,7 @@ def start_worker(arguments: list[str], index: int, workers: int) -> subprocess.P
 
 def render_share(config: DatasetConfig, indices: list[int], threads: int, files: list[Path]) -> list[str]:
     """Render the objects in `indices` that are missing; return one sentence for each that failed."""
-    missing = [index for index in indices if not is_done(config.out, index)]
+    missing = [index for index in indices if not is_done(config.out, index, config.truth)]
     if not missing:
         return []
     renderer = ObjectRenderer(config, threads)
@@ -116,13 +122,13 @@ def watch(config: DatasetConfig, total: int, start: Callable[[int], subprocess.P
     """
     workers = [start(index) for index in range(count)]
     faults = 0
-    waiting = [index for index in range(total) if not is_done(config.out, index)]
+    waiting = [index for index in range(total) if not is_done(config.out, index, config.truth)]
     bar = tqdm(total=total * config.views, initial=(total - len(waiting)) * config.views, unit="image",
                mininterval=1.0, desc="render", smoothing=0.05)
     try:
         while True:
             codes = [worker.poll() for worker in workers]
-            still = [index for index in waiting if not is_done(config.out, index)]
+            still = [index for index in waiting if not is_done(config.out, index, config.truth)]
             bar.update((len(waiting) - len(still)) * config.views)
             faults = 0 if len(still) < len(waiting) else faults
             waiting = still
@@ -152,7 +158,7 @@ def main() -> int:
         return 2
     total = min(options.objects or len(files), len(files)) if files else options.objects
     config = DatasetConfig(options.out, total, options.views, options.resolution, options.seed, options.samples,
-                           options.meshes, options.shared_cameras)
+                           options.meshes, options.shared_cameras, options.look, options.truth)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = min(options.workers or min(cores, 8), total)
     if options.worker_index is not None:
@@ -168,7 +174,7 @@ def main() -> int:
     # their time in Blender's own single-threaded bookkeeping.
     code = watch(config, total, lambda index: start_worker(arguments, index, count), count)
     if options.contact_sheet:
-        sheet.contact_sheet(config.out, options.contact_sheet, total)
+        sheet.contact_sheet(config.out, options.contact_sheet, total, truth=options.sheet_truth and config.truth)
     return min(code, 1)
 
 

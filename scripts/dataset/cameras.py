@@ -58,6 +58,15 @@ def sample_camera(rng: np.random.Generator, points: np.ndarray) -> ViewCamera:
     return framed(rng, points, azimuth, elevation, distance, float(np.deg2rad(roll)))
 
 
+def studio_camera(rng: np.random.Generator, points: np.ndarray) -> ViewCamera:
+    """Draw a camera of the studio: near upright, the object in the middle, its longer side 75-90 % of the picture's."""
+    lowest = float(points[:, 2].min())
+    distance = float(np.exp(rng.uniform(np.log(2.5), np.log(5.0))))
+    elevation = max(float(np.deg2rad(rng.uniform(0, 25))), float(np.arcsin((lowest + 0.04) / distance)))
+    azimuth, roll = float(rng.uniform(-np.pi, np.pi)), float(np.deg2rad(rng.uniform(-1.5, 1.5)))
+    return framed(rng, points, azimuth, elevation, distance, roll, fill=(0.75, 0.90), wander=0.008)
+
+
 def shared_cameras(rng: np.random.Generator, count: int, points: np.ndarray) -> list[ViewCamera]:
     """Draw cameras that all objects within the hull of `points` (V, 3) are seen by, as a view code's are.
 
@@ -73,18 +82,21 @@ def shared_cameras(rng: np.random.Generator, count: int, points: np.ndarray) -> 
 
 
 def framed(
-    rng: np.random.Generator, points: np.ndarray, azimuth: float, elevation: float, distance: float, roll: float
+    rng: np.random.Generator, points: np.ndarray, azimuth: float, elevation: float, distance: float, roll: float,
+    fill: tuple[float, float] = (0.55, 0.95), wander: float = 0.05,
 ) -> ViewCamera:
-    """Return the camera there, with `points` (V, 3) in the frame, their longer projected side at 55-95 % of it."""
+    """Return the camera there, with `points` (V, 3) in the frame, their longer projected side at `fill` of it.
+
+    `wander` is the deviation of the object's middle from the picture's, in picture widths.
+    """
     # At half-tangent 1/2 the projection is in picture widths; the extent then fixes the field of view exactly.
     probe = ViewCamera(azimuth, elevation, distance, roll, 2 * np.arctan(0.5), 0.0, 0.0)
     flat = probe.project(points, 1) - 0.5
     low, high = flat.min(axis=0), flat.max(axis=0)
-    extent = rng.uniform(0.55, 0.95)
+    extent = rng.uniform(*fill)
     scale = extent / (high - low).max()
     low, high = low * scale, high * scale
     room = np.maximum(0.49 - (high - low) / 2, 0)
-    wander = np.clip(rng.normal(0, 0.05, 2), -room, room)
-    shift = wander - (low + high) / 2
+    shift = np.clip(rng.normal(0, wander, 2), -room, room) - (low + high) / 2
     field_of_view = 2 * np.arctan(0.5 / scale)
     return ViewCamera(azimuth, elevation, distance, probe.roll, float(field_of_view), float(shift[0]), float(-shift[1]))

@@ -13,12 +13,16 @@ import bpy
 import numpy as np
 from PIL import Image
 
-from .cameras import ViewCamera, sample_camera, shared_cameras
+from .cameras import ViewCamera, sample_camera, shared_cameras, studio_camera
 from .car import ObjectMesh, build_car
 from .materials import CarMaterials, hsv, sample_look
 from .parameters import SPORTY, sample_parameters, sample_style
 from .scene import RenderScene, blender_mesh, encode_srgb
+from .shapes import REGIONS
+from .studio import Studio
 from .surroundings import Surroundings
+from .truth import TruthScene
+from .truth_file import pack_truth
 from .world import WORLDS, WorldLight, sun_light, world_light
 
 
@@ -34,8 +38,11 @@ class DatasetConfig:
     samples: int = 8
     meshes: Path | None = None
     shared_cameras: bool = False
+    look: str = "streets"
+    truth: bool = True
 
 
+LOOKS = ("streets", "studio")
 CAR_BOX = (0.26, 0.5, 0.2)
 """Half the sides of the box that shared cameras frame: wide enough for nearly all cars; other models may be cubes."""
 
@@ -45,9 +52,10 @@ def object_folder(out: Path, index: int) -> Path:
     return out / "objects" / f"{index:06d}"
 
 
-def is_done(out: Path, index: int) -> bool:
-    """Tell whether an object is complete: its description is written last."""
-    return (object_folder(out, index) / "object.json").is_file()
+def is_done(out: Path, index: int, truth: bool = False) -> bool:
+    """Tell whether an object is complete, with its `truth` where that is asked for: its description is written last."""
+    folder = object_folder(out, index)
+    return (folder / "object.json").is_file() and (not truth or (folder / "truth.npz").is_file())
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -60,7 +68,9 @@ def write_atomically(path: Path, data: bytes) -> None:
 def write_index(config: DatasetConfig, category: str = "car") -> None:
     """Write dataset.json."""
     index = {"format": 1, "category": category, "seed": config.seed, "objects": config.objects, "views": config.views,
-             "resolution": config.resolution, "samples": config.samples}
+             "resolution": config.resolution, "samples": config.samples, "look": config.look, "truth": config.truth}
+    if config.truth:
+        index["regions"] = list(REGIONS)
     if config.shared_cameras:
         index["kind"] = "shared-views"
     config.out.mkdir(parents=True, exist_ok=True)
@@ -74,7 +84,11 @@ class ObjectRenderer:
         self.config = config
         self.stage = RenderScene(config.resolution, config.samples, threads)
         self.light = WorldLight(self.stage.scene)
-        self.surroundings = Surroundings(self.stage.scene)
+        self.studio = Studio(self.stage.scene, self.light) if config.look == "studio" else None
+        self.surroundings = Surroundings(self.stage.scene) if config.look == "streets" else None
+        self.truth: TruthScene | None = None
+        if config.truth:
+            self.truth = TruthScene(config.resolution, self.stage.camera, self.stage.folder)
         self.materials = CarMaterials()
         self.objects: list[bpy.types.Object] = []
         self.cameras: list[ViewCamera] = []
@@ -99,6 +113,8 @@ class ObjectRenderer:
         for material in self.materials.slots:
             data.materials.append(material)
         self._show(data, parked=2)
+        if self.truth:
+            self.truth.show_car(data)
         self._render_views(index, rng, mesh, description)
 
     def render_mesh(self, index: int, mesh: ObjectMesh, data: bpy.types.Mesh, source: str) -> None:
@@ -109,13 +125,17 @@ class ObjectRenderer:
 
     def _show(self, data: bpy.types.Mesh, parked: int) -> None:
         """Put a mesh in the scene in place of the last one, with `parked` copies in other paint."""
+        if self.truth:
+            self.truth.clear()
         for old in self.objects:
             bpy.data.objects.remove(old)
         for mesh in [mesh for mesh in bpy.data.meshes if mesh.users == 0 and mesh != data]:
             bpy.data.meshes.remove(mesh)
-        self.objects = [bpy.data.objects.new(f"Object_{k}", data) for k in range(1 + parked)]
+        self.objects = [bpy.data.objects.new(f"Object_{k}", data) for k in range(1 + parked * bool(self.surroundings))]
         for item in self.objects:
             self.stage.scene.collection.objects.link(item)
+        if not self.surroundings:
+            return
         self.surroundings.park(self.objects[1:])
         for k, item in enumerate(self.objects[1:]):
             for slot in item.material_slots:
@@ -129,20 +149,36 @@ class ObjectRenderer:
     def _render_views(self, index: int, rng: np.random.Generator, mesh: ObjectMesh, description: dict) -> None:
         folder = object_folder(self.config.out, index)
         folder.mkdir(parents=True, exist_ok=True)
-        ground = self.surroundings.dress(rng, float(mesh.vertices[:, 2].min()))
-        views = []
+        floor = float(mesh.vertices[:, 2].min())
+        ground = self.surroundings.dress(rng, floor) if self.surroundings else None
+        if self.studio:
+            self.studio.dress(rng, floor)
+        views, truths = [], []
         for k in range(self.config.views):
-            camera = self.cameras[k] if self.cameras else sample_camera(rng, mesh.vertices)
-            self.surroundings.arrange(rng, camera)
+            camera = self._camera(rng, k, mesh.vertices)
             self.stage.look_through(camera)
-            lighting = self._sample_light(rng, ground.colour)
+            if self.studio:
+                lighting = self.studio.light(rng)
+            else:
+                self.surroundings.arrange(rng, camera)
+                lighting = {"ground": ground.kind, **self._sample_light(rng, ground.colour)}
             colour, mask = self.stage.render(int(rng.integers(2**31)))
             name = f"view_{k:02d}.png"
             save_view(folder / name, colour, mask)
-            views.append({"file": name, "camera": asdict(camera), "ground": ground.kind, **lighting})
+            views.append({"file": name, "camera": asdict(camera), **lighting})
+            if self.truth:
+                truths.append(self.truth.render())
+        if truths:
+            coordinates, regions = (np.stack(arrays) for arrays in zip(*truths, strict=True))
+            write_atomically(folder / "truth.npz", pack_truth(coordinates, regions))
         np.savez_compressed(folder / "mesh.npz", vertices=mesh.vertices, faces=mesh.triangles())
         whole = {"seed": [self.config.seed, index], **description, "views": views}
         write_atomically(folder / "object.json", (json.dumps(whole) + "\n").encode())
+
+    def _camera(self, rng: np.random.Generator, view: int, vertices: np.ndarray) -> ViewCamera:
+        if self.cameras:
+            return self.cameras[view]
+        return (studio_camera if self.studio else sample_camera)(rng, vertices)
 
     def _sample_light(self, rng: np.random.Generator, ground: np.ndarray) -> dict:
         """Light the scene for one view; return what object.json says about it."""

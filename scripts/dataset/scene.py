@@ -16,6 +16,9 @@ from .exr import read_exr
 from .materials import MASK
 from .shapes import MARKINGS
 
+MARGIN = 3
+"""Pixels that are rendered beyond each side of the picture and cut off: the denoiser spoils the outermost ones."""
+
 
 def encode_srgb(image: np.ndarray) -> np.ndarray:
     """Encode linear colour as sRGB in 0..1 (Blender's view transform 'Standard')."""
@@ -29,23 +32,17 @@ class RenderScene:
     def __init__(self, resolution: int, samples: int, threads: int) -> None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         self.scene = scene = bpy.context.scene
-        self.resolution = resolution
         self._set_cycles(samples, threads)
-        scene.render.resolution_x = scene.render.resolution_y = resolution
-        scene.render.resolution_percentage = 100
+        self._resolution = resolution
+        set_size(scene, resolution)
         scene.render.use_compositing = scene.render.use_sequencer = False
         scene.view_settings.view_transform = "Standard"  # type: ignore[assignment]  # stubs know one value only
-        aov = bpy.context.view_layer.aovs.add()
-        aov.name, aov.type = MASK, "VALUE"
-        settings = scene.render.image_settings
-        if hasattr(settings, "media_type"):  # Blender 5 sorts formats into kinds first
-            settings.media_type = "MULTI_LAYER_IMAGE"
-        settings.file_format = "OPEN_EXR_MULTILAYER"
-        settings.color_depth, settings.exr_codec = "32", "NONE"
+        add_pass(scene.view_layers[0], MASK)
+        scene.view_layers[0].pass_alpha_threshold = 0.0  # glass counts once, and what stands behind it not again
         memory = Path("/dev/shm")
-        self._folder = tempfile.TemporaryDirectory(prefix="unrender_", dir=memory if memory.is_dir() else None)
-        self._file = Path(self._folder.name) / "view.exr"
-        scene.render.filepath = str(self._file)
+        self._temporary = tempfile.TemporaryDirectory(prefix="unrender_", dir=memory if memory.is_dir() else None)
+        self.folder = Path(self._temporary.name)
+        self._file = new_file(scene, self.folder, "view.exr")
         self.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
         self.camera.rotation_mode = "QUATERNION"
         scene.collection.objects.link(self.camera)
@@ -63,7 +60,8 @@ class RenderScene:
         if hasattr(cycles, "denoising_quality"):
             cycles.denoising_quality = "FAST"
         cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 3, 2, 2
-        cycles.transmission_bounces = cycles.volume_bounces = cycles.transparent_max_bounces = 1
+        cycles.transmission_bounces = cycles.volume_bounces = 1
+        cycles.transparent_max_bounces = 4  # two panes of a cabin, and the shadow rays into it
         cycles.caustics_reflective = cycles.caustics_refractive = False
         cycles.sample_clamp_indirect = 4.0
         cycles.use_auto_tile = False
@@ -79,25 +77,50 @@ class RenderScene:
         self.camera.rotation_quaternion = mathutils.Matrix([list(map(float, row)) for row in axes.T]).to_quaternion()
         data = self.camera.data
         data.sensor_fit, data.lens_unit = "VERTICAL", "FOV"
-        data.angle = view.field_of_view
-        data.shift_x, data.shift_y = -view.shift_x, -view.shift_y
+        wider = 1 + 2 * MARGIN / self._resolution
+        data.angle = 2 * np.arctan(np.tan(view.field_of_view / 2) * wider)
+        data.shift_x, data.shift_y = -view.shift_x / wider, -view.shift_y / wider
         data.clip_start, data.clip_end = 0.01, 500.0
 
     def render(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the linear picture (H, W, 3) and the object's coverage (H, W) in 0..1."""
         self.scene.cycles.seed = seed % (2**31)
-        bpy.ops.render.render(write_still=True)
+        bpy.ops.render.render(write_still=True, scene=self.scene.name)
         channels = read_exr(self._file)
-        colour = np.stack([_channel(channels, "Combined", letter) for letter in "RGB"], axis=-1)
-        return colour, np.clip(_channel(channels, MASK, "X", "V"), 0, 1)
+        colour = np.stack([channel(channels, "Combined", letter) for letter in "RGB"], axis=-1)
+        return colour, np.clip(channel(channels, MASK, "X", "V"), 0, 1)
 
 
-def _channel(channels: dict[str, np.ndarray], name: str, *letters: str) -> np.ndarray:
-    """Return the channel of pass `name`, whatever its layer is called; KeyError lists what there is."""
+def set_size(scene: bpy.types.Scene, resolution: int) -> None:
+    """Make a scene render square pictures of `resolution` and a margin."""
+    scene.render.resolution_x = scene.render.resolution_y = resolution + 2 * MARGIN
+    scene.render.resolution_percentage = 100
+
+
+def add_pass(layer: bpy.types.ViewLayer, name: str) -> None:
+    """Add a pass of numbers that materials write."""
+    aov = layer.aovs.add()
+    aov.name, aov.type = name, "VALUE"
+
+
+def new_file(scene: bpy.types.Scene, folder: Path, name: str) -> Path:
+    """Make a scene write its passes, uncompressed, into a file; return the file."""
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):  # Blender 5 sorts formats into kinds first
+        settings.media_type = "MULTI_LAYER_IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER"
+    settings.color_depth, settings.exr_codec = "32", "NONE"
+    file = folder / name
+    scene.render.filepath = str(file)
+    return file
+
+
+def channel(channels: dict[str, np.ndarray], name: str, *letters: str) -> np.ndarray:
+    """Return the channel of pass `name` without the margin, whatever its layer is called; KeyError lists what there is."""
     for key, value in channels.items():
         parts = key.split(".")
         if name in parts and parts[-1] in letters:
-            return value
+            return value[MARGIN:-MARGIN, MARGIN:-MARGIN]
     raise KeyError(f"No channel {name} in the render; it has {sorted(channels)}.")
 
 
