@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,11 +15,17 @@ from PIL import Image
 
 from backend.ipc.records import Camera
 from backend.render.camera import Cameras
+from backend.render.fragments import interpolate_vertices
 from backend.render.light import uniform_light
 from backend.render.picture import HARD, render
 from backend.render.shading import Texture
 from backend.render.template import Template, TemplateConfig, make_template
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+
+from dataset.truth_file import pack_truth  # noqa: E402
+
+REGIONS = ("paint", "glass")
 TEMPLATE = make_template(TemplateConfig(cells_x=8, cells_y=16, cells_z=6))
 
 
@@ -31,8 +38,9 @@ def stretched(template: Template, rng: np.random.Generator) -> np.ndarray:
     return (vertices / np.ptp(vertices, axis=0).max()).astype(np.float32)
 
 
-def write_dataset(folder: Path, objects: int = 6, views: int = 3, resolution: int = 64, seed: int = 0) -> Path:
-    """Boxy objects, red in front and blue behind, over grey."""
+def write_dataset(folder: Path, objects: int = 6, views: int = 3, resolution: int = 64, seed: int = 0,
+                  truth: bool = True) -> Path:
+    """Boxy objects, red in front and blue behind, over grey; with `truth` the upper half counts as glass."""
     rng = np.random.default_rng(seed)
     triangles = torch.as_tensor(TEMPLATE.triangles).long()
     uv = torch.as_tensor(TEMPLATE.triangle_uv)
@@ -43,7 +51,7 @@ def write_dataset(folder: Path, objects: int = 6, views: int = 3, resolution: in
         texture = np.concatenate([ramp[:, ::-1], np.full_like(ramp, rng.uniform(0.2, 0.8)), ramp])
         target = folder / "objects" / f"{number:06d}"
         target.mkdir(parents=True)
-        records = []
+        records, coordinates = [], []
         for view in range(views):
             camera = Camera(
                 rng.uniform(-np.pi, np.pi), rng.uniform(0, 0.5), rng.uniform(2, 4), rng.uniform(-0.05, 0.05), 0.55,
@@ -55,11 +63,20 @@ def write_dataset(folder: Path, objects: int = 6, views: int = 3, resolution: in
                 light, Cameras.batch([camera]), resolution, resolution, HARD,
             )  # fmt: skip
             mask = picture.mask[0].numpy()
+            points = interpolate_vertices(picture.fragments, torch.as_tensor(vertices)[None], triangles)[0].numpy()
+            coordinates.append(np.where(mask[..., None] > 0, points, np.nan))
             rgb = picture.rgb[0].permute(1, 2, 0).numpy() + 0.5 * (1 - mask[..., None])
             rgba = np.concatenate([rgb, mask[..., None]], axis=2)
             Image.fromarray((rgba.clip(0, 1) * 255).astype(np.uint8), "RGBA").save(target / f"view_{view:02d}.png")
             records.append({"file": f"view_{view:02d}.png", "camera": asdict(camera), "light": light[0].tolist()})
+        if truth:
+            points = np.stack(coordinates)
+            regions = np.where(np.isnan(points[..., 2]), 0, np.where(points[..., 2] > 0, 2, 1))
+            (target / "truth.npz").write_bytes(pack_truth(np.nan_to_num(points), regions))
         np.savez(target / "mesh.npz", vertices=vertices, faces=TEMPLATE.triangles.astype(np.int32))
         (target / "object.json").write_text(json.dumps({"seed": number, "views": records}))
-    (folder / "dataset.json").write_text(json.dumps({"format": 1, "category": "box", "resolution": resolution}))
+    index = {"format": 1, "category": "box", "resolution": resolution}
+    if truth:
+        index |= {"truth": True, "regions": list(REGIONS)}
+    (folder / "dataset.json").write_text(json.dumps(index))
     return folder

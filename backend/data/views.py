@@ -22,6 +22,9 @@ from ..ipc.records import Camera
 from ..models.inverse_graphics import CROP_MARGIN
 from ..render.camera import Cameras, focal_length_in_pixels
 
+UNKNOWN_REGION = 255
+"""Number in the part maps where the material of a model tells no region."""
+
 
 @dataclass
 class RenderedViews:
@@ -36,7 +39,9 @@ class RenderedViews:
     crops: Tensor
     """(K * M, 3): centre x, centre y and side of the crop around the mask, in pixels."""
     folders: list[Path]
-    """(K,) where each object lies; ``mesh.npz`` beside the pictures where there is one."""
+    """(K,) where each object lies; ``mesh.npz`` and ``truth.npz`` beside the pictures where there are."""
+    regions: tuple[str, ...] = ()
+    """Names of the regions in the order of the part maps, whose numbers start at 1; empty without truth."""
 
     @property
     def number_of_objects(self) -> int:
@@ -50,6 +55,22 @@ class RenderedViews:
         """True vertices (V, 3) and triangles (F, 3) of an object, in the canonical frame."""
         with np.load(self.folders[index] / "mesh.npz", allow_pickle=False) as data:
             return data["vertices"].astype(np.float32), data["faces"].astype(np.int64)
+
+    def truth(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """What the views of an object show: canonical coordinates (M, R, R, 3) float32, NaN in the background, and
+        regions (M, R, R) uint8: 0 background, position in ``regions`` plus one, ``UNKNOWN_REGION``.
+
+        Raises FileNotFoundError where the dataset was rendered without.
+        """
+        file = self.folders[index] / "truth.npz"
+        if not file.is_file():
+            raise FileNotFoundError(f"{file} is missing; render the dataset with scripts/render_dataset.py --truth.")
+        with np.load(file, allow_pickle=False) as data:
+            # Rows are stored as differences modulo 65536 of 1 + 4095 (c + 0.5); scripts/dataset/truth_file.py says why.
+            planes, regions = np.cumsum(data["coordinates"], axis=-1, dtype=np.uint16), data["regions"]
+        coordinates = (np.moveaxis(planes, 1, -1).astype(np.float32) - 1) / 4095 - 0.5
+        coordinates[regions == 0] = np.nan
+        return coordinates, regions
 
 
 def load_views(folder: Path, limit: int | None = None, progress: bool = True) -> RenderedViews:
@@ -67,7 +88,14 @@ def load_views(folder: Path, limit: int | None = None, progress: bool = True) ->
     packed = np.stack(rgba)
     masks = packed[..., 3].reshape(-1, *packed.shape[2:4])
     crops = torch.tensor([crop_around(mask) for mask in masks], dtype=torch.float32)
-    return RenderedViews(packed, Cameras.batch(cameras), torch.tensor(light, dtype=torch.float32), crops, done)
+    lights = torch.tensor(light, dtype=torch.float32)
+    return RenderedViews(packed, Cameras.batch(cameras), lights, crops, done, _regions(Path(folder)))
+
+
+def _regions(folder: Path) -> tuple[str, ...]:
+    """The names of the regions that a dataset's description gives, if any."""
+    index = folder / "dataset.json"
+    return tuple(json.loads(index.read_text(encoding="utf-8")).get("regions", ())) if index.is_file() else ()
 
 
 def crop_around(mask: np.ndarray) -> tuple[float, float, float]:
