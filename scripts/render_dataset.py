@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bpy  # noqa: E402
 from dataset import sheet  # noqa: E402
-from dataset.imported import MeshFileError, find_meshes, import_mesh  # noqa: E402
-from dataset.objects import LOOKS, DatasetConfig, ObjectRenderer, is_done, write_index  # noqa: E402
+from dataset.imported import AXES, MeshFileError, find_meshes, import_mesh, skipped_models, turn  # noqa: E402
+from dataset.objects import LOOKS, DatasetConfig, ObjectRenderer, is_done, refuse, write_index  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 
@@ -36,6 +36,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"render_dataset: {message}\n")
 
 
+def joined_axes(arguments: list[str]) -> list[str]:
+    """Return arguments with `--front -Y` written as `--front=-Y`, which argparse does not take for an option."""
+    result: list[str] = []
+    for argument in arguments:
+        if result and result[-1] in ("--up", "--front"):
+            result[-1] += f"={argument}"
+        else:
+            result.append(argument)
+    return result
+
+
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """Return the checked command line; leaves the program on a wrong one."""
     parser = Parser(prog="render_dataset", description="Render objects with masks, cameras, light and meshes.")
@@ -45,6 +56,10 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--resolution", type=int, default=128, help="width and height of a picture")
     parser.add_argument("--seed", type=int, default=0, help="object k depends on the seed and k alone")
     parser.add_argument("--meshes", type=Path, help="folder of .glb, .gltf and .obj models to render instead of cars")
+    parser.add_argument("--up", choices=AXES, default="Z", type=str.upper,
+                        help="the axis that is up in the models, as Blender imports them (default Z)")
+    parser.add_argument("--front", choices=AXES, type=str.upper,
+                        help="the axis that the models' fronts look along, as Blender imports them (default -Y)")
     parser.add_argument("--category", default="car", help="name written in dataset.json")
     parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core, at most 8)")
@@ -58,7 +73,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--truth", action=argparse.BooleanOptionalAction, default=True,
                         help="also write the coordinate and the part that every pixel shows (truth.npz)")
     parser.add_argument("--worker-index", type=int, default=None, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(joined_axes(arguments))
     if options.objects is None and options.meshes is None:
         parser.error("say how many cars to render with --objects N.")
     for name, low, high in (("objects", 1, 999_999), ("views", 1, 100), ("resolution", 16, 4096), ("samples", 1, 4096)):
@@ -69,6 +84,10 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         parser.error("--seed and --workers must not be negative.")
     if options.meshes is not None and not options.meshes.is_dir():
         parser.error(f"--meshes: there is no folder {options.meshes}.")
+    try:
+        turn(options.up, options.front)
+    except ValueError as error:
+        parser.error(f"--up, --front: {error}.")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         probe = options.out / f".writable_{os.getpid()}"
@@ -106,11 +125,12 @@ def render_share(config: DatasetConfig, indices: list[int], threads: int, files:
             renderer.render_car(index)
             continue
         try:
-            mesh, data = import_mesh(files[index])
+            model = import_mesh(files[index], turn(config.up, config.front))
         except MeshFileError as error:
             failures.append(str(error))
+            refuse(config.out, index, files[index].name, str(error))
             continue
-        renderer.render_mesh(index, mesh, data, files[index].name)
+        renderer.render_model(index, model, files[index].name)
     return failures
 
 
@@ -158,7 +178,8 @@ def main() -> int:
         return 2
     total = min(options.objects or len(files), len(files)) if files else options.objects
     config = DatasetConfig(options.out, total, options.views, options.resolution, options.seed, options.samples,
-                           options.meshes, options.shared_cameras, options.look, options.truth)
+                           options.meshes, options.shared_cameras, options.look, options.truth,
+                           options.up, options.front)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = min(options.workers or min(cores, 8), total)
     if options.worker_index is not None:
@@ -169,10 +190,13 @@ def main() -> int:
         for sentence in failures:
             print(f"render_dataset: {sentence}", file=sys.stderr)
         return 1 if failures else 0
+    if options.meshes and (skipped := [path.name for path in skipped_models(options.meshes)]):
+        print(f"render_dataset: skipped what is no .glb, .gltf or .obj file: {', '.join(skipped)}.", file=sys.stderr)
     write_index(config, options.category)
     # One process with one thread for each core beats one process with many threads: small pictures spend much of
     # their time in Blender's own single-threaded bookkeeping.
     code = watch(config, total, lambda index: start_worker(arguments, index, count), count)
+    write_index(config, options.category)
     if options.contact_sheet:
         sheet.contact_sheet(config.out, options.contact_sheet, total, truth=options.sheet_truth and config.truth)
     return min(code, 1)

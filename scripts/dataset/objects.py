@@ -15,6 +15,7 @@ from PIL import Image
 
 from .cameras import ViewCamera, sample_camera, shared_cameras, studio_camera
 from .car import ObjectMesh, build_car
+from .imported import FRONTS, Model
 from .materials import CarMaterials, hsv, sample_look
 from .parameters import SPORTY, sample_parameters, sample_style
 from .scene import RenderScene, blender_mesh, encode_srgb
@@ -40,6 +41,8 @@ class DatasetConfig:
     shared_cameras: bool = False
     look: str = "streets"
     truth: bool = True
+    up: str = "Z"
+    front: str | None = None
 
 
 LOOKS = ("streets", "studio")
@@ -65,12 +68,25 @@ def write_atomically(path: Path, data: bytes) -> None:
     os.replace(beside, path)
 
 
+def refuse(out: Path, index: int, source: str, reason: str) -> None:
+    """Note that the model `source` cannot be object `index`."""
+    folder = object_folder(out, index)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "refused.json", json.dumps({"file": source, "reason": reason}).encode())
+
+
 def write_index(config: DatasetConfig, category: str = "car") -> None:
-    """Write dataset.json."""
-    index = {"format": 1, "category": category, "seed": config.seed, "objects": config.objects, "views": config.views,
+    """Write dataset.json: what is rendered by now, and which models were refused."""
+    folders = [object_folder(config.out, index) for index in range(config.objects)]
+    done = [is_done(config.out, index, config.truth) for index in range(config.objects)]
+    index = {"format": 1, "category": category, "seed": config.seed, "objects": sum(done), "views": config.views,
              "resolution": config.resolution, "samples": config.samples, "look": config.look, "truth": config.truth}
     if config.truth:
         index["regions"] = list(REGIONS)
+    if config.meshes is not None:
+        notes = [folder / "refused.json" for folder in folders]
+        index["up"], index["front"] = config.up, config.front or FRONTS[config.up]
+        index["refused"] = [json.loads(note.read_text()) for note in notes if note.is_file()]
     if config.shared_cameras:
         index["kind"] = "shared-views"
     config.out.mkdir(parents=True, exist_ok=True)
@@ -117,11 +133,14 @@ class ObjectRenderer:
             self.truth.show_car(data)
         self._render_views(index, rng, mesh, description)
 
-    def render_mesh(self, index: int, mesh: ObjectMesh, data: bpy.types.Mesh, source: str) -> None:
+    def render_model(self, index: int, model: Model, source: str) -> None:
         """Render an imported model, already canonical, as object `index`."""
         rng = np.random.default_rng([self.config.seed, index])
-        self._show(data, parked=0)
-        self._render_views(index, rng, mesh, {"body_style": "", "parameters": {}, "source": source})
+        self._show(model.data, parked=0)
+        if self.truth:
+            self.truth.show_model(model.data, model.regions)
+        self._render_views(index, rng, model.mesh, {"body_style": "", "parameters": {}, "source": source})
+        (object_folder(self.config.out, index) / "refused.json").unlink(missing_ok=True)
 
     def _show(self, data: bpy.types.Mesh, parked: int) -> None:
         """Put a mesh in the scene in place of the last one, with `parked` copies in other paint."""
@@ -163,6 +182,8 @@ class ObjectRenderer:
                 self.surroundings.arrange(rng, camera)
                 lighting = {"ground": ground.kind, **self._sample_light(rng, ground.colour)}
             colour, mask = self.stage.render(int(rng.integers(2**31)))
+            factor = exposure_factor(colour[mask > 0.5], lift=self.config.meshes is not None)
+            colour, lighting = colour * factor, dimmed(lighting, factor)
             name = f"view_{k:02d}.png"
             save_view(folder / name, colour, mask)
             views.append({"file": name, "camera": asdict(camera), **lighting})
@@ -203,6 +224,29 @@ class ObjectRenderer:
             light = light + sun_light(direction, colour, power, ground)
             result["sun"] = {"direction": direction.tolist(), "colour": colour.tolist(), "irradiance": power}
         return {"light": light.tolist(), **result}
+
+
+def exposure_factor(pixels: np.ndarray, lift: bool) -> float:
+    """Return what to multiply a picture by so that at most a fiftieth of the object's `pixels` (P, 3) burns out.
+
+    With `lift` an object nearly black all over is brightened too. Light is linear: there is no need to render again.
+    """
+    if len(pixels) == 0:
+        return 1.0
+    bright = float(np.quantile(pixels.min(axis=1), 0.98))
+    if bright > 0.95:
+        return max(0.9 / bright, 0.2)
+    shown = float(np.quantile(pixels.max(axis=1), 0.9))
+    return min(0.06 / max(shown, 1e-6), 4.0) if lift and shown < 0.03 else 1.0
+
+
+def dimmed(lighting: dict, factor: float) -> dict:
+    """Return what object.json says about the light, that much stronger."""
+    result = {**lighting, "strength": lighting["strength"] * factor}
+    result["light"] = (np.array(lighting["light"]) * factor).tolist()
+    if "sun" in lighting:
+        result["sun"] = {**lighting["sun"], "irradiance": lighting["sun"]["irradiance"] * factor}
+    return result
 
 
 def save_view(path: Path, colour: np.ndarray, mask: np.ndarray) -> None:

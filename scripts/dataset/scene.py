@@ -116,7 +116,7 @@ def new_file(scene: bpy.types.Scene, folder: Path, name: str) -> Path:
 
 
 def channel(channels: dict[str, np.ndarray], name: str, *letters: str) -> np.ndarray:
-    """Return the channel of pass `name` without the margin, whatever its layer is called; KeyError lists what there is."""
+    """Return the channel of pass `name` without the margin; KeyError lists what there is."""
     for key, value in channels.items():
         parts = key.split(".")
         if name in parts and parts[-1] in letters:
