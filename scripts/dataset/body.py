@@ -25,6 +25,7 @@ class BodyCurves:
         self.rear_axle = p.front_overhang + p.wheelbase
         self.cowl, self.header = p.cowl * p.length, p.header * p.length
         self.roof_end, self.glass_end = p.roof_end * p.length, p.glass_end * p.length
+        self.cargo_start = p.cargo_start * p.length
         self.fenders = tuple(self._fender(axle) for axle in (self.front_axle, self.rear_axle))
 
     def _fender(self, axle: float) -> float:
@@ -48,8 +49,13 @@ class BodyCurves:
         """Height of bonnet, belt and deck on the centre line, before the ends are rounded."""
         p = self.p
         belt = p.cowl_height + 0.4 * (p.tail_height - p.cowl_height)
+        if p.cargo > 0.5:  # the chassis behind the cab lies low and level
+            positions = [0.0, 0.45 * self.cowl, self.cowl, self.cargo_start - 0.10, self.cargo_start + 0.02, p.length]
+            mid_bonnet = p.nose_height + 0.66 * (p.cowl_height - p.nose_height)
+            heights = [p.nose_height, mid_bonnet, p.cowl_height, p.cowl_height, p.tail_height, p.tail_height]
+            return smooth_curve(positions, heights, 0.08, np.asarray(y))
         positions = [0.0, 0.45 * self.cowl, self.cowl, (self.cowl + self.glass_end) / 2, self.glass_end, p.length]
-        mid_bonnet = p.nose_height + 0.58 * (p.cowl_height - p.nose_height)
+        mid_bonnet = p.nose_height + 0.66 * (p.cowl_height - p.nose_height)
         heights = [p.nose_height, mid_bonnet, p.cowl_height, belt, p.tail_height, p.tail_height - p.tail_drop]
         if self.glass_end > p.length - 0.05:
             positions, heights = positions[:5], heights[:5]
@@ -72,14 +78,33 @@ class BodyCurves:
         p = self.p
         along = np.clip((y - self.header) / (self.glass_end - self.header), 0, 1)
         wide = p.width / 2 * p.cabin_width * (1 - p.rear_taper * along**1.5)
-        return np.minimum(wide, 0.93 * self.half_width(y))
+        cab = np.minimum(wide, 0.93 * self.half_width(y))
+        cargo = self.cargo(y)
+        return (1 - cargo) * cab + cargo * p.cargo_width * p.width / 2
+
+    def cargo(self, y: np.ndarray) -> np.ndarray:
+        """Return 0 along the cab and 1 along the box behind it."""
+        if self.p.cargo < 0.5:
+            return np.zeros(np.shape(y))
+        step = np.clip((y - self.cargo_start + 0.06) / 0.12, 0, 1)
+        return step * step * (3 - 2 * step)
+
+    def lean(self, y: np.ndarray) -> np.ndarray:
+        """How far the cabin's sides lean inwards for every metre that they rise."""
+        return self.p.tumblehome * (1 - self.cargo(y))
+
+    def top_height(self) -> float:
+        """Height of the highest point of roof and box."""
+        return max(self.p.height, self.p.cargo_height) if self.p.cargo > 0.5 else self.p.height
 
     def shoulder(self, y: np.ndarray) -> np.ndarray:
         """Height at which the cabin's side rises out of the lower body."""
         middle = self.middle(y)
         ratio = np.clip(self.cabin_half_width(y) / np.maximum(self.half_width(y), 1e-3), 0, 0.999)
         power = self.p.bonnet_power
-        return middle + (self.top(y) - middle) * (1 - ratio**power) ** (1 / power)
+        side = middle + (self.top(y) - middle) * (1 - ratio**power) ** (1 / power)
+        cargo = self.cargo(y)
+        return (1 - cargo) * side + cargo * (self.top(y) - 0.02)
 
     def roof(self, y: np.ndarray) -> np.ndarray:
         """Height of windscreen, roof and rear window on the centre line; meets the body at cowl and glass end."""
@@ -88,6 +113,13 @@ class BodyCurves:
         peak = self.header + 0.38 * (self.roof_end - self.header)
         positions = [self.cowl - 0.05, self.header, peak, self.roof_end, self.glass_end + 0.03]
         heights = [foot[0], p.height - 0.035, p.height, p.height - p.roof_drop, foot[1]]
+        if p.cargo > 0.5:
+            start = self.cargo_start
+            peak = self.header + 0.5 * (start - self.header)
+            positions = [self.cowl - 0.05, self.header, peak, start - 0.02, start + 0.02, self.roof_end,
+                         self.glass_end + 0.01]
+            heights = [foot[0], p.height - 0.03, p.height, p.height - 0.03, p.cargo_height, p.cargo_height, foot[1]]
+            return smooth_curve(positions, heights, 0.03, np.asarray(y))
         tight = 0.045 if p.cabin_power > 4.2 else 0.075
         return smooth_curve(positions, heights, tight, np.asarray(y))
 
@@ -110,10 +142,11 @@ def lower_body(curves: BodyCurves) -> Part:
     x = wide * across * (1 - p.sill_tuck * below**2)
     x, z = _fenders(curves, x, y, z, wide)
     x, z = _round_ends(p, x, y, z)
+    y = _slant_ends(curves, y, z)
     x = _press_arches(curves, x, y, z)
-    z = _press_deck(curves, x, y, z)
-    part = _closed_grid(x, y, z)
-    part.name = "body"
+    covered = _closed_grid(x.copy(), y, z).vertices
+    part = _closed_grid(x, y, _press_deck(curves, x, y, z))
+    part.name, part.closed = "body", covered
     return part
 
 
@@ -126,21 +159,19 @@ def cabin(curves: BodyCurves) -> Part:
     height = np.maximum(curves.roof(y)[:, None] - foot, 0.0)
     crown = 0.97 + 0.03 * up
     z = foot + height * up * crown
-    x = (curves.cabin_half_width(y)[:, None] - p.tumblehome * np.maximum(z - foot - 0.05, 0)) * across
+    x = (curves.cabin_half_width(y)[:, None] - curves.lean(y)[:, None] * np.maximum(z - foot - 0.05, 0)) * across
     y = np.repeat(y[:, None], x.shape[1], axis=1)
     # Windscreen and rear window are bent: their sides lie nearer to the middle of the cabin than their centres.
     side = (x / (p.width / 2)) ** 2
-    middle = 0.5 * (curves.header + curves.roof_end)
+    middle = min(0.5 * (curves.header + curves.roof_end), curves.header + 1.2)
     front = np.clip((middle - y) / (middle - curves.cowl), 0, 1)
     back = np.clip((y - middle) / (curves.glass_end - middle), 0, 1)
-    y = y + side * (0.30 * front**1.5 - 0.16 * back**1.5)
-    open_from = curves.header + 0.10
-    if p.open_top > 0.5:
-        # Renders leave the faces behind the windscreen out; the template, which always has them, hides them below.
-        z = np.where(y > open_from, foot - 0.32 + (z - foot + 0.32) * np.clip(1 - (y - open_from) / 0.10, 0, 1), z)
+    rear_bend = 0.16 if p.height < 1.6 else 0.07
+    rear_bend = 0.0 if p.cargo > 0.5 else min(rear_bend, 0.3 * (curves.glass_end - middle))
+    y = y + side * (p.screen_bend * front**1.5 - rear_bend * back**1.5)
     part = _closed_grid(x, y, z, close_bottom=True)
     if p.open_top > 0.5:
-        part.faces = part.faces[(part.vertices[part.faces][:, :, 1] < open_from).all(axis=1)]
+        part.faces = part.faces[(part.vertices[part.faces][:, :, 1] < curves.header + 0.10).all(axis=1)]
     part.name = "cabin"
     return part
 
@@ -198,6 +229,12 @@ def _fenders(curves: BodyCurves, x: np.ndarray, y: np.ndarray, z: np.ndarray, wi
     p = curves.p
     across = np.abs(x) / np.maximum(wide, 1e-3)
     upper = np.clip((z - curves.middle(y)) / 0.2, 0, 1)
+    # A bonnet between separate wings: narrow above the tyres, as wide as the body again at the windscreen.
+    along = np.clip((curves.cowl + 0.30 - y) / 0.55, 0, 1)
+    above = np.clip((z - 2 * p.wheel_radius + 0.10) / 0.26, 0, 1)
+    x = x * (1 - p.bonnet_pinch * along * along * (3 - 2 * along) * above * above * (3 - 2 * above))
+    back = np.clip((y - p.length + 1.1) / 1.0, 0, 1)
+    z = z + p.fin * back * back * upper * np.exp(-(((across - 0.84) / 0.13) ** 2))
     for axle, rise in zip((curves.front_axle, curves.rear_axle), curves.fenders, strict=True):
         along = np.exp(-(((y - axle) / 0.48) ** 2))
         z = z + rise * along * upper * np.exp(-(((across - 0.76) / 0.20) ** 2))
@@ -206,11 +243,16 @@ def _fenders(curves: BodyCurves, x: np.ndarray, y: np.ndarray, z: np.ndarray, wi
     return x, z
 
 
-def _round_ends(p: CarParameters, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple:
-    """Draw nose and tail together in height; their width already narrows with the plan."""
+def _end_levels(p: CarParameters) -> tuple[float, float]:
+    """Return the heights at which nose and tail reach farthest."""
     nose_share = 0.46 - 0.12 * p.low_grille
     nose_level = p.ground_clearance + p.nose_lift + nose_share * (p.nose_height - p.ground_clearance - p.nose_lift)
-    tail_level = p.ground_clearance + p.tail_lift + 0.60 * (p.tail_height - p.ground_clearance - p.tail_lift)
+    return nose_level, p.ground_clearance + p.tail_lift + 0.60 * (p.tail_height - p.ground_clearance - p.tail_lift)
+
+
+def _round_ends(p: CarParameters, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple:
+    """Draw nose and tail together in height; their width already narrows with the plan."""
+    nose_level, tail_level = _end_levels(p)
     # Bumpers reach low and turn under sharply; bonnets and boot lids turn over a longer way.
     for distance, level, reach, power in (
         (y, nose_level, p.nose_round, max(p.nose_power, 2.4)),
@@ -220,6 +262,17 @@ def _round_ends(p: CarParameters, x: np.ndarray, y: np.ndarray, z: np.ndarray) -
         below = end_rounding(distance, min(0.10, reach), 3.2)
         z = level + (z - level) * np.where(z > level, above, below)
     return x, z
+
+
+def _slant_ends(curves: BodyCurves, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Lean the upper part of nose and tail away from the ends, fading out before the wheel arches."""
+    p = curves.p
+    radius = p.wheel_radius + p.arch_gap
+    low, tail_low = _end_levels(p)
+    fade = np.clip(1 - y / (curves.front_axle - radius), 0, 1)
+    y = y + p.nose_slant * np.maximum(z - low, 0) * fade * fade * (3 - 2 * fade)
+    fade = np.clip(1 - (p.length - y) / (p.length - curves.rear_axle - radius), 0, 1)
+    return y - p.tail_slant * np.maximum(z - tail_low, 0) * fade * fade * (3 - 2 * fade)
 
 
 def _press_arches(curves: BodyCurves, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:

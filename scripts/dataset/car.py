@@ -10,6 +10,8 @@ import numpy as np
 
 from . import details
 from .body import BodyCurves, cabin, lower_body
+from .face import sample_face
+from .fittings import fittings
 from .markings import mark_cabin, mark_lower
 from .parameters import CarParameters
 from .shapes import FAR, MARKINGS, PLASTIC, RIM, TYRE, Part
@@ -46,11 +48,12 @@ def car_parts(p: CarParameters, rng: np.random.Generator) -> list[Part]:
     """Build the parts of the car that `p` describes, in metres, nose at y = 0, on the ground."""
     curves = BodyCurves(p)
     lower, top = lower_body(curves), cabin(curves)
-    mark_lower(curves, lower, rng)
-    mark_cabin(curves, top, rng)
+    face = sample_face(p, rng)
+    mark_lower(curves, lower, face, rng)
+    mark_cabin(curves, top, face, rng)
     parts = [lower, top, *details.wheels(curves, rng), *details.mirrors(curves), *details.handles(curves, rng)]
     parts += details.exhausts(curves, rng) + details.wing(curves, rng)
-    parts += details.roof_rails(curves, rng) + details.cockpit(curves)
+    parts += details.roof_rails(curves, rng) + details.cockpit(curves) + fittings(curves, lower, face, rng)
     return [part if part.slot in _TURNED else part.facing() for part in parts]
 
 
@@ -64,10 +67,18 @@ def join(parts: list[Part]) -> ObjectMesh:
     smooth = np.concatenate([np.full(len(part.faces), part.smooth) for part in parts])
     columns = [[part.markings.get(name, np.full(len(part.vertices), FAR)) for name in MARKINGS] for part in parts]
     markings = np.concatenate([np.stack(column, axis=1) for column in columns])
-    return ObjectMesh(canonical(vertices), faces, slots, smooth, markings.astype(np.float32))
+    # An open car keeps the vertices of its roof, which has no faces.
+    scale, offset = canonical_transform(vertices[np.unique(faces[faces >= 0])])
+    return ObjectMesh(((vertices - offset) * scale).astype(np.float32), faces, slots, smooth, markings.astype(np.float32))
 
 
 def canonical(vertices: np.ndarray) -> np.ndarray:
     """Return vertices (V, 3) moved and scaled so that the bounding box is centred and its longest side is 1."""
+    scale, offset = canonical_transform(vertices)
+    return ((vertices - offset) * scale).astype(np.float32)
+
+
+def canonical_transform(vertices: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the scale and the offset (3,) that bring vertices (V, 3) to the canonical frame: (v - offset) * scale."""
     low, high = vertices.min(axis=0), vertices.max(axis=0)
-    return ((vertices - (low + high) / 2) / (high - low).max()).astype(np.float32)
+    return float(1 / (high - low).max()), (low + high) / 2

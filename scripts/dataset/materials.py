@@ -53,6 +53,8 @@ class CarLook:
     rim: Finish
     caliper: tuple[float, float, float]
     interior: tuple[float, float, float]
+    bars: Finish = Finish((0.05, 0.05, 0.05), 0.3, 0.5)
+    bar_turn: tuple[float, float, float] = (0.0, 40.0, 0.35)  # bars a unit across and up, and their share of the pitch
 
 
 def linear(colour: np.ndarray) -> np.ndarray:
@@ -102,7 +104,11 @@ def sample_look(rng: np.random.Generator, soft_top: bool = False, sporty: bool =
     caliper = hsv(rng.uniform(0, 0.15), 0.9, 0.7) if rng.random() < 0.3 else (0.12, 0.12, 0.12)
     interior = hsv(rng.uniform(0.0, 0.1), rng.uniform(0, 0.7), rng.uniform(0.05, 0.6))
     trim = chrome if rng.random() < 0.3 else black
-    return CarLook(name, paint, second, two_tone, glass, trim, chrome, plate, rim, caliper, interior)
+    bars = chrome if rng.random() < 0.4 else Finish(hsv(0, 0, rng.uniform(0.1, 0.4)), 0.3, 0.5)
+    pitch = rng.uniform(40, 75)
+    turns = [(0.0, pitch), (pitch, 0.0), (pitch, pitch), (0.0, 0.0)]
+    turn = (*turns[int(rng.choice(4, p=[0.42, 0.22, 0.16, 0.20]))], float(rng.uniform(0.2, 0.5)))
+    return CarLook(name, paint, second, two_tone, glass, trim, chrome, plate, rim, caliper, interior, bars, turn)
 
 
 class _Tree:
@@ -114,6 +120,7 @@ class _Tree:
         self.nodes, self.links = self.material.node_tree.nodes, self.material.node_tree.links
         self.shader = self.nodes["Principled BSDF"]
         self.layers: dict[str, tuple] = {}
+        self.bars: list[bpy.types.NodeSocket] = []
         self._colour = self._surface = None
         self._region: bpy.types.NodeSocket | None = None
         self._markings: dict[int, bpy.types.Node] = {}
@@ -242,18 +249,22 @@ def body_tree(name: str, masked: bool) -> _Tree:
     tree.layer("paint", None, "paint")
     tree.layer("second", tree.inside(tree.marking("two_tone")), "two_tone")
     door, lid = (tree.math("ABSOLUTE", tree.marking(name)) for name in ("door", "lid"))
-    gaps = tree.math("MINIMUM", door, lid)
+    gaps = tree.math("MINIMUM", tree.math("MINIMUM", door, lid), tree.math("ABSOLUTE", tree.marking("seam")))
     tree.layer("gap", tree.inside(tree.math("SUBTRACT", gaps, 0.007)))
-    for name in ("trim", "chrome", "dark", "glass"):
+    for name in ("trim", "chrome", "dark"):
         tree.layer(name, tree.inside(tree.marking(name)), name)
+    tree.layer("grille", tree.inside(tree.marking("grille")), "dark")
+    tree.layer("bars", _bars(tree))
+    tree.layer("glass", tree.inside(tree.marking("glass")), "glass")
     tree.layer("rim_of_lamp", tree.inside(tree.marking("head")), "head_lamp")
-    tree.layer("head", tree.inside(tree.math("ADD", tree.marking("head"), 0.018)))
+    tree.layer("head", tree.inside(tree.math("ADD", tree.marking("head"), 0.012)))
     tree.layer("tail", tree.inside(tree.marking("tail")), "tail_lamp")
     tree.layer("bulb", tree.inside(tree.marking("bulb")))
+    tree.layer("amber", tree.inside(tree.marking("amber")))
     tree.layer("plate", tree.inside(tree.marking("plate")), "plate")
-    letters = tree.math("ADD", tree.marking("plate"), 0.022)
-    strokes = tree.math("GREATER_THAN", _stripes(tree), 0.45)
-    tree.layer("letters", tree.math("MULTIPLY", tree.inside(letters), strokes))
+    # Letters and the band are small faces on the plate, told from it by constants far below any distance.
+    tree.layer("letters", tree.math("LESS_THAN", tree.marking("plate"), -1.5))
+    tree.layer("band", tree.math("LESS_THAN", tree.marking("plate"), -2.5))
     tree.layer("arch", tree.inside(tree.marking("arch")), "underside")
     tree.finish()
     return tree
@@ -272,20 +283,32 @@ def set_body(body: _Tree, look: CarLook) -> None:
     body.set("dark", black)
     body.set("glass", look.glass, coat=1.0)
     body.set("rim_of_lamp", Finish((0.04, 0.04, 0.045), 0.1), coat=1.0)
-    body.set("head", Finish((0.34, 0.36, 0.38), 0.12, 0.35), coat=1.0)
+    body.set("head", Finish((0.46, 0.48, 0.50), 0.14, 0.3), coat=1.0)
     body.set("bulb", Finish((0.85, 0.85, 0.84), 0.15), coat=1.0)
     body.set("tail", Finish((0.36, 0.006, 0.008), 0.15), coat=1.0)
     body.set("plate", Finish(look.plate, 0.4))
     body.set("letters", Finish((0.02, 0.02, 0.03) if sum(look.plate) > 0.3 else (0.7, 0.7, 0.6), 0.4))
+    body.set("band", Finish((0.01, 0.05, 0.30), 0.4))
+    body.set("amber", Finish((0.75, 0.20, 0.01), 0.2), coat=1.0)
+    body.set("grille", Finish((0.014, 0.014, 0.015), 0.45))
+    body.set("bars", look.bars)
+    for socket, value in zip(body.bars, look.bar_turn, strict=True):
+        socket.default_value = value
     body.set("arch", Finish((0.008, 0.008, 0.008), 0.8))
 
 
-def _stripes(tree: _Tree):
-    """Return a socket that runs through letter-like stripes across the car."""
+def _bars(tree: _Tree):
+    """Return a socket that is 1 on the bars of the grille; tree.bars holds bars across x, across z, width."""
     coordinates = tree.nodes.new("ShaderNodeTexCoord")
     split = tree.nodes.new("ShaderNodeSeparateXYZ")
     tree.links.new(coordinates.outputs["Object"], split.inputs[0])
-    return tree.math("FRACT", tree.math("MULTIPLY", split.outputs[0], 62.0))
+    along = [tree.math("MULTIPLY", split.outputs[axis], 1.0) for axis in (0, 2)]
+    width = tree.math("ADD", 0.0, 0.3)
+    tree.bars = [node.node.inputs[1] for node in along] + [width.node.inputs[1]]
+    # With a pitch of 0 the fraction stays 0 and no bar is drawn.
+    shares = [tree.math("FRACT", socket) for socket in along]
+    bar = tree.math("GREATER_THAN", tree.math("MAXIMUM", *shares), tree.math("SUBTRACT", 1.0, width))
+    return tree.math("MULTIPLY", bar, tree.inside(tree.math("ADD", tree.marking("grille"), 0.008)))
 
 
 def aov_output(nodes, name: str, value: float):

@@ -11,6 +11,11 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from .styles import HEAVY, NEIGHBOURS, NEVER_MIXED, PLACES, PLAIN, SPORTY, STYLE_WEIGHTS, STYLES, SWITCHES, YEARS
+
+__all__ = ["HEAVY", "SPORTY", "STYLES", "STYLE_WEIGHTS", "CarParameters", "consistent", "sample_parameters",
+           "sample_style", "style_parameters"]
+
 
 @dataclass(frozen=True)
 class CarParameters:
@@ -67,90 +72,18 @@ class CarParameters:
     roof_rails: float = 0.0
     bed: float = 0.0
     open_top: float = 0.0
-
-
-_SPORTS = dict(
-    width=1.93, ground_clearance=0.115, wheel_radius=0.345, wheel_width=0.27, section_power=2.7, bonnet_power=2.6,
-    cabin_power=3.6, tumblehome=0.33, rear_taper=0.16, waist=0.055, sill_tuck=0.12, flare=0.035, doors=2.0,
-    low_grille=1.0, lamp_sweep=0.85, lamp_length=0.30, lamp_height=0.085, tail_lamp_round=1.0, nose_power=2.7,
-    nose_plan=1.0, tail_plan=0.75, tail_power=2.9, arch_gap=0.03, cabin_width=0.80, pillar=0.09, side_intake=0.6,
-)
-
-STYLES: dict[str, dict[str, float]] = {
-    "sedan": {},
-    "hatchback": dict(
-        length=4.05, width=1.75, height=1.48, wheelbase=2.56, front_overhang=0.80, nose_height=0.74, cowl_height=0.96,
-        tail_height=1.02, cowl=0.25, header=0.41, roof_end=0.86, glass_end=0.965, roof_drop=0.09, tail_plan=0.55,
-        tail_power=3.6, tail_round=0.20, tail_lamp_tall=0.8, pillar=0.085,
-    ),
-    "estate": dict(
-        length=4.70, height=1.48, wheelbase=2.78, front_overhang=0.88, roof_end=0.87, glass_end=0.975, cowl=0.275,
-        header=0.41, roof_drop=0.10, tail_power=3.8, tail_plan=0.5, tail_round=0.18, tail_lamp_tall=0.7,
-        roof_rails=0.55, pillar=0.06,
-    ),
-    "coupe": dict(
-        length=4.50, width=1.83, height=1.34, wheelbase=2.66, front_overhang=0.88, ground_clearance=0.14,
-        wheel_radius=0.33, wheel_width=0.235, nose_height=0.66, cowl_height=0.88, tail_height=0.95, cowl=0.315,
-        header=0.45, roof_end=0.64, glass_end=0.875, roof_drop=0.06, tumblehome=0.34, rear_taper=0.10, doors=2.0,
-        section_power=3.1, lamp_sweep=0.55, lamp_length=0.25, fender=0.03, flare=0.025, pillar=0.08, nose_power=2.6,
-        nose_plan=0.9,
-    ),
-    "suv": dict(
-        length=4.52, width=1.89, height=1.76, wheelbase=2.70, front_overhang=0.85, ground_clearance=0.25,
-        wheel_radius=0.39, wheel_width=0.26, nose_height=1.02, cowl_height=1.17, tail_height=1.22, cowl=0.255,
-        header=0.385, roof_end=0.875, glass_end=0.975, roof_drop=0.07, nose_power=3.5, nose_plan=0.6, tail_power=4.0,
-        tail_plan=0.5, tail_round=0.18, section_power=4.4, tumblehome=0.20, cabin_width=0.85, cladding=0.7,
-        roof_rails=0.6, flare=0.03, lamp_height=0.10, tail_lamp_tall=0.6, pillar=0.065,
-    ),
-    "pickup": dict(
-        length=5.30, width=1.90, height=1.80, wheelbase=3.20, front_overhang=0.92, ground_clearance=0.27,
-        wheel_radius=0.39, wheel_width=0.26, nose_height=1.04, cowl_height=1.18, tail_height=1.14, tail_drop=0.0,
-        cowl=0.265, header=0.355, roof_end=0.575, glass_end=0.605, roof_drop=0.03, nose_power=3.8, nose_plan=0.55,
-        tail_power=6.0, tail_plan=0.25, tail_round=0.10, tail_lift=0.12, section_power=4.8, tumblehome=0.20,
-        cabin_power=5.0, cabin_width=0.85, cladding=0.5, flare=0.03, lamp_height=0.11, bed=1.0, pillar=0.02,
-        tail_lamp_tall=1.0, rear_taper=0.0,
-    ),
-    "van": dict(
-        length=4.95, width=1.93, height=1.96, wheelbase=3.05, front_overhang=0.92, ground_clearance=0.19,
-        wheel_radius=0.33, nose_height=0.95, cowl_height=1.16, tail_height=1.14, cowl=0.165, header=0.285,
-        roof_end=0.955, glass_end=0.99, roof_drop=0.03, nose_power=3.2, nose_plan=0.65, tail_power=5.0, tail_plan=0.35,
-        tail_round=0.14, section_power=4.8, cabin_power=6.0, tumblehome=0.13, cabin_width=0.88, lamp_height=0.13,
-        lamp_length=0.22, lamp_sweep=0.5, tail_lamp_tall=1.0, pillar=0.05, rear_taper=0.0, side_windows=0.6,
-        cladding=0.3,
-    ),
-    "sports": _SPORTS | dict(  # engine in front: long bonnet, cabin far back
-        length=4.60, height=1.31, wheelbase=2.75, front_overhang=0.93, nose_height=0.57, cowl_height=0.86,
-        tail_height=0.90, tail_drop=0.03, cowl=0.355, header=0.48, roof_end=0.63, glass_end=0.90, roof_drop=0.05,
-        fender=0.06, nose_round=0.55, tail_round=0.30, side_intake=0.4,
-    ),
-    "supercar": _SPORTS | dict(  # engine behind the seats: short low nose, cabin forward
-        length=4.50, height=1.20, wheelbase=2.62, front_overhang=1.02, nose_height=0.47, cowl_height=0.76,
-        tail_height=0.90, tail_drop=0.03, cowl=0.255, header=0.42, roof_end=0.57, glass_end=0.86, roof_drop=0.05,
-        fender=0.085, nose_round=0.60, tail_round=0.22, side_intake=0.9, nose_plan=1.15, lamp_sweep=1.0, pillar=0.15,
-        lamp_length=0.34,
-    ),
-    "roadster": _SPORTS | dict(
-        length=4.40, height=1.22, wheelbase=2.60, front_overhang=0.92, nose_height=0.55, cowl_height=0.84,
-        tail_height=0.91, tail_drop=0.04, cowl=0.30, header=0.43, roof_end=0.55, glass_end=0.72, roof_drop=0.05,
-        fender=0.065, nose_round=0.50, tail_round=0.28, open_top=1.0, side_intake=0.5,
-    ),
-}
-STYLE_WEIGHTS = {
-    "sedan": 1.0, "hatchback": 1.0, "estate": 0.8, "coupe": 2.0, "suv": 1.0, "pickup": 0.6, "van": 0.6, "sports": 2.4,
-    "supercar": 2.4, "roadster": 1.7,
-}
-SPORTY = ("coupe", "sports", "supercar", "roadster")
-# A pick-up's bed or an open cockpit has no meaningful half; such styles are mixed only in their plain proportions.
-_NEVER_MIXED = {"bed", "open_top", "side_windows", "doors", "tail_lamp_round", "tail_lamp_tall"}
-_PLACES = {"cowl", "header", "roof_end", "glass_end", "pillar"}
-_SWITCHES = {"low_grille", "tail_lamp_round", "tail_lamp_tall", "side_intake", "wing", "cladding", "roof_rails",
-             "side_windows"}
-_NEIGHBOURS = {
-    "sedan": ("hatchback", "estate", "coupe"), "hatchback": ("sedan", "estate", "suv"), "estate": ("sedan", "suv"),
-    "coupe": ("sedan", "sports", "hatchback"), "suv": ("estate", "hatchback", "van"), "pickup": ("suv",),
-    "van": ("suv",), "sports": ("coupe", "supercar", "roadster"), "supercar": ("sports", "coupe"),
-    "roadster": ("sports", "supercar", "coupe"),
-}
+    year: float = 2010.0  # of the design: what lamps, grilles and bumpers look like
+    screen_bend: float = 0.30  # how far the windscreen's sides lie behind its middle, at the car's full width
+    nose_slant: float = 0.0  # how far the face leans back for every metre that it rises
+    tail_slant: float = 0.0
+    bonnet_pinch: float = 0.0  # 0: bonnet as wide as the wings, 0.4: narrow between separate wings
+    fin: float = 0.0  # rise of the rear wings towards the tail
+    cargo: float = 0.0  # above 0.5: a box behind the cab, part of the cabin's grid
+    cargo_start: float = 0.36
+    cargo_height: float = 3.0  # of the box's top above the ground; `height` is the cab's
+    cargo_width: float = 1.04  # of the box, over the body's width
+    spare_wheel: float = 0.0
+    roof_box: float = 0.0
 
 
 def style_parameters(style: str) -> CarParameters:
@@ -159,50 +92,95 @@ def style_parameters(style: str) -> CarParameters:
 
 
 def sample_style(rng: np.random.Generator) -> str:
-    """Draw a style; sports cars come up more often, because people photograph them more often."""
-    weights = np.array(list(STYLE_WEIGHTS.values()))
+    """Draw a style with about the frequencies of a street; a good fifth are sports cars, which people photograph."""
+    weights = np.array(list(STYLE_WEIGHTS.values()), dtype=float)
     return str(rng.choice(list(STYLE_WEIGHTS), p=weights / weights.sum()))
 
 
 def sample_parameters(rng: np.random.Generator, style: str) -> CarParameters:
     """Draw a car of `style`: its mean, mixed with a neighbouring style, then every proportion varied a little."""
     values = asdict(style_parameters(style))
-    neighbour = asdict(style_parameters(str(rng.choice(_NEIGHBOURS[style]))))
+    neighbour = asdict(style_parameters(str(rng.choice(NEIGHBOURS[style]))))
     share = max(0.0, rng.uniform(-0.25, 0.38))
     for name in values:
-        if name not in _NEVER_MIXED:
+        if name not in NEVER_MIXED:
             values[name] = (1 - share) * values[name] + share * neighbour[name]
+    # Fractions of a long vehicle are many centimetres: its windscreen must stay where it is.
+    places = 0.010 * min(1.0, (4.5 / values["length"]) ** 2)
     for field in fields(CarParameters):
         name = field.name
-        if name in _SWITCHES:
+        if name in SWITCHES:
             values[name] = float(rng.random() < values[name])
-        elif name in _PLACES:
-            values[name] += rng.normal(0, 0.010)
-        elif name not in _NEVER_MIXED:
-            values[name] *= 1 + np.clip(rng.normal(0, 0.045), -0.10, 0.10)
-        else:
-            values[name] = float(values[name])
+        elif name in PLACES:
+            values[name] += rng.normal(0, places)
+        elif name not in PLAIN:
+            values[name] *= 1 + np.clip(rng.normal(0, 0.05), -0.11, 0.11)
+    for name in ("nose_slant", "tail_slant"):
+        values[name] = max(0.0, values[name] + rng.normal(0, 0.04))
     values["fender"] *= rng.uniform(0.5, 1.5)
     values["flare"] *= rng.uniform(0.3, 1.6)
-    if style in ("sedan", "hatchback", "suv") and rng.random() < 0.2:
-        values["doors"] = 2.0 if style == "hatchback" else 4.0
-    if style in ("sports", "supercar", "coupe", "hatchback") and rng.random() < 0.22:
-        values["wing"] = float(rng.uniform(0.3, 1.0))
-    if style == "van" and rng.random() < 0.5:
-        values["side_windows"] = 1.0
+    first, last = YEARS.get(style, (1994, 2025))
+    values["year"] = rng.uniform(first, last)
+    _vary(rng, style, values)
     return consistent(CarParameters(**{name: float(value) for name, value in values.items()}))
+
+
+def _vary(rng: np.random.Generator, style: str, values: dict) -> None:
+    """Draw what differs between cars of one style by more than a few hundredths."""
+    if style in ("sedan", "hatchback", "suv", "city", "hatch80", "saloon80", "estate", "offroader") and (
+            rng.random() < 0.25):
+        fewer = values["doors"] > 3 and style in ("hatchback", "offroader", "saloon80")
+        values["doors"] = 2.0 if fewer else 4.0
+    if style in ("sports", "supercar", "coupe", "hatchback") and rng.random() < 0.15:
+        values["wing"] = float(rng.uniform(0.3, 1.0))
+    if style in SPORTY and values["year"] < 1995 and style != "supercar":
+        # Older sports cars have narrow tyres, upright faces and flanks without intakes.
+        values["low_grille"], values["side_intake"] = float(rng.random() < 0.3), 0.0
+        values["lamp_sweep"] *= 0.6
+        values["wheel_width"] *= 0.82
+        values["width"] *= 0.94
+    if style in ("estate", "hatchback", "suv", "mpv", "wagon80", "sedan"):
+        values["roof_box"] = float(rng.random() < 0.07)
+    if style in ("lorry", "box_van", "bus", "van_large"):
+        # The body behind the cab comes in all lengths; what lies in front of it stays as it is.
+        factor = float(rng.uniform(*{"lorry": (0.78, 1.25), "bus": (0.68, 1.2)}.get(style, (0.9, 1.15))))
+        for name in ("cowl", "header", "cargo_start"):
+            values[name] /= factor
+        values["length"] *= factor
+        values["wheelbase"] *= factor
+        if style == "bus":
+            values["front_overhang"] *= factor
+    if style in ("lorry", "box_van"):
+        values["cargo_height"] *= rng.uniform(0.88, 1.08)
+        if rng.random() < 0.3:  # a dropside body with its load covered
+            values["cargo_height"] = values["tail_height"] + rng.uniform(0.35, 0.7)
+            values["cargo_width"] = 1.01
+    if style in ("pickup", "pickup_single"):
+        stretch = rng.uniform(-0.25, 0.45)
+        before = values["length"]
+        values["length"], values["wheelbase"] = before + stretch, values["wheelbase"] + 0.7 * stretch
+        for name in ("cowl", "header", "roof_end", "glass_end"):
+            values[name] *= before / values["length"]
 
 
 def consistent(p: CarParameters) -> CarParameters:
     """Move values that chance has put in conflict (a windscreen behind its roof, wheels through the bonnet) apart."""
     values = asdict(p)
-    values["wheelbase"] = float(np.clip(p.wheelbase, 0.53 * p.length, 0.64 * p.length))
-    values["front_overhang"] = float(np.clip(p.front_overhang, p.wheel_radius + 0.38, 0.25 * p.length))
+    values["width"] = min(p.width, 0.475 * p.length)
+    values["wheelbase"] = float(np.clip(p.wheelbase, 0.50 * p.length, 0.655 * p.length))
+    values["front_overhang"] = float(np.clip(p.front_overhang, p.wheel_radius + 0.25, 0.25 * p.length))
     rear = p.length - values["wheelbase"] - values["front_overhang"]
     values["wheelbase"] += min(0.0, rear - (p.wheel_radius + 0.30))
-    values["header"] = max(p.header, p.cowl + 0.07)
-    values["roof_end"] = float(np.clip(p.roof_end, values["header"] + 0.04, 0.965))
-    values["glass_end"] = float(np.clip(p.glass_end, values["roof_end"] + 0.02, 0.992))
+    values["cowl"] = max(p.cowl, 0.14 / p.length)
+    values["header"] = max(p.header, values["cowl"] + 0.20 / p.length)
+    values["roof_end"] = float(np.clip(p.roof_end, values["header"] + 0.04, 0.988))
+    values["glass_end"] = float(np.clip(p.glass_end, values["roof_end"] + min(0.02, 0.04 / p.length), 0.994))
     values["height"] = max(p.height, max(p.cowl_height, p.tail_height) + 0.30)
-    values["cowl_height"] = max(p.cowl_height, p.nose_height + 0.08, 2 * p.wheel_radius + 0.06)
+    values["cowl_height"] = max(p.cowl_height, p.nose_height + 0.04, 2 * p.wheel_radius + 0.06)
+    values["nose_slant"], values["tail_slant"] = min(p.nose_slant, 0.45), min(p.tail_slant, 0.45)
+    if p.cargo > 0.5:
+        behind = values["front_overhang"] + 1.5 * (p.wheel_radius + p.arch_gap) + 0.20
+        first = max(values["header"] + 1.1 / p.length, behind / p.length)
+        values["cargo_start"] = float(np.clip(p.cargo_start, first, 0.6))
+        values["tail_height"] = max(p.tail_height, 2 * p.wheel_radius + 0.14)
     return CarParameters(**values)

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 FAR = 1.0  # a distance (metres) that means "nowhere near this marking"
 # Each marking is a signed distance kept at the vertices; the material cuts at zero, so outlines stay crisp on any grid.
-MARKINGS = ("glass", "trim", "dark", "head", "bulb", "tail", "plate", "two_tone", "arch", "door", "lid", "chrome")
+MARKINGS = ("glass", "trim", "dark", "head", "bulb", "tail", "plate", "two_tone", "arch", "door", "lid", "chrome",
+            "grille", "seam", "amber")
 # Material slots of the joined mesh.
 BODY, TYRE, RIM, METAL, PLASTIC, INTERIOR = range(6)
 # What a point of the surface is: the part maps of the renders hold the index here plus one, 0 for the background.
@@ -28,6 +29,7 @@ class Part:
     markings: dict[str, np.ndarray] = field(default_factory=dict)
     smooth: bool = True
     name: str = ""  # "body", "cabin", "tyre", "rim", "mirror": what the template is made from; "" for the rest
+    closed: np.ndarray | None = None  # of the body: its vertices were bed or cockpit covered
 
     def moved(self, offset: tuple[float, float, float]) -> Part:
         """Return a copy moved by `offset`."""
@@ -45,7 +47,7 @@ class Part:
         outwards = corners.mean(axis=1) - self.vertices.mean(axis=0) if direction is None else direction
         if (normals * outwards).sum() >= 0:
             return self
-        return Part(self.vertices, flipped(self.faces), self.slot, self.markings, self.smooth, self.name)
+        return replace(self, faces=flipped(self.faces))
 
 
 def flipped(faces: np.ndarray) -> np.ndarray:
