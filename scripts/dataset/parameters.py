@@ -119,7 +119,7 @@ def sample_parameters(rng: np.random.Generator, style: str) -> CarParameters:
         values[name] = max(0.0, values[name] + rng.normal(0, 0.04))
     values["fender"] *= rng.uniform(0.5, 1.5)
     values["flare"] *= rng.uniform(0.3, 1.6)
-    first, last = YEARS.get(style, (1994, 2025))
+    first, last = YEARS.get(style, (1997, 2026))
     values["year"] = rng.uniform(first, last)
     _vary(rng, style, values)
     return consistent(CarParameters(**{name: float(value) for name, value in values.items()}))

@@ -230,7 +230,7 @@ NEIGHBOURS = {
     "vintage": ("beetle", "classic"), "sports": ("coupe", "supercar", "roadster"),
     "supercar": ("sports", "coupe"), "roadster": ("sports", "supercar", "coupe"),
 }
-# First and last year of a style's designs; the rest are of the last thirty years.
+# First and last year of a style's designs; the rest are of the last thirty.
 YEARS = {
     "saloon80": (1970, 1994), "hatch80": (1972, 1994), "wagon80": (1970, 1995), "classic": (1953, 1970),
     "beetle": (1946, 1972), "vintage": (1930, 1949), "offroader": (1965, 2024), "pickup_single": (1970, 2020),
