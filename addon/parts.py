@@ -32,6 +32,10 @@ AXLE, AXLE_POSITION = "unrender_axle", "unrender_axle_position"
 the main object where the axle is now."""
 
 
+SHARP_ANGLE = math.radians(40)
+"""Between two faces: from here on their edge is hard, as where a tyre's tread meets its side; less is a curve."""
+
+
 @dataclass(frozen=True)
 class Piece:
     """The part of a template that becomes one object."""
@@ -89,6 +93,7 @@ def finish(one: bpy.types.Object, piece: Piece, result: records.Reconstruction, 
     indices = one.data.attributes.new(INDEX_ATTRIBUTE, "INT", "POINT")
     indices.data.foreach_set("value", piece.indices)
     one[VERTEX_COUNTS] = [len(piece.indices), len(result.vertices)]
+    one.data.set_sharp_from_angle(angle=SHARP_ANGLE)
     if piece.axle is None:
         one[CENTRE_HEIGHT] = centre_height(result.vertices) * size
         for part in np.unique(result.parts.of_face[piece.faces]).tolist():
