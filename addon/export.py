@@ -15,7 +15,7 @@ from typing import Any
 import addon_utils
 import bpy
 
-from . import pixels, scene, view
+from . import parts, pixels, scene, view
 from .wire import records
 
 
@@ -163,8 +163,11 @@ def _succeed(outcome: set[str]) -> None:
 
 
 def _select_alone(chosen: bpy.types.Object) -> None:
+    """Selects an object with the wheels that are its own: exporters take what is selected, without children."""
+    wanted = {chosen, *parts.turning(chosen)}
+    bpy.context.view_layer.update()  # what was just linked cannot be selected before
     for other in bpy.context.view_layer.objects:
-        other.select_set(other == chosen)
+        other.select_set(other in wanted)
     bpy.context.view_layer.objects.active = chosen
 
 
