@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import bpy
 
-from .. import handles, session
+from .. import handles, parts, session
 
 
 def active_object(context: bpy.types.Context) -> bpy.types.Object | None:
-    """Returns the active object if it was made here, or the object whose camera is active."""
+    """Returns the active object if it was made here, or the one whose wheel or camera is active."""
     owner = context.active_object
     if owner is None:
         return None
+    if owner.parent is not None and owner in parts.turning(owner.parent):
+        owner = owner.parent
     if owner.unrender.is_unrender:
         return owner
     if owner.type == "CAMERA":
