@@ -22,7 +22,7 @@ import bpy
 
 from . import export, job, preferences, preview, registered, scene, session
 from .environment import INTERPRETER_VARIABLE
-from .properties import DEFAULT
+from .properties import DEFAULT, MATERIALS
 from .wire import protocol, records
 
 PICTURE_EXTENSIONS = frozenset(
@@ -57,6 +57,13 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--texture-size", type=_at_least(16), default=0, metavar="N", help="side in texels (default: follows the photo)"
+    )
+    result.add_argument(
+        "--materials",
+        default=MATERIALS[0][0],
+        choices=[name for name, _, _ in MATERIALS],
+        help="of objects with parts: one material with the photo's texture and maps of roughness and metallic, or a "
+        "plain one for each of paint, glass and so on; others have the texture either way (default: maps)",
     )
     result.add_argument("--mask", default="", metavar="FILE", help="mask to use, for a single photo")
     result.add_argument("--real-size", type=float, default=0.0, metavar="METRES", help="longest side of the object")
@@ -183,7 +190,9 @@ def _steps(
     # The factory's empty file, so that a user's own start-up file has no say in what a batch makes.
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     target = bpy.context.scene
-    built = scene.build(target, result, picture.pixels, request.image_path, options.real_size)
+    built = scene.build(
+        target, result, picture.pixels, request.image_path, options.real_size, materials=options.materials
+    )
     show(records.Progress("Rendering the preview", 0.94))
     with _quietly():
         made = preview.make(target, built, result, picture.pixels)

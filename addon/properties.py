@@ -29,6 +29,11 @@ DEVICES = [
     ("cuda", "CUDA", "A graphics card of NVIDIA, or of AMD with ROCm"),
     ("mps", "Metal", "The graphics part of Apple's chips"),
 ]
+MATERIALS = [
+    ("maps", "With Maps", "One material: the photo's texture, and images of roughness and metallic"),
+    ("parts", "By Part", "A material of plain colour for paint, glass, rubber and so on; the texture is kept beside"),
+]
+"""The identifiers are those of :data:`scene.Materials`."""
 SLIDER_RANGE = 3.0
 
 _bundle_items: list[choices.Choice] = []
@@ -100,6 +105,12 @@ class UnrenderScene(bpy.types.PropertyGroup):
             ("0", "As the photo", "Follows the photo's size, up to 2048"),
             *((str(size), str(size), f"{size} × {size} texels") for size in (256, 512, 1024, 2048, 4096)),
         ],
+    )
+    materials: EnumProperty(
+        name="Materials",
+        description="Materials of an object with parts, such as a car with wheels. An object without parts gets the "
+        "photo's texture, whatever is chosen here",
+        items=MATERIALS,
     )
     real_size: FloatProperty(
         name="Real Size",

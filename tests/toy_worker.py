@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -25,7 +26,11 @@ def picture_pixels(path):
         return np.asarray(image.convert("RGB"))
 
 
-def reconstruct(request, report, cancelled):
+WITH_PARTS = "with-parts"
+"""Mode in which every photo becomes a car with wheels."""
+
+
+def reconstruct(request, report, cancelled, make=toy.reconstruction):
     name = Path(request.image_path).stem
     report(records.Progress("Cutting out", 0.1))
     if name == "broken":
@@ -49,7 +54,7 @@ def reconstruct(request, report, cancelled):
     pixels = (
         picture_pixels(request.image_path) if os.path.exists(request.image_path) else np.zeros((64, 96, 3), np.uint8)
     )
-    result = toy.reconstruction(name, pixels.shape[1], pixels.shape[0])
+    result = make(name, pixels.shape[1], pixels.shape[0])
     result.bundle = request.bundle
     report(records.Progress("Baking", 0.9, np.zeros((4, 4, 3), np.uint8)))
     return result
@@ -96,6 +101,8 @@ def main(mode):
         writer.write(b"Traceback (most recent call last):\n")
         writer.flush()
         return
+    if mode == WITH_PARTS:
+        HANDLERS[records.ReconstructRequest] = functools.partial(reconstruct, make=toy.parts_reconstruction)
     worker.serve(HANDLERS, reader, writer, ready)
 
 

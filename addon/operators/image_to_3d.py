@@ -59,7 +59,13 @@ class UNRENDER_OT_image_to_3d(job.JobOperator, bpy.types.Operator):
         )
         session.status.warnings = list(result.warnings)
         built = scene.build(
-            target, result, picture.pixels, image_path, settings.real_size, set_up_scene=settings.set_up_scene
+            target,
+            result,
+            picture.pixels,
+            image_path,
+            settings.real_size,
+            set_up_scene=settings.set_up_scene,
+            materials=settings.materials,
         )
         for selected in context.selected_objects:
             selected.select_set(False)

@@ -11,8 +11,6 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon_utils
-
 import addon
 from addon import handles, parts, pixels, scene, view
 from backend.ipc import records
@@ -262,42 +260,6 @@ def test_both_choices_survive_saving_with_wheels_that_turn(tmp_path):
     assert "toy car texture" in bpy.data.images, "the photo's texture is kept, though no material has it"
 
 
-@pytest.mark.parametrize("materials", ["maps", "parts"])
-@pytest.mark.parametrize("direction", [(1.0, 0.0, 0.0), (0.9, 0.3, -0.2)])
-def test_gltf_keeps_the_parts_and_their_places(tmp_path, materials, direction):
-    result = toy.parts_reconstruction(axle_direction=direction)
-    built = build(result, materials=materials)
-    for one in (built.object, *built.turning):
-        one.select_set(True)
-    addon_utils.enable("io_scene_gltf2")
-    path = str(tmp_path / "car.glb")
-    bpy.ops.export_scene.gltf(filepath=path, export_format="GLB", use_selection=True)
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon_utils.enable("io_scene_gltf2")
-    bpy.ops.import_scene.gltf(filepath=path)
-    main = bpy.data.objects["toy car"]
-    for name, title in {**WHEELS, "body": "toy car"}.items():
-        one = bpy.data.objects[title]
-        assert title == "toy car" or one.parent == main
-        expected = canonical(result, name)
-        if title == "toy car":
-            expected = np.concatenate([expected, canonical(result, "cabin")])
-        found = world(one)
-        np.testing.assert_allclose(found.min(axis=0), expected.min(axis=0), atol=1e-5)
-        np.testing.assert_allclose(found.max(axis=0), expected.max(axis=0), atol=1e-5)
-        assert one.data.uv_layers
-    materials_found = {material.name for one in bpy.data.objects for material in one.data.materials}
-    if materials == "maps":
-        (name,) = materials_found
-        shader = principled(bpy.data.materials[name])
-        for socket in ("Base Color", "Roughness", "Metallic"):
-            assert shader.inputs[socket].is_linked, socket
-    else:
-        assert materials_found == {f"toy car {region.replace('_', ' ')}" for region in toy.REGIONS}
-        assert principled(bpy.data.materials["toy car glass"]).inputs["Transmission Weight"].default_value > 0.4
-        assert principled(bpy.data.materials["toy car rim"]).inputs["Metallic"].default_value == 1
-
-
 def edit_of(result, vertices, change=0.0):
     """Returns the edit of a worker that knows nothing of the refinement's offsets."""
     return records.Edit(vertices - result.offsets, np.full((4, 4, 3), change, np.float32))
@@ -388,6 +350,24 @@ def test_texture_sliders_change_the_maps_material_and_refuse_plain_colours():
     handles.apply(plain.object, edit_of(result, result.vertices))
     with pytest.raises(ValueError, match="plain colours"):
         handles.apply(plain.object, edit_of(result, result.vertices, change=10 / 255))
+
+
+@pytest.mark.parametrize("direction", [(1.0, 0.0, 0.0), (0.9, 0.3, -0.2)])
+def test_edges_are_hard_from_forty_degrees_on_and_stay_so(direction):
+    result = toy.parts_reconstruction(axle_direction=direction)
+    built = build(result)
+    for one in built.turning:
+        hard = [edge.vertices[:] for edge in one.data.edges if edge.use_edge_sharp]
+        # Around both sides of a tyre, and not across its tread, whose sixteen faces are 22.5 degrees apart.
+        assert len(hard) == 2 * toy.WHEEL_SIDES
+        assert all((a < toy.WHEEL_SIDES) == (b < toy.WHEEL_SIDES) for a, b in hard)
+        assert all(polygon.use_smooth for polygon in one.data.polygons)
+        along_axle = np.array([normal.vector[0] for normal in one.data.corner_normals])
+        np.testing.assert_allclose(np.abs(along_axle).round(4) % 1, 0, err_msg="a tyre's sides are flat")
+    handles.apply(built.object, edit_of(result, widened(result.vertices)))
+    assert sum(edge.use_edge_sharp for edge in built.turning[0].data.edges) == 2 * toy.WHEEL_SIDES
+    plain = scene.build(bpy.context.scene, toy.reconstruction("box"))
+    assert not any(edge.use_edge_sharp for edge in plain.object.data.edges)
 
 
 def test_parts_that_share_a_vertex_are_refused():
