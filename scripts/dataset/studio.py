@@ -103,17 +103,17 @@ class Studio:
         weights = np.array([WORLD_WEIGHTS[name] for name in names])
         name = str(rng.choice(names, p=weights / weights.sum()))
         rotation = float(rng.uniform(0, 2 * np.pi))
-        exposure, share = float(np.exp(rng.normal(np.log(1.15), 0.15))), float(rng.uniform(0.0, 0.5))
+        exposure, share = float(np.exp(rng.normal(np.log(0.95), 0.12))), float(rng.uniform(0.0, 0.4))
         # What falls on level ground, over pi: exposure is measured there, as a camera's meter would.
         level = harmonics(np.array([0.0, 0.0, 1.0])) @ world_light(name, rotation, 1.0)
         strength = exposure * (1 - share) / float(level.mean())
-        height, around = np.arcsin(rng.uniform(0.5, 0.97)), rng.uniform(0, 2 * np.pi)
+        height, around = np.arcsin(rng.uniform(0.6, 0.97)), rng.uniform(0, 2 * np.pi)
         towards = np.array([np.cos(height) * np.cos(around), np.cos(height) * np.sin(around), np.sin(height)])
         white, power = np.ones(3), exposure * share * np.pi / float(towards[2])
         self._light.set(name, rotation, strength)
         self._light.set_sun(towards, white, power, float(np.deg2rad(rng.uniform(15, 50))))
         falling = level * strength + exposure * share
-        albedo = np.clip(self._colour / falling, 0.0, 0.85)
+        albedo = np.clip(self._colour / falling, 0.0, 0.92)
         backdrop = albedo * falling
         self._albedo.set(albedo, self._grade)
         for graded in (self._backdrop, self._sky):
