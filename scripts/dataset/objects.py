@@ -168,13 +168,14 @@ class ObjectRenderer:
     def _render_views(self, index: int, rng: np.random.Generator, mesh: ObjectMesh, description: dict) -> None:
         folder = object_folder(self.config.out, index)
         folder.mkdir(parents=True, exist_ok=True)
-        floor = float(mesh.vertices[:, 2].min())
+        seen = mesh.vertices[np.unique(mesh.triangles())]  # an open car keeps the vertices of its roof, without faces
+        floor = float(seen[:, 2].min())
         ground = self.surroundings.dress(rng, floor) if self.surroundings else None
         if self.studio:
             self.studio.dress(rng, floor)
         views, truths = [], []
         for k in range(self.config.views):
-            camera = self._camera(rng, k, mesh.vertices)
+            camera = self._camera(rng, k, seen)
             self.stage.look_through(camera)
             if self.studio:
                 lighting = self.studio.light(rng)
