@@ -12,6 +12,7 @@ from . import details
 from .body import BodyCurves, cabin, lower_body
 from .face import sample_face
 from .fittings import fittings
+from .interior import interior
 from .markings import mark_cabin, mark_lower
 from .parameters import CarParameters
 from .shapes import FAR, MARKINGS, PLASTIC, RIM, TYRE, Part
@@ -53,6 +54,7 @@ def car_parts(p: CarParameters, rng: np.random.Generator) -> list[Part]:
     mark_cabin(curves, top, face, rng)
     parts = [lower, top, *details.wheels(curves, rng), *details.mirrors(curves), *details.handles(curves, rng)]
     parts += details.exhausts(curves, rng) + details.wing(curves, rng)
+    parts += interior(curves, rng)
     parts += details.roof_rails(curves, rng) + details.cockpit(curves) + fittings(curves, lower, face, rng)
     return [part if part.slot in _TURNED else part.facing() for part in parts]
 

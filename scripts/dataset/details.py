@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from .body import BodyCurves
-from .shapes import BODY, INTERIOR, METAL, PLASTIC, RIM, TYRE, Part, blob, box, grid_faces, lathe
+from .shapes import BODY, FAR, INTERIOR, METAL, PLASTIC, RIM, TYRE, Part, blob, box, grid_faces, lathe
 
 WHEEL_SEGMENTS = 48  # of a tyre; rims have half as many more, backs half as many: every second, third and first agree
 
@@ -15,7 +15,7 @@ WHEEL_SEGMENTS = 48  # of a tyre; rims have half as many more, backs half as man
 def wheels(curves: BodyCurves, rng: np.random.Generator) -> list[Part]:
     """Return the four wheels, standing on the ground just inside the body's sides."""
     p = curves.p
-    kinds = _wheel(p.wheel_radius, p.wheel_width, rng)
+    kinds = _wheel(p.wheel_radius, p.wheel_width, p.year, rng)
     parts = []
     for axle in (curves.front_axle, curves.rear_axle):
         span = np.linspace(axle - 0.6 * p.wheel_radius, axle + 0.6 * p.wheel_radius, 9)
@@ -26,10 +26,10 @@ def wheels(curves: BodyCurves, rng: np.random.Generator) -> list[Part]:
     return parts
 
 
-def _wheel(radius: float, width: float, rng: np.random.Generator) -> list[Part]:
+def _wheel(radius: float, width: float, year: float, rng: np.random.Generator) -> list[Part]:
     """Return tyre and rim of the left wheel, centred at the origin, outside towards +X."""
     half = width / 2
-    rim = radius * rng.uniform(0.66, 0.78)
+    rim = radius * (rng.uniform(0.66, 0.78) if year > 1995 else rng.uniform(0.60, 0.68))
     tyre_profile = np.array([
         (-half, rim), (-half, radius * 0.93), (-half * 0.75, radius), (0, radius), (half * 0.75, radius),
         (half * 0.97, radius * 0.945), (half, (rim + radius) / 2), (half * 0.93, rim), (half * 0.80, rim * 0.97),
@@ -39,7 +39,8 @@ def _wheel(radius: float, width: float, rng: np.random.Generator) -> list[Part]:
     rings = np.array([1.0, 0.95, 0.90, 0.80, 0.66, 0.52, 0.38, 0.25, 0.14, 0.001])
     depth = half * (0.94 - dish * (1 - rings) - 0.22 * np.exp(-(((rings - 0.75) / 0.18) ** 2)))
     face = lathe(np.stack([depth, rings * rim], axis=1), 3 * WHEEL_SEGMENTS // 2, RIM)
-    face.markings.update(_spokes(face.vertices, rim, rng))
+    plain = year < 1975 or year < 1997 and rng.random() < 0.5 or width > 0.275 and radius > 0.42
+    face.markings.update((_cap if plain else _spokes)(face.vertices, rim, rng))
     back = lathe(np.array([(-half, 0.001), (-half, rim)]), WHEEL_SEGMENTS // 2, PLASTIC)
     tyre.name, face.name, back.name = "tyre", "rim", "wheel_back"
     outside = np.array([1.0, 0.0, 0.0])
@@ -62,6 +63,17 @@ def _spokes(vertices: np.ndarray, rim: float, rng: np.random.Generator) -> dict[
     hub = distance - rim * rng.uniform(0.22, 0.30)
     return {"glass": np.minimum.reduce([spoke, lip, hub]), "trim": distance - rim * 0.10,
             "dark": np.abs(distance - rim * 0.55) - rim * 0.20}
+
+
+def _cap(vertices: np.ndarray, rim: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Mark a pressed steel wheel: a ring of slots between the rim and a round cap."""
+    distance = np.hypot(vertices[:, 1], vertices[:, 2])
+    angle = np.arctan2(vertices[:, 2], vertices[:, 1])
+    count = int(rng.choice([8, 10, 12, 16]))
+    sector = 2 * np.pi / count
+    turn = np.mod(angle + sector / 2, sector) - sector / 2
+    slot = np.maximum(np.abs(turn) * distance - 0.28 * sector * distance, np.abs(distance - 0.74 * rim) - 0.09 * rim)
+    return {"glass": -slot, "trim": distance - rim * 0.08, "dark": np.full(len(vertices), FAR)}
 
 
 def mirrors(curves: BodyCurves) -> list[Part]:

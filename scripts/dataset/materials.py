@@ -4,111 +4,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import bpy
-import numpy as np
 
+from .looks import CarLook, Finish, hsv, linear, sample_look, sample_paint
 from .shapes import MARKINGS, REGIONS
+
+__all__ = ["MASK", "REGION", "CarLook", "CarMaterials", "Finish", "aov_output", "body_tree", "hsv", "linear",
+           "plain_material", "sample_look", "sample_paint", "set_body", "set_plain"]
 
 MASK = "mask"  # name of the pass in which the object is white
 REGION = "region"  # name of the pass that holds the index in REGIONS plus one
-# Names and weights of paints, sRGB hue in 0..1, saturation and value ranges, chance of metallic paint.
-PAINTS = {
-    "white": (0.18, (0.0, 1.0), (0.0, 0.04), (0.80, 0.95), 0.2),
-    "black": (0.16, (0.0, 1.0), (0.0, 0.25), (0.02, 0.09), 0.5),
-    "silver": (0.12, (0.5, 0.7), (0.0, 0.06), (0.55, 0.75), 1.0),
-    "grey": (0.12, (0.5, 0.7), (0.0, 0.12), (0.20, 0.45), 0.8),
-    "red": (0.17, (-0.03, 0.02), (0.80, 1.0), (0.45, 0.85), 0.25),
-    "yellow": (0.09, (0.11, 0.155), (0.80, 1.0), (0.75, 0.95), 0.15),
-    "blue": (0.09, (0.55, 0.67), (0.5, 1.0), (0.15, 0.70), 0.6),
-    "green": (0.04, (0.25, 0.48), (0.4, 1.0), (0.12, 0.60), 0.5),
-    "orange": (0.03, (0.04, 0.085), (0.85, 1.0), (0.70, 0.95), 0.4),
-    "brown": (0.03, (0.05, 0.10), (0.3, 0.7), (0.20, 0.50), 0.7),
-    "other": (0.03, (0.0, 1.0), (0.2, 0.9), (0.20, 0.80), 0.5),
-}
-
-
-@dataclass(frozen=True)
-class Finish:
-    """What the eye sees of a surface: linear colour, roughness, metallic."""
-
-    colour: tuple[float, float, float]
-    roughness: float
-    metallic: float = 0.0
-
-
-@dataclass(frozen=True)
-class CarLook:
-    """Colours of one car, chosen by `sample_look`."""
-
-    paint_name: str
-    paint: Finish
-    second: Finish  # where "two_tone" is negative
-    two_tone: str  # "", "roof", "lower"
-    glass: Finish
-    trim: Finish
-    chrome: Finish
-    plate: tuple[float, float, float]
-    rim: Finish
-    caliper: tuple[float, float, float]
-    interior: tuple[float, float, float]
-    bars: Finish = Finish((0.05, 0.05, 0.05), 0.3, 0.5)
-    bar_turn: tuple[float, float, float] = (0.0, 40.0, 0.35)  # bars a unit across and up, and their share of the pitch
-
-
-def linear(colour: np.ndarray) -> np.ndarray:
-    """Decode sRGB."""
-    colour = np.asarray(colour, dtype=float)
-    return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
-
-
-def hsv(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
-    """Return the linear colour of an sRGB hue, saturation and value."""
-    shift = np.clip(np.abs(np.mod(hue + np.array([0, 2 / 3, 1 / 3]), 1.0) * 6 - 3) - 1, 0, 1)
-    red, green, blue = linear(value * (1 - saturation + saturation * shift)).tolist()
-    return red, green, blue
-
-
-def sample_paint(rng: np.random.Generator, sporty: bool = False) -> tuple[str, Finish]:
-    """Draw a paint with about the frequencies of the street; `sporty` cars are more often red, yellow or orange."""
-    weights = np.array([paint[0] * (2.2 if sporty and name in ("red", "yellow", "orange") else 1.0)
-                        for name, paint in PAINTS.items()])
-    name = str(rng.choice(list(PAINTS), p=weights / weights.sum()))
-    _, hue, saturation, value, chance = PAINTS[name]
-    colour = hsv(rng.uniform(*hue), rng.uniform(*saturation), rng.uniform(*value))
-    metallic = rng.uniform(0.25, 0.65) if rng.random() < chance else 0.0
-    roughness = rng.uniform(0.28, 0.45) if metallic else rng.uniform(0.30, 0.5)
-    return name, Finish(colour, roughness, metallic)
-
-
-def sample_look(rng: np.random.Generator, soft_top: bool = False, sporty: bool = False) -> CarLook:
-    """Draw the colours of a car; `soft_top` gives it a roof of dark cloth."""
-    name, paint = sample_paint(rng, sporty)
-    second = Finish(hsv(0, 0, rng.uniform(0.02, 0.12)), 0.3) if rng.random() < 0.65 else sample_paint(rng)[1]
-    two_tone = str(rng.choice(["", "roof", "lower"], p=[0.80, 0.13, 0.07]))
-    if soft_top:
-        two_tone, second = "roof", Finish(hsv(rng.uniform(0, 1), 0.3, rng.uniform(0.03, 0.16)), 0.9)
-    tint = rng.uniform(0.02, 0.14) if rng.random() < 0.85 else rng.uniform(0.14, 0.35)
-    glass = Finish(hsv(rng.uniform(0.3, 0.6), 0.15, tint), rng.uniform(0.02, 0.06))
-    black = Finish((0.012, 0.012, 0.013), 0.45)
-    chrome = Finish((0.75, 0.75, 0.76), 0.15, 1.0)
-    kind = rng.random()
-    rim = Finish(hsv(0.6, 0.03, rng.uniform(0.6, 0.9)), 0.28, 0.7)
-    if kind > 0.7:
-        rim = Finish(hsv(0.6, 0.05, rng.uniform(0.04, 0.3)), 0.35, 0.3)
-    elif kind > 0.65:
-        rim = Finish(hsv(0.12, 0.5, 0.7), 0.3, 0.6)
-    plate = [(0.85, 0.85, 0.85), (0.80, 0.62, 0.05), (0.9, 0.9, 0.9), (0.55, 0.62, 0.75), (0.02, 0.02, 0.02)][
-        int(rng.choice(5, p=[0.45, 0.2, 0.2, 0.1, 0.05]))]
-    caliper = hsv(rng.uniform(0, 0.15), 0.9, 0.7) if rng.random() < 0.3 else (0.12, 0.12, 0.12)
-    interior = hsv(rng.uniform(0.0, 0.1), rng.uniform(0, 0.7), rng.uniform(0.05, 0.6))
-    trim = chrome if rng.random() < 0.3 else black
-    bars = chrome if rng.random() < 0.4 else Finish(hsv(0, 0, rng.uniform(0.1, 0.4)), 0.3, 0.5)
-    pitch = rng.uniform(40, 75)
-    turns = [(0.0, pitch), (pitch, 0.0), (pitch, pitch), (0.0, 0.0)]
-    turn = (*turns[int(rng.choice(4, p=[0.42, 0.22, 0.16, 0.20]))], float(rng.uniform(0.2, 0.5)))
-    return CarLook(name, paint, second, two_tone, glass, trim, chrome, plate, rim, caliper, interior, bars, turn)
 
 
 class _Tree:
@@ -121,6 +26,9 @@ class _Tree:
         self.shader = self.nodes["Principled BSDF"]
         self.layers: dict[str, tuple] = {}
         self.bars: list[bpy.types.NodeSocket] = []
+        self.dirt: bpy.types.NodeSocket | None = None
+        self.clear: list[bpy.types.NodeSocket] = []
+        self.open: bpy.types.NodeSocket | None = None
         self._colour = self._surface = None
         self._region: bpy.types.NodeSocket | None = None
         self._markings: dict[int, bpy.types.Node] = {}
@@ -139,6 +47,12 @@ class _Tree:
             self.links.new(attribute.outputs["Vector"], split.inputs[0])
             self._markings[group] = split
         return self._markings[group].outputs[channel]
+
+    def generated(self, axis: int):
+        """Return a socket with the place within the object's box, 0 to 1, along an axis."""
+        coordinates, split = self.nodes.new("ShaderNodeTexCoord"), self.nodes.new("ShaderNodeSeparateXYZ")
+        self.links.new(coordinates.outputs["Generated"], split.inputs[0])
+        return split.outputs[axis]
 
     def inside(self, socket):
         """Return a socket that is 1 where the distance is below zero."""
@@ -232,6 +146,10 @@ class CarMaterials:
         tree.finish()
         return tree
 
+    def set_glass_opaque(self, opaque: bool) -> None:
+        """Make glass hide what is behind it, as passes that hold data want it, or let it be looked through again."""
+        self.body.open.default_value = 0.0 if opaque else 1.0
+
     def set(self, look: CarLook) -> None:
         """Paint the car."""
         set_body(self.body, look)
@@ -248,6 +166,10 @@ def body_tree(name: str, masked: bool) -> _Tree:
     tree = _Tree(name, masked)
     tree.layer("paint", None, "paint")
     tree.layer("second", tree.inside(tree.marking("two_tone")), "two_tone")
+    low = tree.math("SUBTRACT", 1.0, tree.math("MULTIPLY", tree.generated(2), 2.6))
+    dirt = tree.math("MULTIPLY", tree.math("MAXIMUM", low, 0.0), 0.0)
+    tree.dirt = dirt.node.inputs[1]
+    tree.layer("dirt", dirt)
     door, lid = (tree.math("ABSOLUTE", tree.marking(name)) for name in ("door", "lid"))
     gaps = tree.math("MINIMUM", tree.math("MINIMUM", door, lid), tree.math("ABSOLUTE", tree.marking("seam")))
     tree.layer("gap", tree.inside(tree.math("SUBTRACT", gaps, 0.007)))
@@ -266,8 +188,40 @@ def body_tree(name: str, masked: bool) -> _Tree:
     tree.layer("letters", tree.math("LESS_THAN", tree.marking("plate"), -1.5))
     tree.layer("band", tree.math("LESS_THAN", tree.marking("plate"), -2.5))
     tree.layer("arch", tree.inside(tree.marking("arch")), "underside")
+    # The inside of the shell, seen through the glass, is lined.
+    tree.layer("lining", tree.nodes.new("ShaderNodeNewGeometry").outputs["Backfacing"])
     tree.finish()
+    _see_through(tree)
     return tree
+
+
+def _see_through(tree: _Tree) -> None:
+    """Let light through the glass: less at grazing angles, and less in the rear half where the panes are dark."""
+    transparent, mix = tree.nodes.new("ShaderNodeBsdfTransparent"), tree.nodes.new("ShaderNodeMixShader")
+    # Outwards from the inside, and to the lamps that light the seats, panes are clear.
+    outwards = tree.nodes.new("ShaderNodeNewGeometry").outputs["Backfacing"]
+    clear = tree.math("MAXIMUM", outwards, tree.nodes.new("ShaderNodeLightPath").outputs["Is Shadow Ray"])
+    tint = tree.nodes.new("ShaderNodeMix")
+    tint.data_type = "RGBA"
+    tint.inputs[6].default_value, tint.inputs[7].default_value = (0.60, 0.635, 0.625, 1.0), (0.95, 0.96, 0.96, 1.0)
+    tree.links.new(clear, tint.inputs[0])
+    tree.links.new(tint.outputs[2], transparent.inputs["Color"])
+    coordinates, split = tree.nodes.new("ShaderNodeTexCoord"), tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(coordinates.outputs["Object"], split.inputs[0])
+    panes = tree.nodes.new("ShaderNodeMix")  # two numbers, chosen by the side of the car's middle
+    tree.links.new(tree.math("GREATER_THAN", split.outputs[1], 0.0), panes.inputs[0])
+    tree.clear = [panes.inputs[2], panes.inputs[3]]
+    fresnel = tree.nodes.new("ShaderNodeFresnel")
+    fresnel.inputs["IOR"].default_value = 1.6
+    open_glass = tree.nodes.new("ShaderNodeValue")
+    open_glass.outputs[0].default_value = 1.0
+    tree.open = open_glass.outputs[0]
+    share = tree.math("MULTIPLY", panes.outputs[0], tree.math("SUBTRACT", 1.0, fresnel.outputs[0]))
+    share = tree.math("MULTIPLY", tree.math("MAXIMUM", share, clear), tree.open)
+    tree.links.new(tree.math("MULTIPLY", share, tree.inside(tree.marking("glass"))), mix.inputs[0])
+    tree.links.new(tree.shader.outputs[0], mix.inputs[1])
+    tree.links.new(transparent.outputs[0], mix.inputs[2])
+    tree.links.new(mix.outputs[0], tree.nodes["Material Output"].inputs["Surface"])
 
 
 def set_body(body: _Tree, look: CarLook) -> None:
@@ -277,11 +231,17 @@ def set_body(body: _Tree, look: CarLook) -> None:
     second = look.second if look.two_tone else look.paint
     body.set("second", second, coat=1.0 if second.roughness < 0.6 else 0.0)
     red, green, blue = look.paint.colour
+    body.set("dirt", Finish((0.13, 0.115, 0.095), 0.9))
+    body.dirt.default_value = look.dirt
+    red, green, blue = look.interior
+    body.set("lining", Finish((0.25 * red + 0.02, 0.25 * green + 0.02, 0.25 * blue + 0.02), 0.8))
+    for socket, value in zip(body.clear, look.clear, strict=True):
+        socket.default_value = value
     body.set("gap", Finish((0.12 * red, 0.12 * green, 0.12 * blue), 0.6))
     body.set("trim", look.trim)
     body.set("chrome", look.chrome)
     body.set("dark", black)
-    body.set("glass", look.glass, coat=1.0)
+    body.set("glass", look.glass)
     body.set("rim_of_lamp", Finish((0.04, 0.04, 0.045), 0.1), coat=1.0)
     body.set("head", Finish((0.46, 0.48, 0.50), 0.14, 0.3), coat=1.0)
     body.set("bulb", Finish((0.85, 0.85, 0.84), 0.15), coat=1.0)
