@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bpy  # noqa: E402
 from dataset import sheet  # noqa: E402
 from dataset.imported import AXES, MeshFileError, find_meshes, import_mesh, skipped_models, turn  # noqa: E402
-from dataset.objects import LOOKS, DatasetConfig, ObjectRenderer, is_done, refuse, write_index  # noqa: E402
+from dataset.objects import LOOKS, DatasetConfig, ObjectRenderer, is_done, refuse, source_of, write_index  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 
@@ -173,6 +173,9 @@ def main() -> int:
     arguments = script_arguments()
     options = parse_arguments(arguments)
     files = find_meshes(options.meshes) if options.meshes else []
+    if options.meshes and options.worker_index is None and (skipped := skipped_models(options.meshes)):
+        names = ", ".join(path.name for path in skipped)
+        print(f"render_dataset: skipped what is no .glb, .gltf or .obj file: {names}.", file=sys.stderr)
     if options.meshes and not files:
         print(f"render_dataset: {options.meshes} holds no .glb, .gltf or .obj file.", file=sys.stderr)
         return 2
@@ -190,8 +193,11 @@ def main() -> int:
         for sentence in failures:
             print(f"render_dataset: {sentence}", file=sys.stderr)
         return 1 if failures else 0
-    if options.meshes and (skipped := [path.name for path in skipped_models(options.meshes)]):
-        print(f"render_dataset: skipped what is no .glb, .gltf or .obj file: {', '.join(skipped)}.", file=sys.stderr)
+    for index, file in enumerate(files[:total]):
+        if (source := source_of(config.out, index)) not in (None, file.name):
+            print(f"render_dataset: {options.out} holds {source} where the models now give {file.name}; choose another "
+                  "--out.", file=sys.stderr)
+            return 2
     write_index(config, options.category)
     # One process with one thread for each core beats one process with many threads: small pictures spend much of
     # their time in Blender's own single-threaded bookkeeping.

@@ -61,6 +61,12 @@ def is_done(out: Path, index: int, truth: bool = False) -> bool:
     return (folder / "object.json").is_file() and (not truth or (folder / "truth.npz").is_file())
 
 
+def source_of(out: Path, index: int) -> str | None:
+    """Return the model that object `index` was rendered from; None where there is no such object."""
+    file = object_folder(out, index) / "object.json"
+    return json.loads(file.read_text()).get("source") if file.is_file() else None
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside and rename, so that a kill leaves either nothing or the whole file."""
     beside = path.with_name(path.name + ".part")
@@ -120,7 +126,7 @@ class ObjectRenderer:
         parameters = sample_parameters(rng, style)
         mesh = build_car(parameters, rng)
         soft_top = parameters.open_top < 0.5 and style in SPORTY and rng.random() < 0.12
-        look = sample_look(rng, soft_top, sporty=style in SPORTY)
+        look = sample_look(rng, soft_top, sporty=style in SPORTY, parameters=parameters)
         self.materials.set(look)
         description = {
             "body_style": style, "parameters": asdict(parameters), "paint": look.paint_name, "two_tone": look.two_tone,

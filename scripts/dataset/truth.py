@@ -40,10 +40,7 @@ class TruthScene:
         scene.collection.objects.link(camera)
         scene.camera = camera
         self._car = CarMaterials()
-        # In the pictures one may look through glass; here it hides the seats.
-        opaque = getattr(self._car, "set_glass_opaque", None)
-        if opaque:
-            opaque(True)
+        self._car.set_glass_opaque(True)  # in the pictures one may look through glass; here it hides the seats
         self._plain: dict[int, bpy.types.Material] = {}
         self._object: bpy.types.Object | None = None
 

@@ -149,6 +149,13 @@ def test_a_folder_is_rendered_without_what_is_refused(tmp_path: Path) -> None:
     assert run(*arguments).returncode == 0
     index = json.loads((out / "dataset.json").read_text())
     assert index["objects"] == 2 and index["refused"] == []
+    (models / "b white.obj").rename(models / "b painted.obj")
+    done = run(*arguments)
+    assert done.returncode == 2 and "b white.obj" in done.stderr and "b painted.obj" in done.stderr
+    for path in models.glob("*.obj"):
+        path.unlink()
+    done = run("--out", tmp_path / "none", "--meshes", models)
+    assert done.returncode == 2 and "holds no" in done.stderr and "c scan.fbx" in done.stderr
 
 
 def test_exposure_spares_what_is_neither_burnt_nor_black() -> None:
