@@ -119,7 +119,7 @@ def _plate(body: Part, z: float, face: Face, fields: list[tuple], side: float) -
     vertices = np.stack([-side * corners[:, 0], np.full(len(corners), y + side * 0.003), z + corners[:, 1]], axis=1)
     faces = np.arange(len(corners)).reshape(-1, 4)
     letters = Part(vertices, faces, BODY, {"plate": values}, smooth=False)
-    return [*parts, backing, letters.facing(np.array([0, side, 0]))]
+    return [*parts, backing.facing(), letters.facing(np.array([0, side, 0]))]
 
 
 def _letters(face: Face, rng: np.random.Generator) -> list[tuple]:
@@ -157,7 +157,7 @@ def radiator(curves: BodyCurves, body: Part, face: Face) -> list[Part]:
     shell = Part(vertices, grid_faces(13, 13, closed=False), BODY,
                  {"grille": distance, "chrome": np.full(distance.size, -0.5)}).facing(np.array([0, -1.0, 0]))
     depth = blob((2 * half, 0.50, top - low), METAL, 7.0, 9, 20).moved((0, 0.22, (top + low) / 2))
-    parts = [shell, depth]
+    parts = [shell, depth.facing()]
     z, x = 0.80 * p.nose_height + 0.02, min(half + 0.15, 0.40 * p.width)
     profile = np.array([(0.02, 0.001), (0.015, 0.07), (0.0, 0.105), (-0.06, 0.10), (-0.20, 0.03), (-0.22, 0.001)])
     bowl = lathe(profile, 18, METAL)
@@ -212,7 +212,7 @@ def spare_wheel(curves: BodyCurves) -> list[Part]:
     parts = []
     for part in (wheel, cover):
         turned = np.stack([-part.vertices[:, 1], part.vertices[:, 0], part.vertices[:, 2]], axis=1) + place
-        parts.append(Part(turned, part.faces, part.slot).facing(np.array([0, 1.0, 0]) if part is cover else None))
+        parts.append(Part(turned, part.faces, part.slot))
     return parts
 
 
@@ -242,7 +242,8 @@ def commercial(curves: BodyCurves, rng: np.random.Generator) -> list[Part]:
 
 
 def fittings(curves: BodyCurves, body: Part, face: Face, rng: np.random.Generator) -> list[Part]:
-    """Return all fittings of a car."""
-    parts = bumpers(curves, body, face) + plates(curves, body, face, rng) + radiator(curves, body, face)
-    parts += side_strips(curves, body, rng) + badges(curves, body, face) + roof_box(curves, rng)
-    return parts + spare_wheel(curves) + commercial(curves, rng)
+    """Return all fittings of a car, their faces turned outwards; those of flat ones cannot be told from the shape."""
+    turned = plates(curves, body, face, rng) + radiator(curves, body, face)
+    parts = bumpers(curves, body, face) + side_strips(curves, body, rng) + badges(curves, body, face)
+    parts += roof_box(curves, rng) + spare_wheel(curves) + commercial(curves, rng)
+    return turned + [part.facing() for part in parts]

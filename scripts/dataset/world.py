@@ -13,7 +13,12 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from .looks import hsv
+
 WORLDS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
+# How often each lights a street; the others of WORLDS hold little light or a room.
+STREET_WEIGHTS = {"city": 3.0, "courtyard": 2.5, "forest": 2.5, "sunrise": 1.2, "sunset": 1.0, "studio": 0.4,
+                  "interior": 0.3, "night": 0.3}
 _BAND_WEIGHTS = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5)
 
 
@@ -85,6 +90,36 @@ def sun_light(direction: np.ndarray, colour: np.ndarray, strength: float, ground
     return light
 
 
+def sample_light(rng: np.random.Generator, ground: np.ndarray, paint: np.ndarray | None = None) -> dict:
+    """Draw the light of one view: "world", "rotation", "strength" and perhaps "sun", as `WorldLight.show` takes it.
+
+    It is exposed as a photographer would: the mean of ground and paint, linear colours (3,), comes to a middle grey,
+    and neither burns out where it lies level under the sky.
+    """
+    names = list(STREET_WEIGHTS)
+    weights = np.array([STREET_WEIGHTS[name] for name in names])
+    name = str(rng.choice(names, p=weights / weights.sum()))
+    rotation = float(rng.uniform(0, 2 * np.pi))
+    # Exposure is set by the light that falls on a level surface, as a camera's meter would.
+    plain = world_light(name, rotation, 1.0)
+    up = float((plain[0] * 0.282095 + plain[2] * 0.488603 + plain[6] * 0.315392 * 2).mean())
+    paint = np.full(3, 0.2) if paint is None else np.asarray(paint)
+    mean = 0.5 * float(ground.mean()) + 0.5 * max(float(paint.mean()), 0.04)
+    wanted = float(np.exp(rng.normal(np.log(0.24), 0.22))) / mean
+    most = 1.0 / max(float(paint.max()), float(ground.max()), 0.3)
+    exposure = float(np.clip(wanted, 0.6, min(2.4, most)))
+    sunny = bool(rng.random() < 0.45)
+    share = float(rng.uniform(0.3, 0.7)) if sunny else 0.0
+    result = {"world": name, "rotation": rotation, "strength": exposure * (1 - share) / up}
+    height, around = np.arcsin(rng.uniform(0.35, 0.97)), rng.uniform(0, 2 * np.pi)
+    hue, saturation, angle = rng.uniform(0.07, 0.13), rng.uniform(0.0, 0.22), np.deg2rad(rng.uniform(0.5, 6))
+    if sunny:
+        direction = np.array([np.cos(height) * np.cos(around), np.cos(height) * np.sin(around), np.sin(height)])
+        result["sun"] = {"direction": direction.tolist(), "colour": list(hsv(hue, saturation, 1.0)),
+                         "irradiance": exposure * share * np.pi / max(direction[2], 0.45), "angle": float(angle)}
+    return result
+
+
 class WorldLight:
     """The scene's world and sun; set per view."""
 
@@ -93,7 +128,7 @@ class WorldLight:
         scene.world = self.world
         self.world.use_nodes = True
         self.world.cycles.sampling_method = "MANUAL"
-        self.world.cycles.sample_map_resolution = 1024
+        self.world.cycles.sample_map_resolution = 512
         nodes, links = self.world.node_tree.nodes, self.world.node_tree.links
         nodes.clear()
         output, background = nodes.new("ShaderNodeOutputWorld"), nodes.new("ShaderNodeBackground")
@@ -107,6 +142,18 @@ class WorldLight:
         lamp = bpy.data.lights.new("Sun", "SUN")
         self.sun = bpy.data.objects.new("Sun", lamp)
         scene.collection.objects.link(self.sun)
+
+    def sample(self, rng: np.random.Generator, ground: np.ndarray, paint: np.ndarray | None = None) -> dict:
+        """Light the scene for one view of a street; return what object.json says about it."""
+        drawn = sample_light(rng, ground, paint)
+        self.set(drawn["world"], drawn["rotation"], drawn["strength"])
+        light = world_light(drawn["world"], drawn["rotation"], drawn["strength"], ground)
+        if "sun" in drawn:
+            sun = drawn["sun"]
+            direction, colour = np.array(sun["direction"]), np.array(sun["colour"])
+            self.set_sun(direction, colour, sun["irradiance"], sun["angle"])
+            light = light + sun_light(direction, colour, sun["irradiance"], ground)
+        return {"light": light.tolist(), **drawn}
 
     def set(self, name: str, rotation: float, strength: float) -> None:
         """Show a world turned counter-clockwise by `rotation`, without a sun."""
