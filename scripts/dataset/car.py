@@ -55,8 +55,9 @@ def car_parts(p: CarParameters, rng: np.random.Generator) -> list[Part]:
     parts = [lower, top, *details.wheels(curves, rng), *details.mirrors(curves), *details.handles(curves, rng)]
     parts += details.exhausts(curves, rng) + details.wing(curves, rng)
     parts += interior(curves, rng)
-    parts += details.roof_rails(curves, rng) + details.cockpit(curves) + fittings(curves, lower, face, rng)
-    return [part if part.slot in _TURNED else part.facing() for part in parts]
+    parts += details.roof_rails(curves, rng) + details.cockpit(curves)
+    fitted = fittings(curves, lower, face, rng)
+    return [part if part.slot in _TURNED else part.facing() for part in parts] + fitted
 
 
 def join(parts: list[Part]) -> ObjectMesh:
