@@ -113,7 +113,8 @@ class Studio:
         self._light.set(name, rotation, strength)
         self._light.set_sun(towards, white, power, float(np.deg2rad(rng.uniform(15, 50))))
         falling = level * strength + exposure * share
-        albedo = np.clip(self._colour / falling, 0.0, 0.92)
+        albedo = self._colour / falling
+        albedo *= min(1.0, 0.92 / albedo.max())  # a darker backdrop then, of the same hue
         backdrop = albedo * falling
         self._albedo.set(albedo, self._grade)
         for graded in (self._backdrop, self._sky):
