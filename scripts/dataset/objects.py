@@ -16,7 +16,7 @@ from PIL import Image
 from .cameras import ViewCamera, sample_camera, shared_cameras, studio_camera
 from .car import ObjectMesh, build_car
 from .imported import FRONTS, Model
-from .materials import CarMaterials, hsv, sample_look
+from .materials import CarMaterials, sample_look
 from .parameters import SPORTY, sample_parameters, sample_style
 from .scene import RenderScene, blender_mesh, encode_srgb
 from .shapes import REGIONS
@@ -24,7 +24,7 @@ from .studio import Studio
 from .surroundings import Surroundings
 from .truth import TruthScene
 from .truth_file import pack_truth
-from .world import WORLDS, WorldLight, sun_light, world_light
+from .world import WorldLight
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class ObjectRenderer:
         self._show(data, parked=2)
         if self.truth:
             self.truth.show_car(data)
-        self._render_views(index, rng, mesh, description)
+        self._render_views(index, rng, mesh, description, np.array(look.paint.colour))
 
     def render_model(self, index: int, model: Model, source: str) -> None:
         """Render an imported model, already canonical, as object `index`."""
@@ -171,7 +171,8 @@ class ObjectRenderer:
             for slot, name in zip(list(item.material_slots)[1:], names, strict=True):
                 slot.material = self.surroundings.parked_plain[name]
 
-    def _render_views(self, index: int, rng: np.random.Generator, mesh: ObjectMesh, description: dict) -> None:
+    def _render_views(self, index: int, rng: np.random.Generator, mesh: ObjectMesh, description: dict,
+                      paint: np.ndarray | None = None) -> None:
         folder = object_folder(self.config.out, index)
         folder.mkdir(parents=True, exist_ok=True)
         seen = mesh.vertices[np.unique(mesh.triangles())]  # an open car keeps the vertices of its roof, without faces
@@ -187,7 +188,7 @@ class ObjectRenderer:
                 lighting = self.studio.light(rng)
             else:
                 self.surroundings.arrange(rng, camera)
-                lighting = {"ground": ground.kind, **self._sample_light(rng, ground.colour)}
+                lighting = {"ground": ground.kind, **self.light.sample(rng, ground.colour, paint)}
             colour, mask = self.stage.render(int(rng.integers(2**31)))
             factor = exposure_factor(colour[mask > 0.5], lift=self.config.meshes is not None)
             colour, lighting = colour * factor, dimmed(lighting, factor)
@@ -207,30 +208,6 @@ class ObjectRenderer:
         if self.cameras:
             return self.cameras[view]
         return (studio_camera if self.studio else sample_camera)(rng, vertices)
-
-    def _sample_light(self, rng: np.random.Generator, ground: np.ndarray) -> dict:
-        """Light the scene for one view; return what object.json says about it."""
-        name = str(rng.choice(WORLDS))
-        rotation = float(rng.uniform(0, 2 * np.pi))
-        # Exposure is set by the light that falls on a level surface, as a camera's meter would.
-        plain = world_light(name, rotation, 1.0)
-        up = float((plain[0] * 0.282095 + plain[2] * 0.488603 + plain[6] * 0.315392 * 2).mean())
-        exposure = float(np.exp(rng.normal(np.log(1.25), 0.40)))
-        sunny = bool(rng.random() < 0.35)
-        share = float(rng.uniform(0.3, 0.75)) if sunny else 0.0
-        strength = exposure * (1 - share) / up
-        self.light.set(name, rotation, strength)
-        light = world_light(name, rotation, strength, ground)
-        result = {"world": name, "rotation": rotation, "strength": strength}
-        if sunny:
-            height, around = np.arcsin(rng.uniform(0.25, 0.97)), rng.uniform(0, 2 * np.pi)
-            direction = np.array([np.cos(height) * np.cos(around), np.cos(height) * np.sin(around), np.sin(height)])
-            colour = np.array(hsv(rng.uniform(0.07, 0.13), rng.uniform(0.0, 0.3), 1.0))
-            power = exposure * share * np.pi / max(direction[2], 0.35)
-            self.light.set_sun(direction, colour, power, float(np.deg2rad(rng.uniform(0.5, 8))))
-            light = light + sun_light(direction, colour, power, ground)
-            result["sun"] = {"direction": direction.tolist(), "colour": colour.tolist(), "irradiance": power}
-        return {"light": light.tolist(), **result}
 
 
 def exposure_factor(pixels: np.ndarray, lift: bool) -> float:
