@@ -40,6 +40,8 @@ class InverseGraphicsConfig:
     texture_widths: tuple[int, ...] = (160, 128, 96, 48, 24)
     """Channels of the texture decoder, from 1/16 of the texture's side upwards."""
     azimuth_bins: int = 24
+    symmetric: bool = True
+    """Whether every object is its own mirror image, left and right, in shape and in texture."""
 
 
 @dataclass
@@ -146,20 +148,23 @@ def appearance(rgba: Tensor) -> Tensor:
 
 
 class ShapeDecoder(nn.Module):
-    """Shape codes to vertices: the template's mean plus a linear, left-right symmetric basis."""
+    """Shape codes to vertices: the template's mean plus a linear basis, left-right symmetric unless told otherwise."""
 
     mean: Tensor
     mirror: Tensor
 
-    def __init__(self, template: Template, code: int) -> None:
+    def __init__(self, template: Template, code: int, symmetric: bool = True) -> None:
         super().__init__()
+        self.symmetric = symmetric
         # Copies: what is loaded or trained into the network must not reach the template.
         self.register_buffer("mean", torch.tensor(template.vertices))
         self.register_buffer("mirror", torch.tensor(template.mirror, dtype=torch.int64), persistent=False)
         self.basis = nn.Parameter(torch.randn(code, *template.vertices.shape) * 0.01)
 
     def symmetric_basis(self) -> Tensor:
-        """(S, V, 3): the basis averaged with its mirror image."""
+        """(S, V, 3): the basis averaged with its mirror image; as it is where shapes need not be symmetric."""
+        if not self.symmetric:
+            return self.basis
         flip = self.basis.new_tensor([-1.0, 1.0, 1.0])
         return 0.5 * (self.basis + self.basis[:, self.mirror] * flip)
 
@@ -169,8 +174,9 @@ class ShapeDecoder(nn.Module):
 
 
 class TextureDecoder(nn.Module):
-    """Texture codes to left-right symmetric albedo atlases (N, 3, T, T) in sRGB.
+    """Texture codes to albedo atlases (N, 3, T, T) in sRGB.
 
+    Of symmetric ones the left half alone is decoded, and mirrored; of others the whole.
     A linear map paints broadly, convolutions add the detail. The first three numbers of the code are the colour (as a
     logit) that the linear map starts by giving to all of the atlas.
     """
@@ -180,7 +186,8 @@ class TextureDecoder(nn.Module):
         w = config.texture_widths
         self.start_height = config.texture_size // 2 ** (len(w) - 1)
         self.channels = w[0]
-        self.start = nn.Linear(config.texture_code, w[0] * self.start_height * (self.start_height // 2))
+        self.symmetric = config.symmetric
+        self.start = nn.Linear(config.texture_code, w[0] * self.start_height * self._width(self.start_height))
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
@@ -194,21 +201,25 @@ class TextureDecoder(nn.Module):
         )
         self.to_rgb = nn.Conv2d(w[-1], 3, 1)
         self.broad_height = 32
-        texels = self.broad_height * (self.broad_height // 2)
+        texels = self.broad_height * self._width(self.broad_height)
         self.broad = nn.Linear(config.texture_code, 3 * texels)
         with torch.no_grad():
             self.broad.weight[:, :3] = torch.eye(3).repeat_interleave(texels, dim=0)
 
+    def _width(self, height: int) -> int:
+        """How wide what is decoded is."""
+        return height // 2 if self.symmetric else height
+
     def forward(self, code: Tensor) -> Tensor:
-        x = self.start(code).view(-1, self.channels, self.start_height, self.start_height // 2)
+        x = self.start(code).view(-1, self.channels, self.start_height, self._width(self.start_height))
         x = F.leaky_relu(x, 0.2)
         for block in self.blocks:
             x = block(x)
-        broad = self.broad(code).view(-1, 3, self.broad_height, self.broad_height // 2)
+        broad = self.broad(code).view(-1, 3, self.broad_height, self._width(self.broad_height))
         detail = self.to_rgb(x)
         broad = F.interpolate(broad, size=detail.shape[2:], mode="bilinear", align_corners=False)
-        half = torch.sigmoid(detail + broad)
-        return torch.cat([half, half.flip(3)], dim=3)
+        decoded = torch.sigmoid(detail + broad)
+        return torch.cat([decoded, decoded.flip(3)], dim=3) if self.symmetric else decoded
 
 
 class InverseGraphics(nn.Module):
@@ -233,7 +244,7 @@ class InverseGraphics(nn.Module):
             nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 2 * config.azimuth_bins + 6)
         )
         self.light_head = nn.Sequential(nn.Linear(512 + APPEARANCE_FEATURES, 128), nn.ReLU(), nn.Linear(128, 27))
-        self.shape_decoder = ShapeDecoder(template, config.shape_code)
+        self.shape_decoder = ShapeDecoder(template, config.shape_code, config.symmetric)
         self.texture_decoder = TextureDecoder(config)
         # Set from the training data, so that every output of the pose head is about unit-normal.
         self.register_buffer("pose_mean", torch.tensor([0.26, 0.0, 1.1, -0.2, 0.0, 0.0]))

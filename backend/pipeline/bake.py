@@ -3,8 +3,8 @@
 """The photo's own pixels into the texels that it sees; the rest from the mirror image and the network's texture.
 
 Three layers lie over one another: what the photo shows of a texel; what it shows of the texel's left-right mirror
-image; what the network guesses. A lower layer is first given the upper one's colours, by a smooth field over the
-surface, so that where the upper fades out no seam shows.
+image, unless the object's sides may differ; what the network guesses. A lower layer is first given the upper one's
+colours, by a smooth field over the surface, so that where the upper fades out no seam shows.
 
 Texels hold albedo: the photo divided by the light, so that the lit scene shows the photo again.
 Letters: V vertices, F triangles, T texture side, D side of the depth buffer, P texels.
@@ -32,6 +32,8 @@ from .crop import Crop, extract
 class BakeConfig:
     """How far the photo is believed."""
 
+    symmetric: bool = True
+    """Whether what the photo shows of one side is taken for the other too."""
     smallest_texture: int = 512
     largest_texture: int = 2048
     texture_step: int = 256
@@ -109,7 +111,7 @@ def bake(
     light = _to_albedo(layer, light, config)
 
     direct = _ramp(layer.cosine, config.direct_cosine) * layer.trust
-    mirrored = _ramp(layer.cosine, config.mirrored_cosine) * layer.trust
+    mirrored = _ramp(layer.cosine, config.mirrored_cosine) * layer.trust * config.symmetric
     to_mirrored, filler = _fitted_layers(atlas, layer, direct, mirrored, guess, template, config)
     return _blend(atlas, layer, direct, mirrored, to_mirrored, filler, light)
 
@@ -278,6 +280,8 @@ def _fitted_layers(
     count = len(template.vertices)
     seen, seen_weight = atlas.vertex_means(layer.colours, direct.astype(np.float64), layer.flat, count)
     other, other_weight = seen[template.mirror], seen_weight[template.mirror]
+    if not config.symmetric:
+        other, other_weight = seen, np.zeros_like(seen_weight)
     overlap = np.minimum(seen_weight, other_weight)
     to_mirrored = spread(seen - other, overlap, template.edges, config.fill_reach)
 

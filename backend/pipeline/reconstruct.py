@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -127,7 +127,7 @@ def reconstruct(
             refined.texture.permute(1, 2, 0).cpu().numpy(),
             refined.light.cpu().numpy(),
             request.texture_size,
-            config.bake,
+            replace(config.bake, symmetric=config.bake.symmetric and network.config.symmetric),
         )
     overlap = silhouette_overlap(photo.rgb, mask, crop, refined.camera, vertices, template, config.comparison_size)
     course.timings["total"] = time.perf_counter() - start

@@ -46,8 +46,8 @@ class FitConfig:
 class TemplateFitter:
     """Fits one template to many meshes; the sparse systems are factorised once."""
 
-    def __init__(self, template: Template, config: FitConfig = FitConfig()) -> None:
-        self.template, self.config = template, config
+    def __init__(self, template: Template, config: FitConfig = FitConfig(), symmetric: bool = True) -> None:
+        self.template, self.config, self.symmetric = template, config, symmetric
         self.triangles = template.triangles
         count = len(template.vertices)
         a, b = template.edges.T
@@ -62,7 +62,9 @@ class TemplateFitter:
 
     def fit(self, points: np.ndarray, normals: np.ndarray, seed: int = 0) -> np.ndarray:
         """Vertices (V, 3) of the template laid over surface points (P, 3) with outward normals (P, 3)."""
-        points, normals = _with_mirror_image(points, normals, self.config.points, seed)
+        points, normals = _chosen(points, normals, self.config.points // (2 if self.symmetric else 1), seed)
+        if self.symmetric:
+            points, normals = (np.concatenate([values, values * [-1.0, 1.0, 1.0]]) for values in (points, normals))
         low, high = points.min(axis=0), points.max(axis=0)
         start = self.template.vertices
         start = (start - start.min(axis=0)) / np.ptp(start, axis=0) * (high - low) + low
@@ -71,7 +73,9 @@ class TemplateFitter:
         for weight in self.config.stiffness:
             goal = self._goal(vertices, points, normals, tree)
             vertices = self.systems[weight].solve(goal + weight * (self.bending @ start))
-        return (0.5 * (vertices + vertices[self.template.mirror] * [-1, 1, 1])).astype(np.float32)
+        if self.symmetric:
+            vertices = 0.5 * (vertices + vertices[self.template.mirror] * [-1, 1, 1])
+        return vertices.astype(np.float32)
 
     def _goal(self, vertices: np.ndarray, points: np.ndarray, normals: np.ndarray, tree: cKDTree) -> np.ndarray:
         """Where each vertex is drawn to: its nearest point, and the mean of the points to which it is the nearest."""
@@ -153,13 +157,10 @@ def principal_shapes(fitted: np.ndarray, components: int) -> ShapeBasis:
     return ShapeBasis(mean.astype(np.float32), basis.reshape(components, *mean.shape).astype(np.float32))
 
 
-def _with_mirror_image(points: np.ndarray, normals: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    chosen = np.random.default_rng(seed).choice(len(points), min(len(points), count // 2), replace=False)
-    flip = np.array([-1.0, 1.0, 1.0])
-    return (
-        np.concatenate([points[chosen], points[chosen] * flip]),
-        np.concatenate([normals[chosen], normals[chosen] * flip]),
-    )
+def _chosen(points: np.ndarray, normals: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many of the points, or all, at random."""
+    chosen = np.random.default_rng(seed).choice(len(points), min(len(points), count), replace=False)
+    return points[chosen], normals[chosen]
 
 
 def _vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -171,14 +172,14 @@ def _vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
-def fit_meshes(folders: list[Path], template: Template, cache: Path) -> np.ndarray:
+def fit_meshes(folders: list[Path], template: Template, cache: Path, symmetric: bool = True) -> np.ndarray:
     """The template laid over ``mesh.npz`` of every folder, (K, V, 3); ``cache`` keeps what is done already."""
     known: dict[str, np.ndarray] = {}
     if cache.exists():
         with np.load(cache, allow_pickle=False) as data:
             if data["vertices"].shape[1:] == template.vertices.shape:
                 known = dict(zip(data["names"].tolist(), data["vertices"], strict=True))
-    fitter = TemplateFitter(template)
+    fitter = TemplateFitter(template, symmetric=symmetric)
     missing = [folder for folder in folders if folder.name not in known]
     for count, folder in enumerate(tqdm(missing, desc="Fitting the template", unit="mesh", disable=not missing), 1):
         with np.load(folder / "mesh.npz", allow_pickle=False) as data:
