@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,14 @@ from backend.render.fragments import interpolate_vertices
 from backend.render.light import uniform_light
 from backend.render.picture import HARD, render
 from backend.render.shading import Texture
-from backend.render.template import Template, TemplateConfig, make_template
+from backend.render.template import CAR_BOX, Template, make_template
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from dataset.truth_file import pack_truth  # noqa: E402
 
 REGIONS = ("paint", "glass")
-TEMPLATE = make_template(TemplateConfig(cells_x=8, cells_y=16, cells_z=6))
+TEMPLATE = make_template(replace(CAR_BOX, cells_x=8, cells_y=16, cells_z=6))
 
 
 def stretched(template: Template, rng: np.random.Generator) -> np.ndarray:

@@ -18,7 +18,7 @@ from backend.pipeline.crop import Crop, camera_of_crop, camera_of_photo, crop_ar
 from backend.render.camera import Cameras
 from backend.render.picture import HARD, Picture, render
 from backend.render.shading import Texture
-from backend.render.template import Template, make_template
+from backend.render.template import CAR_BOX, Template, make_template
 
 SIDE = 320
 
@@ -73,7 +73,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def template() -> Template:
-    return make_template()
+    return make_template(CAR_BOX)
 
 
 def test_the_lit_scene_shows_the_photo_again(template):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,9 +20,9 @@ from backend.render.mesh_losses import (
     silhouette_iou,
     silhouette_loss,
 )
-from backend.render.template import TemplateConfig, make_template
+from backend.render.template import CAR_BOX, make_template
 
-TEMPLATE = make_template(TemplateConfig(cells_x=4, cells_y=5, cells_z=3))
+TEMPLATE = make_template(replace(CAR_BOX, cells_x=4, cells_y=5, cells_z=3))
 TOPOLOGY = MeshTopology.of(TEMPLATE.edges, TEMPLATE.triangles, len(TEMPLATE.vertices))
 EDGES = [tuple(edge) for edge in TEMPLATE.edges.tolist()]
 

@@ -16,9 +16,9 @@ from backend.render.camera import Cameras, camera_positions
 from backend.render.light import uniform_light
 from backend.render.picture import HARD, RenderConfig, render
 from backend.render.shading import Texture, VertexColours, sample_texture
-from backend.render.template import Template, TemplateConfig, make_template
+from backend.render.template import CAR_BOX, Template, TemplateConfig, make_template
 
-TEMPLATE = make_template(TemplateConfig(cells_x=6, cells_y=14, cells_z=6))
+TEMPLATE = make_template(replace(CAR_BOX, cells_x=6, cells_y=14, cells_z=6))
 TRIANGLES = torch.as_tensor(TEMPLATE.triangles).long()
 VERTICES = torch.as_tensor(TEMPLATE.vertices)[None]
 UV = torch.as_tensor(TEMPLATE.triangle_uv)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from backend.render.camera import Cameras, project
 from backend.render.fragments import Fragments
 from backend.render.rasterize import rasterize
 from backend.render.soft_mask import SoftMaskConfig, soft_mask
-from backend.render.template import TemplateConfig, make_template
+from backend.render.template import CAR_BOX, make_template
 
 FIXTURE = Path(__file__).resolve().parents[2] / "shared" / "fixtures" / "pytorch3d_rasterize_reference.npz"
 needs_reference = pytest.mark.skipif(not FIXTURE.exists(), reason="needs PyTorch3D's reference numbers")
@@ -218,7 +219,7 @@ def ball(height: int, width: int) -> Scene:
 
 
 def template(height: int, width: int) -> Scene:
-    shape = make_template(TemplateConfig(cells_x=4, cells_y=8, cells_z=3))
+    shape = make_template(replace(CAR_BOX, cells_x=4, cells_y=8, cells_z=3))
     cameras = Cameras.batch([Camera(0.7, 0.35, 3.0, 0.1, 0.5), Camera(-2.1, -0.2, 2.5, 0.0, 0.5, 0.07, -0.03)])
     screen = project(cameras, torch.as_tensor(shape.vertices), height, width)
     return Scene(screen, torch.as_tensor(shape.triangles).long(), height, width)

@@ -20,7 +20,7 @@ from backend.pipeline.edit import edit
 from backend.pipeline.reconstruct import reconstruct
 from backend.render.camera import Cameras, project
 from backend.render.rasterize import rasterize
-from backend.render.template import make_template
+from backend.render.template import CAR_BOX, make_template
 from backend.weights.bundle import LoadedBundle
 
 WIDTH, HEIGHT = 300, 180
@@ -29,7 +29,7 @@ WIDTH, HEIGHT = 300, 180
 @pytest.fixture(scope="module")
 def bundle() -> LoadedBundle:
     torch.manual_seed(2)
-    template = make_template()
+    template = make_template(CAR_BOX)
     config = InverseGraphicsConfig(widths=(8, 8, 8, 8, 8), shape_code=8, texture_code=16, texture_widths=(8,) * 5)
     network = InverseGraphics(config, template).eval().requires_grad_(False)
     heights = torch.as_tensor(template.vertices) * torch.tensor([0.0, 0.0, 0.15])

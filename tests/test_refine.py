@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from backend.render.light import uniform_light
 from backend.render.picture import HARD, render
 from backend.render.rasterize import rasterize
 from backend.render.shading import Texture
-from backend.render.template import Template, TemplateConfig, make_template
+from backend.render.template import CAR_BOX, Template, make_template
 
 CODE, BINS, SIDE = 8, 24, 128
 SMALL = RefineConfig(steps=50, starts=3)
@@ -37,7 +38,7 @@ SMALL = RefineConfig(steps=50, starts=3)
 @pytest.fixture(scope="module")
 def template() -> Template:
     """A box with a cabin: higher towards the rear, so that front and rear differ."""
-    template = make_template(TemplateConfig(cells_x=8, cells_y=20, cells_z=8))
+    template = make_template(replace(CAR_BOX, cells_x=8, cells_y=20, cells_z=8))
     vertices = template.vertices.copy()
     upper = np.clip(vertices[:, 2] / vertices[:, 2].max(), 0, 1)
     vertices[:, 2] += 0.12 * upper * np.exp(-(((vertices[:, 1] - 0.12) / 0.2) ** 2))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ from backend.render.light import mirrored_light, spherical_harmonics, srgb_decod
 from backend.render.mesh_losses import MeshTopology, flatness_loss, laplacian_loss, silhouette_iou
 from backend.render.picture import render
 from backend.render.shading import Texture
-from backend.render.template import TemplateConfig, make_template
+from backend.render.template import CAR_BOX, TemplateConfig, make_template
 
-SMALL = make_template(TemplateConfig(cells_x=4, cells_y=8, cells_z=3))
+SMALL = make_template(replace(CAR_BOX, cells_x=4, cells_y=8, cells_z=3))
 
 
 @pytest.mark.parametrize("azimuth_deg, expected", [(0, (0, -3, 0)), (90, (3, 0, 0)), (180, (0, 3, 0))])
@@ -37,14 +38,15 @@ def test_projection_of_a_non_square_picture_puts_the_origin_at_the_shift() -> No
     assert above[1] < 50 and front[0] < 50
 
 
-def test_template_is_closed_symmetric_and_wound_outwards() -> None:
-    template = make_template()
+@pytest.mark.parametrize("box", [TemplateConfig(), CAR_BOX])
+def test_template_is_closed_symmetric_and_wound_outwards(box: TemplateConfig) -> None:
+    template = make_template(box)
     assert len(template.vertices) >= 2000
     assert len(template.vertices) - len(template.edges) + len(template.faces) == 2  # genus 0
     np.testing.assert_allclose(template.vertices[template.mirror] * [-1, 1, 1], template.vertices, atol=1e-7)
     a, b, c = template.vertices[template.triangles].transpose(1, 0, 2)
     volume = (a * np.cross(b, c)).sum() / 6
-    assert 0.05 < volume < 0.42 * 0.3
+    assert 0.4 < volume / np.prod(box.proportions) < 1
     edge_u = template.triangle_uv[:, 1] - template.triangle_uv[:, 0]
     edge_v = template.triangle_uv[:, 2] - template.triangle_uv[:, 0]
     assert (edge_u[:, 0] * edge_v[:, 1] - edge_u[:, 1] * edge_v[:, 0] > 0).all()  # texts are not mirrored

@@ -17,34 +17,27 @@ from pathlib import Path
 
 import numpy as np
 
+from .box_charts import CAR_PROPORTIONS, box_charts
+
 
 @dataclass(frozen=True)
 class TemplateConfig:
-    """How many cells the box has along each axis, and its proportions."""
+    """How many cells the box has along each axis, and its proportions: unless told otherwise, a cube."""
 
-    cells_x: int = 14
+    cells_x: int = 20
     """Across; even, so that a row of vertices lies on the plane of symmetry."""
-    cells_y: int = 36
+    cells_y: int = 19
     """Along."""
-    cells_z: int = 12
+    cells_z: int = 19
     """Up."""
-    proportions: tuple[float, float, float] = (0.42, 1.0, 0.30)
+    proportions: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Sides of the box."""
     roundness: float = 5.0
     """Exponent of the superellipsoid: 2 is an ellipsoid, large is a box."""
 
 
-# Where each side of the box lies in the atlas: (u0, v0, u1, v1), with the gutter between charts already left out.
-# The flanks stand at both edges, with the object's length along v; the middle column holds, from the top of the atlas
-# down, underside, rear, top and front. The underside, which nobody sees, is squeezed. v is counted downwards here.
-_CHARTS: dict[str, tuple[float, float, float, float]] = {
-    "right": (0.008, 0.008, 0.288, 0.992),
-    "left": (0.712, 0.008, 0.992, 0.992),
-    "bottom": (0.304, 0.008, 0.696, 0.088),
-    "back": (0.304, 0.104, 0.696, 0.290),
-    "top": (0.304, 0.306, 0.696, 0.790),
-    "front": (0.304, 0.806, 0.696, 0.992),
-}
+CAR_BOX = TemplateConfig(cells_x=14, cells_y=36, cells_z=12, proportions=CAR_PROPORTIONS)
+"""What cars start from."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +116,8 @@ def make_template(config: TemplateConfig = TemplateConfig()) -> Template:
     faces: list[list[int]] = []
     uv: list[np.ndarray] = []
 
-    for side, corners, corner_uv in _sides(cells):
+    charts = box_charts(config.proportions)
+    for side, corners, on_side in _sides(cells):
         quad = []
         for corner in corners:
             if corner not in index:
@@ -131,7 +125,7 @@ def make_template(config: TemplateConfig = TemplateConfig()) -> Template:
                 lattice.append(corner)
             quad.append(index[corner])
         faces.append(quad)
-        uv.append(_into_chart(side, corner_uv))
+        uv.append(charts.place(side, on_side))
 
     mirror = np.array([index[(int(cells[0]) - i, j, k)] for i, j, k in lattice], dtype=np.int32)
     vertices = _rounded(np.array(lattice) / cells * 2 - 1, config)
@@ -139,34 +133,25 @@ def make_template(config: TemplateConfig = TemplateConfig()) -> Template:
 
 
 def _sides(cells: np.ndarray):
-    """Yields (side, four lattice corners counter-clockwise from outside, their chart coordinates (4, 2) in 0..1)."""
+    """Yields (side, four lattice corners counter-clockwise from outside, where on the side they are (4, 2) in 0..1)."""
     nx, ny, nz = (int(c) for c in cells)
-    x, y, z = (lambda i: i / nx), (lambda j: j / ny), (lambda k: k / nz)
     square = [(0, 0), (1, 0), (1, 1), (0, 1)]
 
     for i in range(nx):
         for j in range(ny):
             up = [(i + a, j + b) for a, b in square]
-            # u runs from the object's right (-X) to its left (+X) in all four middle charts, which therefore mirror
-            # alike; v follows the surface from the underside over the rear, the top and the front.
-            yield "top", [(p, q, nz) for p, q in up], np.array([(x(p), 1 - y(q)) for p, q in up])
-            yield "bottom", [(p, q, 0) for p, q in up[::-1]], np.array([(x(p), y(q)) for p, q in up[::-1]])
+            yield "top", [(p, q, nz) for p, q in up], np.array(up) / [nx, ny]
+            yield "bottom", [(p, q, 0) for p, q in up[::-1]], np.array(up[::-1]) / [nx, ny]
     for i in range(nx):
         for k in range(nz):
             up = [(i + a, k + b) for a, b in square]
-            yield "front", [(p, 0, r) for p, r in up], np.array([(x(p), 1 - z(r)) for p, r in up])
-            yield "back", [(p, ny, r) for p, r in up[::-1]], np.array([(x(p), z(r)) for p, r in up[::-1]])
+            yield "front", [(p, 0, r) for p, r in up], np.array(up) / [nx, nz]
+            yield "back", [(p, ny, r) for p, r in up[::-1]], np.array(up[::-1]) / [nx, nz]
     for j in range(ny):
         for k in range(nz):
             up = [(j + a, k + b) for a, b in square]
-            yield "left", [(nx, q, r) for q, r in up], np.array([(1 - z(r), 1 - y(q)) for q, r in up])
-            yield "right", [(0, q, r) for q, r in up[::-1]], np.array([(z(r), 1 - y(q)) for q, r in up[::-1]])
-
-
-def _into_chart(side: str, corner_uv: np.ndarray) -> np.ndarray:
-    u0, v0, u1, v1 = _CHARTS[side]
-    downwards = np.array([u0, v0]) + corner_uv * np.array([u1 - u0, v1 - v0])
-    return downwards * [1, -1] + [0, 1]
+            yield "left", [(nx, q, r) for q, r in up], np.array(up) / [ny, nz]
+            yield "right", [(0, q, r) for q, r in up[::-1]], np.array(up[::-1]) / [ny, nz]
 
 
 def _rounded(points: np.ndarray, config: TemplateConfig) -> np.ndarray:

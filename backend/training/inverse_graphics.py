@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -38,6 +38,7 @@ from .averages import settle, update_average
 from .inverse_graphics_evaluation import evaluate, finished, first_views, save_pictures
 from .loop import LoopConfig, Task, cosine_rate, run
 from .shape_basis import ShapeBasis, fit_meshes, principal_shapes
+from .start_box import CUBE, SMALL_CUBE, start_box
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ class InverseGraphicsTraining:
     """Everything that decides a training run."""
 
     network: InverseGraphicsConfig = InverseGraphicsConfig()
-    template: TemplateConfig = TemplateConfig()
+    category: str = ""
+    """What the data show; empty: what their ``dataset.json`` says. See :func:`start_box`."""
+    template: TemplateConfig = CUBE
     loop: LoopConfig = LoopConfig()
     weights: LossWeights = LossWeights()
     augment: AugmentConfig = AugmentConfig()
@@ -93,7 +96,7 @@ PRESETS: dict[str, InverseGraphicsTraining] = {
             image_size=64, widths=(16, 24, 32, 48), shape_code=8, texture_code=16, texture_size=32,
             texture_widths=(32, 24, 16),
         ),
-        template=TemplateConfig(cells_x=6, cells_y=14, cells_z=4),
+        template=SMALL_CUBE,
         loop=LoopConfig(steps=60, log_every=20, evaluate_every=60, checkpoint_every=20, tensorboard=False),
         batch=4, render_batch=4, render_size=32, warm_up=10, perceptual_from=20,
     ),
@@ -214,13 +217,14 @@ class InverseGraphicsTask(Task):
         return losses
 
     def sample_batch(self) -> Batch:
-        """Random training objects, two views of those that are rendered, half of them mirrored."""
+        """Random training objects, two views of those that are rendered, half of the symmetric ones mirrored."""
         count, rendered, views = self.config.batch, self.config.render_batch, self.views.number_of_views
         objects = torch.randint(self.training_objects, (count,), generator=self.generator)
         first = torch.randint(views, (count,), generator=self.generator)
         second = (first + 1 + torch.randint(max(1, views - 1), (count,), generator=self.generator)) % views
         pictures = torch.cat([objects * views + first, (objects * views + second)[:rendered]])
-        mirrored = torch.rand(count, generator=self.generator) < 0.5
+        # The mirror image of what has a left and a right is another object, with another code.
+        mirrored = (torch.rand(count, generator=self.generator) < 0.5) & self.config.network.symmetric
         cut_out, cameras, light = self._cut(pictures, torch.cat([mirrored, mirrored[:rendered]]))
 
         shown = torch.cat([torch.arange(rendered), torch.arange(count, count + rendered)])
@@ -310,10 +314,11 @@ def azimuth_loss(prediction: Prediction, azimuth: Tensor) -> Tensor:
 def make_task(config: InverseGraphicsTraining, data: Path, out: Path, device: torch.device) -> InverseGraphicsTask:
     """Reads the data, lays the template over its meshes where it has them, and builds the task."""
     views = load_views(data)
+    config = replace(config, template=start_box(config.template, config.category, data))
     template = make_template(config.template)
     codes, basis = None, None
     if config.use_meshes and all((folder / "mesh.npz").exists() for folder in views.folders):
-        fitted = fit_meshes(views.folders, template, out / "fitted.npz")
+        fitted = fit_meshes(views.folders, template, out / "fitted.npz", config.network.symmetric)
         kept = out / "shape_basis.npz"
         # Kept from the run's first start, so that data which has grown since then does not change what codes mean.
         shapes = ShapeBasis.load(kept) if kept.exists() else principal_shapes(fitted, config.network.shape_code)
@@ -332,4 +337,4 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     task = make_task(config, data, out, device)
     task.template.save(out / "template.npz")
-    return run(task, config.loop, out, resume=resume, describe=config)
+    return run(task, config.loop, out, resume=resume, describe=task.config)

@@ -46,6 +46,7 @@ from .inverse_graphics import azimuth_loss, paper_losses, pose_targets
 from .inverse_graphics_evaluation import finished, sheet_of
 from .loop import LoopConfig, Task, cosine_rate, run
 from .multi_view_evaluation import camera_figures, evaluate_views, view_crops
+from .start_box import CUBE, SMALL_CUBE, start_box
 from .view_cameras import ViewCameras, ViewCamerasConfig, save_cameras, start_cameras
 
 
@@ -71,15 +72,17 @@ class MultiViewTraining:
     """Everything that decides a training run on shared views."""
 
     network: InverseGraphicsConfig = InverseGraphicsConfig()
-    template: TemplateConfig = TemplateConfig()
+    category: str = ""
+    """What the data show; empty: what their ``dataset.json`` says. See :func:`start_box`."""
+    template: TemplateConfig = CUBE
     loop: LoopConfig = LoopConfig()
     weights: MultiViewWeights = MultiViewWeights()
     cameras: ViewCamerasConfig = ViewCamerasConfig()
     augment: AugmentConfig = AugmentConfig()
     renderer: RenderConfig = RenderConfig(soft=SoftMaskConfig(sigma_inverse=3000.0, box_length=0.05))
     start: str = ""
-    """A bundle, or a run's folder, whose network and template training starts from; they replace ``network`` and
-    ``template``. Empty: from scratch."""
+    """A bundle, or a run's folder, whose network and template training starts from; they replace ``network``,
+    ``category`` and ``template``. Empty: from scratch."""
     further: str = ""
     """Further folders of shared views, separated like PATH, whose objects and views are added to the first's: rendered
     ones beside generated ones, say. Their cameras are found like any other."""
@@ -110,7 +113,7 @@ PRESETS: dict[str, MultiViewTraining] = {
             image_size=64, widths=(16, 24, 32, 48), shape_code=8, texture_code=16, texture_size=32,
             texture_widths=(32, 24, 16),
         ),
-        template=TemplateConfig(cells_x=6, cells_y=14, cells_z=4),
+        template=SMALL_CUBE,
         loop=LoopConfig(steps=60, log_every=20, evaluate_every=60, checkpoint_every=20, tensorboard=False),
         cameras=ViewCamerasConfig(wait=10), batch=6, render_batch=6, render_size=32, warm_up=10, perceptual_from=20,
     ),
@@ -245,14 +248,18 @@ class MultiViewTask(Task):
         return losses
 
     def sample_batch(self) -> Batch:
-        """Random training objects in two of their views, half of them mirrored; an object of one view in that twice."""
+        """Random training objects in two of their views; an object of one view in that twice.
+
+        Half of them are mirrored where objects are symmetric.
+        """
         count, rendered = self.config.batch, min(self.config.batch, self.config.render_batch)
         objects = torch.randint(self.training_objects, (count,), generator=self.generator)
         views = self.counts[objects]
         first = (torch.rand(count, generator=self.generator) * views).long()
         further = 1 + (torch.rand(count, generator=self.generator) * (views - 1)).long()
         second = (first + further) % views
-        mirrored = torch.rand(count, generator=self.generator) < 0.5
+        # The mirror image of what has a left and a right is another object, and perhaps none of its kind.
+        mirrored = (torch.rand(count, generator=self.generator) < 0.5) & self.config.network.symmetric
         pictures = self.first_picture[objects] + first
         judging = pictures[:rendered]
         if not self.config.single_view:
@@ -319,6 +326,7 @@ def start_network(config: MultiViewTraining) -> tuple[InverseGraphics, Template]
 
 def make_task(config: MultiViewTraining, data: Path, device: torch.device) -> MultiViewTask:
     """Reads the data and the network to start from, and builds the task."""
+    config = replace(config, template=start_box(config.template, config.category, data))
     network, template = start_network(config)
     config = replace(config, network=network.config)
     folders = [data, *(Path(folder) for folder in config.further.split(os.pathsep) if folder)]
