@@ -17,15 +17,16 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part of the backend may import of the backend, besides itself.
 ALLOWED = {
     "errors": set(),
-    "ipc": {"errors"},
-    "render": {"ipc", "errors"},
-    "models": {"render", "ipc", "errors"},
-    "weights": {"models", "render", "ipc", "errors"},
-    "data": {"models", "render", "ipc", "errors"},
-    "pipeline": {"models", "weights", "render", "ipc", "errors"},
-    "evaluation": {"pipeline", "models", "weights", "data", "render", "ipc", "errors"},
-    "training": {"models", "weights", "data", "evaluation", "render", "ipc", "errors"},
-    "worker": {"pipeline", "weights", "models", "render", "ipc", "errors"},
+    "common": {"errors"},
+    "ipc": {"common", "errors"},
+    "render": {"ipc", "common", "errors"},
+    "models": {"render", "ipc", "common", "errors"},
+    "weights": {"models", "render", "ipc", "common", "errors"},
+    "data": {"models", "render", "ipc", "common", "errors"},
+    "pipeline": {"models", "weights", "render", "ipc", "common", "errors"},
+    "evaluation": {"pipeline", "models", "weights", "data", "render", "ipc", "common", "errors"},
+    "training": {"models", "weights", "data", "evaluation", "render", "ipc", "common", "errors"},
+    "worker": {"pipeline", "weights", "models", "render", "ipc", "common", "errors"},
 }
 DOOR = ROOT / "addon" / "wire.py"
 """The one file of the add-on that imports the backend; it knows both of its names."""
@@ -62,10 +63,10 @@ def part(name: str) -> str | None:
 
 
 @pytest.mark.parametrize("path", files("addon"), ids=lambda path: str(path.relative_to(ROOT)))
-def test_addon_reaches_the_backend_through_ipc_alone(path: Path) -> None:
+def test_addon_reaches_the_backend_through_ipc_and_common_alone(path: Path) -> None:
     names = list(imports(path))
     assert not {top(name) for name in names} & OF_THE_BACKEND
-    assert {part(name) for name in names if top(name) == "backend"} <= {"ipc"}
+    assert {part(name) for name in names if top(name) == "backend"} <= {"ipc", "common"}
     assert "scripts" not in {top(name) for name in names}
     if path != DOOR:
         assert "backend" not in {top(name) for name in names}, f"go through {DOOR.name}"
@@ -84,8 +85,8 @@ def test_backend_imports_run_one_way(path: Path) -> None:
     assert used <= ALLOWED[own] | {own}
 
 
-def test_ipc_is_standard_library_and_numpy() -> None:
-    for path in files("backend/ipc"):
+def test_what_both_processes_load_is_standard_library_and_numpy() -> None:
+    for path in [*files("backend/ipc"), *files("backend/common")]:
         outside = {top(name) for name in imports(path)} - set(sys.stdlib_module_names)
         assert outside <= {"numpy", "backend"}, path
 

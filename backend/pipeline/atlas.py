@@ -48,6 +48,10 @@ class Atlas:
 
     def interpolate(self, values: np.ndarray, flat: np.ndarray) -> np.ndarray:
         """Values (V, D) on the vertices at texels of flat indices (P,): (P, D) float32."""
+        return self.interpolate_corners(values[self.triangles], flat)
+
+    def interpolate_corners(self, values: np.ndarray, flat: np.ndarray) -> np.ndarray:
+        """Values (F, 3, D) at the triangles' corners at texels of flat indices (P,): (P, D) float32."""
         triangle = self.triangle_of_texel.reshape(-1)[flat]
         row, column = np.divmod(flat, self.size)
         origin, along_u, along_v = self._affine(values)
@@ -103,9 +107,9 @@ class Atlas:
         return np.bincount(self.triangle_of_texel.reshape(-1) + 1, minlength=len(self.triangles) + 1)[1:]
 
     def _affine(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Every triangle's values as origin + u * along_u + v * along_v, (F, D) float32 each."""
+        """Values (F, 3, D) of the triangles' corners as origin + u * along_u + v * along_v, (F, D) float32 each."""
         a, b, c = self.triangle_uv.astype(np.float64).transpose(1, 0, 2)
-        p, q, r = values.astype(np.float64)[self.triangles].transpose(1, 0, 2)
+        p, q, r = values.astype(np.float64).transpose(1, 0, 2)
         (ux, uy), (wx, wy) = (b - a).T, (c - a).T
         area = ux * wy - uy * wx
         area = np.where(np.abs(area) > 1e-12, area, 1e-12)[:, None]

@@ -75,8 +75,11 @@ def nearest_triangles(
         pixel, count = rows.row_start + first, (last - first + 1).clamp(min=0)
         for part in pieces(count, MAXIMAL_PAIRS):
             index, within = repeat_ranges(count[part])
-            value = torch.addcmul(start[part][index], slope[part][index], within.to(slope.dtype))
-            _keep_nearest(best, pixel[part][index] + within, rows.triangle[part][index], value)
+            # index_select is several times faster than the same said with brackets.
+            starts, slopes = (values[part].index_select(0, index) for values in (start, slope))
+            value = torch.addcmul(starts, slopes, within.to(slope.dtype))
+            pixels, owners = (values[part].index_select(0, index) for values in (pixel, rows.triangle))
+            _keep_nearest(best, pixels + within, owners, value)
     return _winners(best)
 
 
@@ -101,9 +104,10 @@ def nearest_margins(
         for first, count in _beside(rows, raster, margin):
             for part in pieces(count, MAXIMAL_PAIRS):
                 index, within = repeat_ranges(count[part])
-                column = first[part][index] + within
-                triangle, pixel = rows.triangle[part][index], rows.row_start[part][index] + column
-                x, y = column.to(rows.y.dtype) + 0.5, rows.y[part][index]
+                column = first[part].index_select(0, index) + within
+                triangle = rows.triangle[part].index_select(0, index)
+                pixel = rows.row_start[part].index_select(0, index) + column
+                x, y = column.to(rows.y.dtype) + 0.5, rows.y[part].index_select(0, index)
                 distance, depth = _margin_depth(edges, triangles.depth, triangle, x, y, margin, perspective)
                 seen = (distance < margin) & (depth < crisp_depth[pixel])
                 _keep_nearest(best, pixel, triangle, torch.where(seen, -depth, -torch.inf))
@@ -160,7 +164,7 @@ def _boxes(triangles: Triangles, drawn: Tensor, raster: Raster, margin: float) -
     first, last = pixel_range(triangles.y, margin, raster.height)
     touching = drawn & (last >= first) & (right >= 0.5) & (left <= raster.width - 0.5)
     triangle = touching.nonzero()[:, 0]
-    return _Boxes(triangle, first[triangle], (last - first + 1)[triangle], left[triangle], right[triangle])
+    return _Boxes(triangle, *(values.index_select(0, triangle) for values in (first, last - first + 1, left, right)))
 
 
 def pixel_range(coordinate: Tensor, margin: float, size: int) -> tuple[Tensor, Tensor]:
@@ -190,13 +194,14 @@ class _Rows(NamedTuple):
 
 def _rows(functions: EdgeFunctions, boxes: _Boxes, raster: Raster) -> _Rows:
     index, within = repeat_ranges(boxes.rows)
-    triangle, row = boxes.triangle[index], boxes.first_row[index] + within
+    triangle, row = boxes.triangle.index_select(0, index), boxes.first_row.index_select(0, index) + within
     slope, across, anchor, anchor_y = (values.index_select(1, triangle) for values in functions[:4])
     y = row.to(across.dtype) + 0.5
     picture = torch.div(triangle, len(functions.area) // raster.batch, rounding_mode="floor")
     row_start = (picture * raster.height + row) * raster.width
     base = across * (y - anchor_y)
-    return _Rows(triangle, row_start, y, boxes.left[index], boxes.right[index], slope, anchor, base, across)
+    ends = boxes.left.index_select(0, index), boxes.right.index_select(0, index)
+    return _Rows(triangle, row_start, y, *ends, slope, anchor, base, across)
 
 
 def _columns(rows: _Rows, raster: Raster, margin: float) -> tuple[Tensor, Tensor]:
@@ -243,7 +248,7 @@ def repeat_ranges(count: Tensor) -> tuple[Tensor, Tensor]:
     end = count.cumsum(0)
     total = int(end[-1]) if len(count) else 0
     index = torch.repeat_interleave(torch.arange(len(count), device=count.device), count, output_size=total)
-    return index, torch.arange(total, device=count.device) - (end - count)[index]
+    return index, torch.arange(total, device=count.device) - (end - count).index_select(0, index)
 
 
 def pieces(count: Tensor, limit: int) -> list[slice]:

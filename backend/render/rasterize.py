@@ -137,11 +137,11 @@ def _inverse(triangles: Triangles, perspective: bool) -> Tensor:
     area = x[1] * y[2] - y[1] * x[2]
     factor = 1 / (area * triangles.depth) if perspective else (1 / area).expand_as(x)
     # No pixel sees a triangle without area: its sums are zero, and shall not become 0 / 0.
-    factor = torch.where(torch.isfinite(factor), factor, 0)
+    factor = torch.nan_to_num(factor, 0, 0, 0)
     # Corners one and two further on; indexing with lists would make a GPU wait.
     next_x, next_y, last_x, last_y = x.roll(-1, 0), y.roll(-1, 0), x.roll(-2, 0), y.roll(-2, 0)
     across = torch.stack([next_y - last_y, last_x - next_x, next_x * last_y - last_x * next_y])
-    return torch.where(torch.isfinite(across), across, 0) * factor
+    return torch.nan_to_num(across, 0, 0, 0) * factor
 
 
 def _to_corners(triangles: Triangles, inverse: Tensor, summed: Tensor, perspective: bool) -> Tensor:
@@ -153,7 +153,7 @@ def _to_corners(triangles: Triangles, inverse: Tensor, summed: Tensor, perspecti
         return torch.stack([of_x, of_y, summed[3]])
     x, y = triangles.x - triangles.x[0], triangles.y - triangles.y[0]
     of_corners = torch.stack([of_x * triangles.depth, of_y * triangles.depth, of_x * x + of_y * y + of_one])
-    return torch.where(torch.isfinite(of_corners), of_corners, 0)
+    return torch.nan_to_num(of_corners, 0, 0, 0)
 
 
 def pixel_centres(raster: Raster, like: Tensor) -> tuple[Tensor, Tensor]:

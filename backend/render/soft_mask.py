@@ -22,7 +22,7 @@ from torch.autograd.function import once_differentiable
 from . import triton_kernels
 from .fragments import Fragments
 from .pairs import MAXIMAL_PAIRS, MAXIMAL_SPANS, Raster, pieces, pixel_range, repeat_ranges
-from .triangles import NEAR, Triangles, closest_on_outline, is_finite, outlines, screen_triangles
+from .triangles import NEAR, Triangles, closest_on_outline, counts_beside, outlines, screen_triangles
 
 _OPAQUE = 1 - 1e-6
 """Influence is kept below this, so that its logarithm and gradient stay finite."""
@@ -38,6 +38,9 @@ class SoftMaskConfig:
     """Kaolin's ``boxlen``: how far a bounding box is enlarged. Influence at its end: exp(-sigma_inverse length^2)."""
     maximal_faces: int | None = None
     """Kaolin's ``knum``: only so many faces count for a pixel, those of the lowest index; None for all."""
+    front_faces_only: bool = False
+    """Whether faces turned away from the camera are left out. A closed surface keeps its silhouette, whose edges belong
+    to front faces too; the mask is a little fainter beside it, and half of the work is saved."""
 
 
 def soft_mask(screen: Tensor, faces: Tensor, fragments: Fragments, config: SoftMaskConfig = SoftMaskConfig()) -> Tensor:
@@ -120,7 +123,7 @@ class _SoftMask(torch.autograd.Function):
         of_screen = screen.new_zeros(3, screen.shape[0] * screen.shape[1])
         for influence in influences:
             strength = influence.strength
-            of_square = -config.sigma_inverse * strength / (1 - strength) * of_log[influence.pixel]
+            of_square = -config.sigma_inverse * strength / (1 - strength) * of_log.index_select(0, influence.pixel)
             for row, away, length in ((0, influence.away_x, unit[0]), (1, influence.away_y, unit[1])):
                 of_point = -2 / length * of_square * away
                 of_screen[row].index_add_(0, influence.start, of_point * (1 - influence.fraction))
@@ -132,7 +135,7 @@ def _influences(
     screen: Tensor, faces: Tensor, uncovered: Tensor, config: SoftMaskConfig, unit: tuple[float, float], near: float
 ) -> Iterator[_Influence]:
     triangles = screen_triangles(screen, faces)
-    counted = is_finite(triangles) & (triangles.depth > near).all(dim=0)
+    counted = counts_beside(triangles, near, front_faces_only=config.front_faces_only)
     margin = (config.box_length * unit[0], config.box_length * unit[1])
     edges = outlines(triangles, unit)
     number = triangles.x.shape[1]
@@ -142,7 +145,8 @@ def _influences(
         closest = closest_on_outline(edges, triangle, x / unit[0], y / unit[1])
         strength = closest.squared_distance.mul_(-config.sigma_inverse).exp_().clamp_(max=_OPAQUE)
         edge = closest.start * number + triangle
-        yield _Influence(pixel, starts[edge], ends[edge], closest.fraction, closest.away_x, closest.away_y, strength)
+        ends_of = starts.index_select(0, edge), ends.index_select(0, edge)
+        yield _Influence(pixel, *ends_of, closest.fraction, closest.away_x, closest.away_y, strength)
 
 
 class _Pairs(NamedTuple):
@@ -178,17 +182,17 @@ def _pairs_beside(
     first, rows = first_row[selected], (last_row - first_row + 1)[selected]
     for piece in pieces(rows, MAXIMAL_SPANS):
         index, within = repeat_ranges(rows[piece])
-        triangle = selected[piece][index]
-        row = first[piece][index] + within
-        row_start = (picture[triangle] * raster.height + row) * raster.width
+        triangle = selected[piece].index_select(0, index)
+        row = first[piece].index_select(0, index) + within
+        row_start = (picture.index_select(0, triangle) * raster.height + row) * raster.width
         y = row.to(dtype) + 0.5
-        low = before[row_start + first_column[triangle]]
-        count = before[row_start + last_column[triangle] + 1] - low
+        low = before.index_select(0, row_start + first_column.index_select(0, triangle))
+        count = before.index_select(0, row_start + last_column.index_select(0, triangle) + 1) - low
         for part in pieces(count, MAXIMAL_PAIRS):
             span, offset = repeat_ranges(count[part])
-            pixel = listed[offset.add_(low[part][span])]
-            x = (pixel - row_start[part][span]).to(dtype) + 0.5
-            yield _Pairs(triangle[part][span], pixel, x, y[part][span])
+            pixel = listed.index_select(0, offset.add_(low[part].index_select(0, span)))
+            x = (pixel - row_start[part].index_select(0, span)).to(dtype) + 0.5
+            yield _Pairs(triangle[part].index_select(0, span), pixel, x, y[part].index_select(0, span))
 
 
 def _count_in_boxes(

@@ -2,22 +2,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The mesh that every object of a category is a deformation of.
 
+A template may have parts (closed components, some of which turn about axles) and markings (what is drawn on it, as
+signed distances on a sheet of its own); ``scripts/build_template.py`` makes such a one. Where nothing is known of a
+category its template is a box.
+
 A box whose six sides are regular grids, rounded: closed, of genus 0, quads alone, left-right symmetric in its
 vertices, faces and UVs. The texture is an atlas of the six sides laid out so that mirroring the object mirrors the
 atlas (u becomes 1 - u): a network need only predict its left half.
 
-NumPy alone. Letters: V vertices, F quads.
+NumPy alone. Letters: V vertices, F quads, A axles, M markings, S x T the sheet of markings.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from .box_charts import CAR_PROPORTIONS, box_charts
+
+PARTS_TEMPLATE = "parts_template.npz"
+"""Name of a template with parts in a bundle, beside that of the box."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,38 @@ CAR_BOX = TemplateConfig(cells_x=14, cells_y=36, cells_z=12, proportions=CAR_PRO
 
 
 @dataclass(frozen=True)
+class Parts:
+    """The closed components of a template, and which of them turn."""
+
+    names: tuple[str, ...]
+    of_face: np.ndarray
+    """(F,) int32: the index in ``names``. No two parts share a vertex."""
+    turning: tuple[str, ...] = ()
+    """Names of the parts that turn about an axle parallel to the X axis through the middle of their vertices."""
+
+    def vertices_of(self, name: str, faces: np.ndarray) -> np.ndarray:
+        """Sorted indices of the vertices of a part of the template with ``faces`` (F, 4)."""
+        return np.unique(faces[self.of_face == self.names.index(name)])
+
+    def axles(self, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the axles of a shape (V, 3) are: points (A, 3) and unit directions (A, 3), to the object's left."""
+        places = [vertices[self.vertices_of(name, faces)] for name in self.turning]
+        points = np.array([(place.min(axis=0) + place.max(axis=0)) / 2 for place in places]).reshape(-1, 3)
+        return points.astype(np.float32), np.tile(np.array([1, 0, 0], np.float32), (len(points), 1))
+
+
+@dataclass(frozen=True)
+class Markings:
+    """Where the template shows the sheet on which its markings are signed distances."""
+
+    uv: np.ndarray
+    """(F, 4, 2) float32 place of every corner on the sheet, origin bottom left, as of a texture."""
+    height: int
+    width: int
+    """Of the sheet, in samples."""
+
+
+@dataclass(frozen=True)
 class Template:
     """Connectivity, UVs and mean shape shared by all objects of a category."""
 
@@ -52,6 +91,8 @@ class Template:
     """(F, 4, 2) float32, one per corner, origin bottom left."""
     mirror: np.ndarray
     """(V,) int32: the vertex that is the left-right mirror image of each."""
+    parts: Parts | None = None
+    markings: Markings | None = None
 
     @cached_property
     def triangles(self) -> np.ndarray:
@@ -62,8 +103,14 @@ class Template:
     @cached_property
     def triangle_uv(self) -> np.ndarray:
         """(2F, 3, 2) float32."""
-        c = self.uv
-        return np.stack([c[:, [0, 1, 2]], c[:, [0, 2, 3]]], axis=1).reshape(-1, 3, 2)
+        return _of_triangles(self.uv)
+
+    @cached_property
+    def triangle_markings_uv(self) -> np.ndarray:
+        """(2F, 3, 2) float32 place of each triangle's corners on the sheet. Raises ValueError without markings."""
+        if self.markings is None:
+            raise ValueError("This template has no markings.")
+        return _of_triangles(self.markings.uv)
 
     @cached_property
     def chart_bounds(self) -> np.ndarray:
@@ -93,17 +140,34 @@ class Template:
         return np.unique(pairs, axis=0)
 
     def with_vertices(self, vertices: np.ndarray) -> Template:
-        return Template(vertices.astype(np.float32), self.faces, self.uv, self.mirror)
+        return replace(self, vertices=vertices.astype(np.float32))
 
     def save(self, path: Path) -> None:
         """Writes an .npz without pickled objects."""
+        arrays = dict(vertices=self.vertices, faces=self.faces, uv=self.uv, mirror=self.mirror)
+        if self.parts is not None:
+            arrays |= dict(part_names=np.array(self.parts.names), part_of_face=self.parts.of_face)
+            arrays |= dict(turning=np.array(self.parts.turning, dtype=str))
+        if self.markings is not None:
+            arrays |= dict(markings_uv=self.markings.uv, sheet=np.array([self.markings.height, self.markings.width]))
         with open(path, "wb") as file:
-            np.savez_compressed(file, vertices=self.vertices, faces=self.faces, uv=self.uv, mirror=self.mirror)
+            np.savez_compressed(file, **arrays)
 
     @staticmethod
     def load(path: Path) -> Template:
         with np.load(path, allow_pickle=False) as data:
-            return Template(data["vertices"], data["faces"], data["uv"], data["mirror"])
+            parts = markings = None
+            if "part_names" in data:
+                names, turning = (tuple(str(name) for name in data[key]) for key in ("part_names", "turning"))
+                parts = Parts(names, data["part_of_face"], turning)
+            if "markings_uv" in data:
+                markings = Markings(data["markings_uv"], *(int(side) for side in data["sheet"]))
+            return Template(data["vertices"], data["faces"], data["uv"], data["mirror"], parts, markings)
+
+
+def _of_triangles(corners: np.ndarray) -> np.ndarray:
+    """(2F, 3, 2) from the corners (F, 4, 2) of quads."""
+    return np.stack([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]], axis=1).reshape(-1, 3, 2)
 
 
 def make_template(config: TemplateConfig = TemplateConfig()) -> Template:

@@ -72,6 +72,12 @@ def can_be_drawn(triangles: Triangles, *, cull_back_faces: bool, near: float = N
     return is_finite(triangles) & (triangles.depth > near).all(dim=0) & facing & torch.isfinite(area)
 
 
+def counts_beside(triangles: Triangles, near: float, *, front_faces_only: bool) -> Tensor:
+    """(M,) whether pixels beside a triangle feel it: finite, before the camera, and if asked turned to the camera."""
+    counted = is_finite(triangles) & (triangles.depth > near).all(dim=0)
+    return counted & (signed_area(triangles) < 0) if front_faces_only else counted
+
+
 def is_finite(triangles: Triangles) -> Tensor:
     """(M,) whether all nine numbers are."""
     return torch.isfinite(triangles.x + triangles.y + triangles.depth).all(dim=0)

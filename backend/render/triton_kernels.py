@@ -26,7 +26,7 @@ from torch.autograd.function import once_differentiable
 
 # The module, not its names: it imports this one. So does soft_mask, which imports names of pairs; see further down.
 from . import pairs
-from .triangles import EdgeFunctions, Triangles, can_be_drawn, edge_functions, is_finite, outlines, screen_triangles
+from .triangles import EdgeFunctions, Triangles, can_be_drawn, counts_beside, edge_functions, outlines, screen_triangles
 from .triton_programs import (
     AVAILABLE,
     log_transparency_kernel,
@@ -160,7 +160,7 @@ def _soft_scene(
     """The number of triangles, and what both kernels of the soft mask take."""
     from .soft_mask import _OPAQUE
 
-    counted = is_finite(triangles) & (triangles.depth > near).all(dim=0)
+    counted = counts_beside(triangles, near, front_faces_only=config.front_faces_only)
     number = counted.numel()
     return number, (
         triangles.x.contiguous(), triangles.y.contiguous(), outlines(triangles, unit), _bytes(counted),

@@ -72,7 +72,8 @@ def join(parts: list[Part]) -> ObjectMesh:
     markings = np.concatenate([np.stack(column, axis=1) for column in columns])
     # An open car keeps the vertices of its roof, which has no faces.
     scale, offset = canonical_transform(vertices[np.unique(faces[faces >= 0])])
-    return ObjectMesh(((vertices - offset) * scale).astype(np.float32), faces, slots, smooth, markings.astype(np.float32))
+    vertices = ((vertices - offset) * scale).astype(np.float32)
+    return ObjectMesh(vertices, faces, slots, smooth, markings.astype(np.float32))
 
 
 def canonical(vertices: np.ndarray) -> np.ndarray:

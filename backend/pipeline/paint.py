@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Markings and a palette become maps: base colour, roughness and metallic at any size, with crisp edges.
+
+Letters: F quads, M markings, R regions, S x T the sheet, Q texture side, P texels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..common.regions import REGIONS, Palette
+from ..render.part_map import region_shares
+from ..render.shading import sample_texture
+from ..render.template import Template
+from .atlas import Atlas
+
+_LINES = ("door", "lid", "seam")
+"""Markings whose outline is a gap between panels."""
+_GAP = 0.0011
+"""Half the width of a gap, in lengths of the object: 5 mm of a car."""
+_GAP_COLOUR = 0.3
+"""Of the colour beside it."""
+_SPOKE_GAP = np.array([0.07, 0.07, 0.075, 0.7, 0.0], np.float32)
+"""Colour, roughness and metallic of what is seen between the spokes of a wheel."""
+_BULB = np.array([0.93, 0.93, 0.92, 0.12, 0.2], np.float32)
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What a material is made of; row 0 at the top."""
+
+    base_colour: np.ndarray
+    """(Q, Q, 3) uint8 sRGB."""
+    surface: np.ndarray
+    """(Q, Q, 2) uint8 roughness and metallic."""
+    regions: np.ndarray
+    """(Q, Q) uint8 index of the region that most of each texel belongs to."""
+
+
+@torch.no_grad()
+def paint(
+    template: Template, vertices: np.ndarray, markings: tuple[str, ...], distances: np.ndarray, palette: Palette,
+    size: int,
+) -> Maps:  # fmt: skip
+    """Maps of size x size texels for a shape (V, 3) whose markings' signed distances are (M, S, T).
+
+    Raises ValueError for a template without markings.
+    """
+    atlas = Atlas.of(template, size)
+    flat = np.flatnonzero(atlas.triangle_of_texel.reshape(-1) >= 0)
+    triangle = atlas.triangle_of_texel.reshape(-1)[flat]
+    place = atlas.interpolate_corners(template.triangle_markings_uv, flat)
+    at_texels = _sampled(distances, place)
+    texel = torch.as_tensor(_texel_sizes(template, vertices, size)[triangle])
+    shares = region_shares(at_texels, markings, texel)
+    values = torch.einsum("rp,rc->pc", shares, torch.as_tensor(palette.array()))
+    values = _with_details(values, at_texels, markings, texel, shares)
+    picture = np.zeros((size * size, 6), np.float32)
+    picture[flat, :5] = values.clamp(0, 1).numpy() * 255
+    picture[flat, 5] = shares.argmax(dim=0).numpy()
+    picture = atlas.dilate(picture.reshape(size, size, 6))
+    colour, surface = np.round(picture[..., :3]).astype(np.uint8), np.round(picture[..., 3:5]).astype(np.uint8)
+    return Maps(colour, surface, picture[..., 5].astype(np.uint8))
+
+
+@torch.no_grad()
+def region_of_faces(template: Template, markings: tuple[str, ...], distances: np.ndarray) -> np.ndarray:
+    """(F,) int32 index of the region that most of each quad shows: for one material a region."""
+    if template.markings is None:
+        raise ValueError("This template has no markings.")
+    steps = (np.arange(4) + 0.5) / 4
+    a, b, c, d = template.markings.uv.transpose(1, 0, 2)[:, :, None, None]
+    s, t = steps[:, None, None], steps[None, :, None]
+    places = (1 - s) * (1 - t) * a + s * (1 - t) * b + s * t * c + (1 - s) * t * d
+    count = len(template.faces)
+    shares = region_shares(_sampled(distances, places.reshape(-1, 2)), markings, 1e-3)
+    return shares.view(len(REGIONS), count, -1).mean(dim=2).argmax(dim=0).numpy().astype(np.int32)
+
+
+def _sampled(distances: np.ndarray, places: np.ndarray) -> torch.Tensor:
+    """(M, P) of distances (M, S, T) at places (P, 2) on the sheet."""
+    uv = torch.as_tensor(places.astype(np.float32))[None, None]
+    return sample_texture(torch.as_tensor(distances)[None], uv)[0, :, 0]
+
+
+def _texel_sizes(template: Template, vertices: np.ndarray, size: int) -> np.ndarray:
+    """(2F,) float32 side of a texel of each triangle on the surface, in lengths of the object."""
+    a, b, c = vertices[template.triangles].transpose(1, 0, 2)
+    on_surface = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    (ux, uy), (wx, wy) = ((template.triangle_uv[:, k] - template.triangle_uv[:, 0]).T for k in (1, 2))
+    on_atlas = np.abs(ux * wy - uy * wx) * size * size
+    return np.sqrt(on_surface / np.maximum(on_atlas, 1e-9)).clip(1e-5, 1).astype(np.float32)
+
+
+def _with_details(
+    values: torch.Tensor, distances: torch.Tensor, markings: tuple[str, ...], texel: torch.Tensor, shares: torch.Tensor
+) -> torch.Tensor:
+    """Values (P, 5) with gaps between panels, bulbs in lamps and gaps between spokes."""
+
+    def covered(distance: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(distance * (-4 / texel))
+
+    for name, finish, region in (("bulb", _BULB, "head_lamp"), ("spoke_gap", _SPOKE_GAP, "rim")):
+        if name in markings:
+            inside = (covered(distances[markings.index(name)]) * shares[REGIONS.index(region)])[:, None]
+            values = values + inside * (torch.as_tensor(finish) - values)
+    gaps = [distances[markings.index(name)].abs() for name in _LINES if name in markings]
+    if gaps:
+        panels = shares[REGIONS.index("paint")] + shares[REGIONS.index("two_tone")]
+        # A gap narrower than a texel darkens it by its part.
+        width = torch.clamp(texel, min=_GAP)
+        line = torch.sigmoid((torch.stack(gaps).amin(dim=0) - width) * (-4 / texel)) * panels * (_GAP / width)
+        darker = 1 - line[:, None] * (1 - _GAP_COLOUR)
+        values = torch.cat([values[:, :3] * darker, values[:, 3:]], dim=1)
+    return values

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A code and a palette become a whole object with parts, as Blender takes it."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..common.regions import REGIONS, Palette
+from ..common.shape_space import SHAPE_SPACE, ShapeSpace
+from ..errors import BundleError
+from ..ipc.records import Camera, ObjectParts, Reconstruction
+from ..render.template import PARTS_TEMPLATE, Template
+from .paint import paint, region_of_faces
+
+_PLAIN = Palette()
+_FROM_THE_LEFT = Camera(0.7, 0.2, 3.2, 0.0, 0.36)
+
+
+@dataclass(frozen=True)
+class PartsModel:
+    """What a bundle holds for objects with parts."""
+
+    template: Template
+    space: ShapeSpace
+
+
+def load_parts(folder: Path) -> PartsModel:
+    """The template with parts and the shape space of a bundle's folder. Raises BundleError with one sentence."""
+    try:
+        model = PartsModel(Template.load(folder / PARTS_TEMPLATE), ShapeSpace.load(folder / SHAPE_SPACE))
+    except FileNotFoundError as error:
+        raise BundleError(f"The weights bundle in {folder} has no template with parts.") from error
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise BundleError(f"The template with parts in {folder} cannot be used: {error}") from error
+    if len(model.template.vertices) != len(model.space.kept) or model.template.parts is None:
+        raise BundleError(f"The template with parts in {folder} cannot be used: it does not fit its shape space.")
+    return model
+
+
+def object_from_code(
+    code: np.ndarray,
+    model: PartsModel,
+    palette: Palette = _PLAIN,
+    *,
+    name: str = "car",
+    camera: Camera = _FROM_THE_LEFT,
+    picture: tuple[int, int] = (512, 512),
+    mask: np.ndarray | None = None,
+    texture_size: int = 1024,
+) -> Reconstruction:
+    """The object of a code (K,), painted by its markings, seen by ``camera`` in a picture of width and height.
+
+    mask: (H, W) uint8 of the photo that the code was found in; None where there is none.
+    """
+    template, space = model.template, model.space
+    parts = template.parts
+    assert parts is not None
+    decoded = space.decode(code)
+    maps = paint(template, decoded.vertices, space.markings, decoded.distances, palette, texture_size)
+    points, directions = parts.axles(decoded.vertices, template.faces)
+    light = np.zeros((9, 3), np.float32)
+    light[0] = 1 / 0.282095
+    width, height = picture
+    return Reconstruction(
+        name=name,
+        image_width=width,
+        image_height=height,
+        vertices=decoded.vertices,
+        faces=template.faces,
+        uv=template.uv,
+        texture=maps.base_colour,
+        camera=camera,
+        light=light,
+        mask=np.zeros((height, width), np.uint8) if mask is None else mask,
+        shape_code=np.asarray(code, np.float32),
+        texture_code=palette.array().reshape(-1),
+        offsets=np.zeros_like(decoded.vertices),
+        real_size=decoded.length,
+        parts=ObjectParts(
+            names=list(parts.names),
+            of_face=parts.of_face,
+            axle_parts=np.array([parts.names.index(turning) for turning in parts.turning], np.int32),
+            axle_positions=points,
+            axle_directions=directions,
+            regions=list(REGIONS),
+            region_of_face=region_of_faces(template, space.markings, decoded.distances),
+            palette=palette.array(),
+            surface=maps.surface,
+        ),
+    )
