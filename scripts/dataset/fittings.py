@@ -190,10 +190,10 @@ def roof_box(curves: BodyCurves, rng: np.random.Generator) -> list[Part]:
     if p.roof_box < 0.5:
         return []
     middle = np.array([0.5 * (curves.header + curves.roof_end)])
-    z, length = p.height, min(1.9, 0.9 * (curves.roof_end - curves.header) + 0.2)
+    z, length = p.height, min(1.8, 0.85 * (curves.roof_end - curves.header) + 0.1)
     slot = PLASTIC if rng.random() < 0.7 else BODY
     aside = float(rng.choice([0.0, 0.18, -0.18]))
-    shell = blob((0.78, length, 0.34), slot, 4.0, 9, 20).moved((aside, float(middle[0]), z + 0.24))
+    shell = blob((0.74, length, 0.30), slot, 5.0, 9, 20).moved((aside, float(middle[0]), z + 0.21))
     bars = [box((0.62 * p.width, 0.05, 0.03), PLASTIC).moved((0, float(middle[0]) + k, z + 0.05)) for k in (-0.4, 0.4)]
     return [shell, *bars]
 

@@ -18,13 +18,13 @@ def interior(curves: BodyCurves, rng: np.random.Generator) -> list[Part]:
         return []
     parts = []
     first = curves.header + (0.32 if p.screen_bend > 0.15 else 0.75)
-    last = min(curves.glass_end - 0.55, curves.roof_end + 0.10)
+    last = min(curves.glass_end - 0.65, curves.roof_end + 0.10)
     if p.side_windows < 0.5 or p.doors < 3 and p.low_grille > 0.5:
         last = first
     if p.cargo > 0.5:
         first = last = min(first, curves.cargo_start - 0.25)
     count = min(1 + max(0, int((last - first) / 0.80)), 7)
-    for y in first + np.arange(count) * max(0.85, (last - first) / max(count, 1)):
+    for y in first + np.arange(count) * max(0.80, (last - first) / max(count, 1)):
         parts += _seats(curves, float(y), wide=p.length > 6.5)
     if p.side_windows < 0.5 and p.cargo < 0.5:  # the bulkhead of a panel van
         y = first + 0.35

@@ -135,6 +135,8 @@ def _second_colour(
         return "roof", Finish(hsv(rng.uniform(0, 1), 0.25 * coin[0], rng.uniform(0.03, 0.16)), 0.9)
     if p.cargo > 0.5:
         box = pale if coin[0] < 0.6 else Finish(hsv(0.6, 0.02, rng.uniform(0.5, 0.7)), 0.4, 0.2)
+        if p.cargo_height < p.height:  # a tarpaulin over the load
+            return "cargo", Finish(hsv(rng.uniform(0.1, 0.6), rng.uniform(0, 0.4), rng.uniform(0.15, 0.5)), 0.7)
         return "cargo", sample_paint(rng)[1] if coin[1] < 0.25 else box
     if coin[2] > (0.30 if old else 0.12):
         return "", paint

@@ -117,7 +117,7 @@ class Surroundings:
             grey = np.array(hsv(0.09, rng.uniform(0, 0.12), rng.uniform(0.35, 0.68)))
             patterned.set(grey, grey * 0.9, grey * 0.6, (0.12, 0.12, 0.004), (30.0, 0.15), 0.9)
         for _, patterned in self.hedges:
-            green = np.array(hsv(rng.uniform(0.20, 0.32), rng.uniform(0.35, 0.7), rng.uniform(0.14, 0.42)))
+            green = np.array(hsv(rng.uniform(0.20, 0.32), rng.uniform(0.35, 0.65), rng.uniform(0.24, 0.52)))
             patterned.set(green, green, green, (1.0, 1.0, 0.0), (rng.uniform(15, 45), rng.uniform(0.5, 0.9)), 0.9)
         for tree in self.parked_trees:
             set_body(tree, sample_look(rng))
@@ -258,20 +258,21 @@ def _bush_mesh() -> bpy.types.Mesh:
     rng = np.random.default_rng(11)
     vertices: list[np.ndarray] = []
     faces: list[tuple[int, ...]] = []
-    rings, segments = 7, 10
+    rings, segments = 8, 12
     latitude = np.linspace(-np.pi / 2, np.pi / 2, rings)
     longitude = np.linspace(0, 2 * np.pi, segments, endpoint=False)
     unit = np.stack([
         np.cos(latitude)[:, None] * np.cos(longitude), np.cos(latitude)[:, None] * np.sin(longitude),
         np.repeat(np.sin(latitude)[:, None], segments, axis=1),
     ], axis=-1).reshape(-1, 3)
-    for k in range(16):
-        lump = unit * rng.uniform(0.75, 1.15, (len(unit), 1)) * np.array([0.42, 0.10, rng.uniform(0.38, 0.5)])
+    for k in range(24):
+        lump = unit * rng.uniform(0.80, 1.15, (len(unit), 1)) * np.array([0.42, 0.07, rng.uniform(0.36, 0.5)])
         start = len(vertices) * len(unit)
-        vertices.append(lump + np.array([rng.uniform(-0.1, 0.1), (k + 0.5) / 16 - 0.5, rng.uniform(0.32, 0.5)]))
+        vertices.append(lump + np.array([rng.uniform(-0.1, 0.1), (k + 0.5) / 24 - 0.5, rng.uniform(0.32, 0.5)]))
         faces += [(start + r * segments + c, start + r * segments + (c + 1) % segments,
                    start + (r + 1) * segments + (c + 1) % segments, start + (r + 1) * segments + c)
                   for r in range(rings - 1) for c in range(segments)]
     mesh = bpy.data.meshes.new("Bush")
     mesh.from_pydata(np.concatenate(vertices).tolist(), [], faces)
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(faces), dtype=bool))
     return mesh

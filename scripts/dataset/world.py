@@ -105,7 +105,7 @@ def sample_light(rng: np.random.Generator, ground: np.ndarray, paint: np.ndarray
     up = float((plain[0] * 0.282095 + plain[2] * 0.488603 + plain[6] * 0.315392 * 2).mean())
     paint = np.full(3, 0.2) if paint is None else np.asarray(paint)
     mean = 0.5 * float(ground.mean()) + 0.5 * max(float(paint.mean()), 0.04)
-    wanted = float(np.exp(rng.normal(np.log(0.24), 0.22))) / mean
+    wanted = float(np.exp(rng.normal(np.log(0.29), 0.20))) / mean
     most = 1.0 / max(float(paint.max()), float(ground.max()), 0.3)
     exposure = float(np.clip(wanted, 0.6, min(2.4, most)))
     sunny = bool(rng.random() < 0.45)
