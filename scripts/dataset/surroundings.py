@@ -118,7 +118,8 @@ class Surroundings:
             patterned.set(grey, grey * 0.9, grey * 0.6, (0.12, 0.12, 0.004), (30.0, 0.15), 0.9)
         for _, patterned in self.hedges:
             green = np.array(hsv(rng.uniform(0.20, 0.32), rng.uniform(0.35, 0.65), rng.uniform(0.24, 0.52)))
-            patterned.set(green, green, green, (1.0, 1.0, 0.0), (rng.uniform(15, 45), rng.uniform(0.5, 0.9)), 0.9)
+            patterned.set(green, green, green, (1.0, 1.0, 0.0), (rng.uniform(15, 45), rng.uniform(0.5, 0.9)), 0.9,
+                          (-np.pi / 2, np.pi / 2, 0))
         for tree in self.parked_trees:
             set_body(tree, sample_look(rng))
         return self._dress_ground(rng)
