@@ -156,7 +156,7 @@ def radiator(curves: BodyCurves, body: Part, face: Face) -> list[Part]:
     distance = rectangle(u.ravel() * half, v.ravel() * (top - low) / 2, half - 0.035, (top - low) / 2 - 0.04, 0.05)
     shell = Part(vertices, grid_faces(13, 13, closed=False), BODY,
                  {"grille": distance, "chrome": np.full(distance.size, -0.5)}).facing(np.array([0, -1.0, 0]))
-    depth = blob((2 * half, 0.50, top - low), METAL, 7.0, 9, 20).moved((0, 0.22, (top + low) / 2))
+    depth = blob((2 * half, 0.50, top - low), BODY, 7.0, 9, 20).moved((0, 0.36, (top + low) / 2))
     parts = [shell, depth.facing()]
     z, x = 0.80 * p.nose_height + 0.02, min(half + 0.15, 0.40 * p.width)
     profile = np.array([(0.02, 0.001), (0.015, 0.07), (0.0, 0.105), (-0.06, 0.10), (-0.20, 0.03), (-0.22, 0.001)])

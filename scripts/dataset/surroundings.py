@@ -220,7 +220,7 @@ def _dress_facade(rng: np.random.Generator, patterned: _Patterned) -> None:
     """Give a wall windows in rows, or bricks, or nothing but plaster."""
     hue = rng.uniform(0.02, 0.13) if rng.random() < 0.8 else rng.uniform(0.5, 0.65)
     wall = np.array(hsv(hue, rng.uniform(0.02, 0.5) ** 1.3, rng.uniform(0.35, 0.78)))
-    pane = np.array(hsv(0.58, rng.uniform(0, 0.25), rng.uniform(0.06, 0.32)))
+    pane = np.array(hsv(0.58, rng.uniform(0, 0.25), rng.uniform(0.14, 0.42)))
     noise, across = (rng.uniform(1, 6), rng.uniform(0.05, 0.2)), (-np.pi / 2, np.pi / 2, 0)
     kind = rng.random()
     if kind < 0.62:
