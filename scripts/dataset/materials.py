@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from .looks import CarLook, Finish, hsv, linear, sample_look, sample_paint
@@ -31,6 +33,7 @@ class _Tree:
         self.open: bpy.types.NodeSocket | None = None
         self._colour = self._surface = None
         self._region: bpy.types.NodeSocket | None = None
+        self._region_numbers: dict[str, Any] = {}
         self._markings: dict[int, bpy.types.Node] = {}
         self.region_output = None
         if masked:
@@ -90,9 +93,9 @@ class _Tree:
             mixes.append(over_slot)
         self.layers[name] = tuple(mixes)
         if region and self.region_output is not None:
-            self._lay_region(REGIONS.index(region) + 1.0, factor)
+            self._lay_region(name, REGIONS.index(region) + 1.0, factor)
 
-    def _lay_region(self, number: float, factor) -> None:
+    def _lay_region(self, name: str, number: float, factor) -> None:
         mix = self.nodes.new("ShaderNodeMix")
         mix.data_type = "FLOAT"
         mix.inputs[0].default_value = 1.0
@@ -101,7 +104,13 @@ class _Tree:
         if self._region is not None:
             self.links.new(self._region, mix.inputs[2])
         mix.inputs[3].default_value = number
+        self._region_numbers[name] = mix.inputs[3]
         self._region = mix.outputs[0]
+
+    def set_region(self, name: str, region: str) -> None:
+        """Change what the layer `name` counts as; without effect on materials that are not masked."""
+        if name in self._region_numbers:
+            self._region_numbers[name].default_value = REGIONS.index(region) + 1.0
 
     def finish(self) -> None:
         """Connect the chain to the shader: colour, and roughness, metallic, coat packed in one vector."""
@@ -149,6 +158,10 @@ class CarMaterials:
     def set_glass_opaque(self, opaque: bool) -> None:
         """Make glass hide what is behind it, as passes that hold data want it, or let it be looked through again."""
         self.body.open.default_value = 0.0 if opaque else 1.0
+
+    def mark_two_tone(self, two_tone: bool) -> None:
+        """Say whether the second colour counts as a region of its own: on a car of one colour it is paint."""
+        self.body.set_region("second", "two_tone" if two_tone else "paint")
 
     def set(self, look: CarLook) -> None:
         """Paint the car."""

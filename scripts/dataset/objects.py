@@ -136,7 +136,7 @@ class ObjectRenderer:
             data.materials.append(material)
         self._show(data, parked=2)
         if self.truth:
-            self.truth.show_car(data)
+            self.truth.show_car(data, bool(look.two_tone))
         self._render_views(index, rng, mesh, description, np.array(look.paint.colour))
 
     def render_model(self, index: int, model: Model, source: str) -> None:

@@ -44,8 +44,9 @@ class TruthScene:
         self._plain: dict[int, bpy.types.Material] = {}
         self._object: bpy.types.Object | None = None
 
-    def show_car(self, mesh: bpy.types.Mesh) -> None:
-        """Put a parametric car in the scene in place of the last object."""
+    def show_car(self, mesh: bpy.types.Mesh, two_tone: bool) -> None:
+        """Put a parametric car, painted in two colours or in one, in the scene in place of the last object."""
+        self._car.mark_two_tone(two_tone)
         self._show(mesh, self._car.slots)
 
     def show_model(self, mesh: bpy.types.Mesh, regions: list[int]) -> None:
