@@ -149,7 +149,7 @@ def test_hidden_sides_are_the_mirror_image_only_of_what_is_symmetric() -> None:
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
-def test_a_reconstruction_bakes_as_its_network_says(symmetric: bool, tmp_path: Path, monkeypatch) -> None:
+def test_a_photo_is_fitted_and_baked_as_its_network_says(symmetric: bool, tmp_path: Path, monkeypatch) -> None:
     from PIL import Image
 
     from backend.ipc.records import ReconstructRequest
@@ -166,6 +166,9 @@ def test_a_reconstruction_bakes_as_its_network_says(symmetric: bool, tmp_path: P
     monkeypatch.setattr(pipeline, "bake", lambda *given: configs.append(given[-1]) or bake(*given))
     result = pipeline.reconstruct(ReconstructRequest(str(tmp_path / "photo.png"), refine_steps=2), bundle)
     assert [config.symmetric for config in configs] == [symmetric] and result.texture.shape[2] == 3
+    lengths, uneven = np.linalg.norm(result.offsets, axis=1), asymmetry(result.offsets)
+    assert lengths.max() > 1e-4
+    assert uneven < 1e-7 if symmetric else uneven > 0.3 * lengths.max()
 
 
 def test_training_without_symmetry_mirrors_no_picture_and_learns_lopsided_shapes(tmp_path: Path) -> None:

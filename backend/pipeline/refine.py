@@ -3,7 +3,7 @@
 """Pulls the network's first answer onto the photograph, by optimisation through the differentiable renderer.
 
 First a few starting azimuths at once on small pictures, because a car's silhouette leaves front and rear open; then
-the best of them alone on a larger picture, with small symmetric offsets of the vertices and the light as well.
+the best of them alone on a larger picture, with small offsets of the vertices and the light as well.
 Everything moves in units of how far the network is trusted, so that one step size suits all.
 
 Letters: N starts, S shape code, V vertices, R side of a picture.
@@ -83,7 +83,7 @@ class Refined:
     shape_code: Tensor
     """(S,)."""
     offsets: Tensor
-    """(V, 3), symmetric."""
+    """(V, 3), symmetric where the network is."""
     vertices: Tensor
     """(V, 3): decoded shape code plus offsets."""
     texture: Tensor
@@ -115,8 +115,8 @@ class _Scene:
     """(V, 3)."""
     basis: Tensor
     """(S, V, 3)."""
-    mirror: Tensor
-    """(V,)."""
+    mirror: Tensor | None
+    """(V,); None where left and right may differ."""
     triangles: Tensor
     triangle_uv: Tensor
     topology: MeshTopology
@@ -202,7 +202,7 @@ def refine(
     scene = _Scene(
         decoder.mean,
         decoder.symmetric_basis().detach(),
-        decoder.mirror,
+        decoder.mirror if network.config.symmetric else None,
         torch.as_tensor(template.triangles, dtype=torch.int64, device=device),
         torch.as_tensor(template.triangle_uv, device=device),
         topology,
@@ -260,10 +260,11 @@ def _render(unknowns: _Unknowns, scene: _Scene, target: _Target, vertices: Tenso
 
 
 def _offsets(unknowns: _Unknowns, scene: _Scene) -> Tensor:
-    """(N, V, 3) smooth, left-right symmetric offsets."""
+    """(N, V, 3) smooth offsets, left-right symmetric where the network is."""
     field = unknowns.offsets * scene.config.offset_trust
-    mirrored = field[:, scene.mirror] * field.new_tensor([-1.0, 1.0, 1.0])
-    field = 0.5 * (field + mirrored)
+    if scene.mirror is not None:
+        mirrored = field[:, scene.mirror] * field.new_tensor([-1.0, 1.0, 1.0])
+        field = 0.5 * (field + mirrored)
     return smoothed(field, scene.neighbours, scene.config.smoothing)
 
 
