@@ -60,7 +60,8 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
                         help="the axis that is up in the models, as Blender imports them (default Z)")
     parser.add_argument("--front", choices=AXES, type=str.upper,
                         help="the axis that the models' fronts look along, as Blender imports them (default -Y)")
-    parser.add_argument("--category", default="car", help="name written in dataset.json")
+    parser.add_argument("--category", help="name in dataset.json, by which training chooses the shape it starts from "
+                        "(default: car, or object with --meshes)")
     parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core, at most 8)")
     parser.add_argument("--contact-sheet", type=Path, help="also write a picture of objects by views")
@@ -74,6 +75,8 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
                         help="also write the coordinate and the part that every pixel shows (truth.npz)")
     parser.add_argument("--worker-index", type=int, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args(joined_axes(arguments))
+    if options.category is None:
+        options.category = "car" if options.meshes is None else "object"
     if options.objects is None and options.meshes is None:
         parser.error("say how many cars to render with --objects N.")
     for name, low, high in (("objects", 1, 999_999), ("views", 1, 100), ("resolution", 16, 4096), ("samples", 1, 4096)):

@@ -129,6 +129,7 @@ def test_a_folder_is_rendered_without_what_is_refused(tmp_path: Path) -> None:
     said = next(line for line in done.stderr.splitlines() if "skipped" in line)
     assert "c scan.fbx" in said and "notes.txt" not in said
     index = json.loads((out / "dataset.json").read_text())
+    assert index["category"] == "object", "training would start from the box of a car"
     assert index["objects"] == 1 and [refused["file"] for refused in index["refused"]] == ["a empty.gltf"]
     folder = out / "objects" / "000001"
     assert np.allclose(np.ptp(np.load(folder / "mesh.npz")["vertices"], axis=0), (0.5, 1, 0.4), atol=1e-5)
