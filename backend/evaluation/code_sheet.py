@@ -8,13 +8,12 @@ Letters: N batch, R regions, H, W picture.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..common.regions import Finish, Palette
+from ..common.regions import Palette, random_palette
 from ..common.shape_space import ShapeSpace
 from ..ipc.records import Camera
 from ..models.shape_decoder import SpaceDecoder
@@ -28,20 +27,6 @@ from ..render.template import Template
 SIDES = ((-40.0, 14.0), (-90.0, 6.0), (140.0, 14.0), (25.0, 35.0))
 """Azimuth and elevation in degrees of the four sides that sheets show."""
 _BACKGROUND = 0.86
-
-
-def random_palette(generator: np.random.Generator) -> Palette:
-    """A palette with another paint, and now and then a second colour."""
-
-    def paint() -> Finish:
-        value, saturation = generator.uniform(0.1, 0.95), generator.uniform(0, 0.9) * (generator.random() < 0.6)
-        hue = generator.uniform(0, 6)
-        shift = np.clip(np.abs(np.mod(hue + np.array([0, 4, 2]), 6) - 3) - 1, 0, 1)
-        red, green, blue = (value * (1 - saturation + saturation * shift)).tolist()
-        return Finish((red, green, blue), 0.35)
-
-    own = paint()
-    return replace(Palette(), paint=own, two_tone=paint() if generator.random() < 0.15 else own)
 
 
 def camera_at(azimuth_deg: float, elevation_deg: float, distance: float = 3.2, field_of_view: float = 0.36) -> Camera:
@@ -70,10 +55,12 @@ def pictures(
 
 
 def code_sheet(
-    codes: np.ndarray, space: ShapeSpace, template: Template, palettes: list[Palette], size: int = 192,
+    codes: np.ndarray, space: ShapeSpace, template: Template, palettes: list[Palette] | None = None, size: int = 192,
     sides: tuple[tuple[float, float], ...] = SIDES,
 ) -> np.ndarray:  # fmt: skip
-    """Codes (N, K), a row each, from all sides: (N size, sides size, 3) uint8."""
+    """Codes (N, K), a row each, from all sides: (N size, sides size, 3) uint8. ``palettes``: None: random ones."""
+    if palettes is None:
+        palettes = [random_palette(np.random.default_rng(row)) for row in range(len(codes))]
     decoder = SpaceDecoder(space)
     cameras = Cameras.batch([camera_at(*side) for side in sides])
     rows = []
