@@ -137,11 +137,13 @@ class Pipeline:
 
     def __init__(self) -> None:
         self._bundles: dict[tuple[str, str], Any] = {}
+        self._generator: tuple[str, Any] = ("", None)
 
     def handlers(self) -> dict[type, Handler]:
         """Returns what :func:`serve` needs."""
         return {
             records.ReconstructRequest: self.reconstruct,
+            records.GenerateRequest: self.generate,
             records.EditRequest: self.edit,
             records.CutOutRequest: self.cut_out,
             records.ImportWeightsRequest: self.import_weights,
@@ -177,6 +179,18 @@ class Pipeline:
         result = reconstruct(request, self.bundle(request.bundle, "cpu"), report, cancelled)
         result.warnings.append("The graphics card ran out of memory, so this ran on the processor.")
         return result
+
+    def generate(
+        self, request: records.GenerateRequest, report: Report, cancelled: Callable[[], bool]
+    ) -> records.Reconstruction:
+        """Seed to a new object with parts; the bundle's networks stay on the disk."""
+        from .pipeline.generate import generate, load_generator
+
+        if self._generator[0] != request.bundle:
+            report(records.Progress("Loading the template", 0.0))
+            self._generator = (request.bundle, load_generator(request.bundle))
+        model, category = self._generator[1]
+        return generate(request, model, category, report, cancelled)
 
     def edit(self, request: records.EditRequest, report: Report, cancelled: Callable[[], bool]) -> records.Edit:
         """Slider positions to vertices and a change of texture."""

@@ -106,6 +106,7 @@ MESSAGE_TYPES: dict[str, type] = {
         records.Progress,
         records.ReconstructRequest,
         records.Reconstruction,
+        records.GenerateRequest,
         records.EditRequest,
         records.Edit,
         records.CutOutRequest,

@@ -6,7 +6,7 @@ The conventions of every field are those of ``backend/render/camera.py``. This m
 NumPy alone, because Blender's process imports it too.
 
 Letters in the shapes: V vertices, F quads, H and W the photo's size, T the texture's side, S and C the lengths of the
-shape code and of the texture code, A axles, R surface regions.
+shape code and of the texture code, A axles, R surface regions, K the length of a code of shape and markings.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ NUMBER_OF_SLIDERS = 6
 
 DEFAULT_BUNDLE = "car"
 """The weights where nobody names others, however many bundles are at hand."""
+
+
+def _nothing() -> np.ndarray:
+    return np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,24 @@ class Reconstruction:
     """Sentences for the user about what was doubtful."""
     parts: ObjectParts | None = None
     """The parts of a template that has any; None: the mesh is one surface."""
+
+
+@dataclass
+class GenerateRequest:
+    """Asks for a new object with parts, from a seed or from given numbers; the answer is a :class:`Reconstruction`."""
+
+    seed: int = 0
+    """The same seed gives the same object."""
+    truncation: float = 1.0
+    """How far from the mean object the code may be; 0: the mean object itself."""
+    texture_size: int = 1024
+    """Side of the texture in texels."""
+    code: np.ndarray = field(default_factory=_nothing)
+    """(K,) float32 shape-and-markings code; empty: from the seed."""
+    palette: np.ndarray = field(default_factory=_nothing)
+    """(R, 5) float32 as in :class:`ObjectParts`; empty: from the seed."""
+    bundle: str = DEFAULT_BUNDLE
+    device: str = "auto"
 
 
 @dataclass
