@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import slow_renderer as slow
@@ -12,8 +16,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from screen_scenes import empty_scenes, random_scene, sphere
+from test_triton_kernels import INTERPRETED, needs_triton, octahedra, scattered_triangles
 
 import backend.render.soft_mask as module
+from backend.render import triton_kernels
 from backend.render.rasterize import rasterize
 from backend.render.soft_mask import SoftMaskConfig, soft_mask
 
@@ -180,3 +186,120 @@ def test_single_and_double_precision_agree_on_a_sphere() -> None:
     (single, single_gradient), (double, expected) = map(picture, (torch.float32, torch.float64))
     torch.testing.assert_close(single.double(), double, atol=2e-4, rtol=0)
     assert expected.norm() > 0.1 and (single_gradient - expected).norm() < 1e-3 * expected.norm()
+
+
+# ---- Front faces alone ----
+
+FRONT = (
+    SoftMaskConfig(300.0, 0.15, None, True),
+    SoftMaskConfig(3.0, 2.5, None, True),
+    SoftMaskConfig(3.0, 2.5, 2, True),
+)
+
+
+def fronts(screen: torch.Tensor, faces: torch.Tensor) -> list[torch.Tensor]:
+    """Of each picture (V, 3) the faces whose corners run counter-clockwise as they are seen."""
+    corners = screen.detach()[:, faces]
+    return [faces[[slow.doubled_area(*face.tolist()) < 0 for face in each]] for each in corners]
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(seeds, st.sampled_from(FRONT))
+def test_front_faces_alone_are_what_a_slow_loop_over_them_gives(seed: int, config: SoftMaskConfig) -> None:
+    screen, faces, height, width = random_scene(seed, ties=False)
+    screen.requires_grad_()
+    fragments = rasterize(screen, faces, height, width)
+    fast = soft_mask(screen, faces, fragments, config)
+    loops = [
+        slow.soft_mask(
+            screen[n : n + 1], own, fragments.face_index[n : n + 1], config.sigma_inverse, config.box_length,
+            config.maximal_faces,
+        )
+        for n, own in enumerate(fronts(screen, faces))
+    ]  # fmt: skip
+    slow.assert_same_picture([fast], [torch.cat(loops)], [screen], OPAQUE)
+
+
+def test_faces_turned_away_are_not_felt_where_front_faces_alone_count() -> None:
+    """Two triangles in one picture, of which another one sees the other side."""
+    left = torch.tensor([[1.0, 1, 2], [1, 9, 2], [4, 5, 2]], dtype=torch.float64)
+    right = left * torch.tensor([-1.0, 1, 1]) + torch.tensor([20.0, 0, 0])
+    screen = torch.stack([torch.cat([left, right]), torch.cat([left, right]) * torch.tensor([-1, 1, 1])])
+    screen[1, :, 0] += 20
+    faces = torch.tensor([[0, 1, 2], [3, 4, 5]])
+    screen.requires_grad_()
+    config = SoftMaskConfig(100.0, 0.2)
+    both = mask_of(screen, faces, 10, 20, config)
+    alone = mask_of(screen, faces, 10, 20, SoftMaskConfig(100.0, 0.2, front_faces_only=True))
+    beside = alone < 1
+    # Each picture sees its left one from the front; the boxes of both are far apart.
+    assert torch.equal(alone[..., :10], both[..., :10]) and (alone[..., :10][beside[..., :10]] > 0.1).any()
+    assert not alone[..., 10:].any() and (both[..., 10:] > 0.1).any()
+    gradient = slow.gradient([alone], [screen])[0]
+    assert gradient[0, :3].any() and not gradient[0, 3:].any()
+    assert gradient[1, 3:].any() and not gradient[1, :3].any()
+
+
+def outline(mask: torch.Tensor, level: float = 0.5) -> torch.Tensor:
+    """(rows,) x where the mask falls below the level, right of the middle; between pixels."""
+    right = mask[:, mask.shape[1] // 2 :]
+    below = (right < level).int().argmax(dim=1)
+    here, before = (right.gather(1, (below - k)[:, None])[:, 0] for k in (0, 1))
+    return below - (level - here) / (before - here)
+
+
+@pytest.mark.parametrize("sigma", [100.0, 1000.0, 7000.0, 20000.0])
+def test_a_sphere_keeps_its_outline_without_its_back(sigma: float) -> None:
+    """It moves inwards by a quarter of how soft it is, a fraction of a pixel once the mask is sharp."""
+    size, middle = 120, slice(40, 80)
+    screen, faces = sphere(torch.float64, size, size)
+    length = math.sqrt(4.6 / sigma)
+    whole = mask_of(screen, faces, size, size, SoftMaskConfig(sigma, length))[0]
+    front = mask_of(screen, faces, size, size, SoftMaskConfig(sigma, length, front_faces_only=True))[0]
+    inwards = outline(whole[middle]) - outline(front[middle])
+    assert (whole >= front).all() and (inwards >= 0).all()
+    softness = 0.5 * size / math.sqrt(sigma)
+    # From where 1 - (1 - s)^2 is a half, beside an edge between two faces, to where s is, beside that of one.
+    expected = math.sqrt(-math.log(1 - math.sqrt(0.5))) - math.sqrt(math.log(2))
+    assert inwards.mean() == pytest.approx(expected * softness, rel=0.3)
+    assert inwards.max() < 0.35 * softness + 0.4
+
+
+def test_gradients_of_front_faces_agree_with_finite_differences() -> None:
+    count = 6
+    screen, faces, height, width = random_scene(30, count)
+    good, bad = screen[:, : 2 * count].requires_grad_(), screen[:, 2 * count :]
+    weights = torch.randn(2, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def weighted(good: torch.Tensor, alone: bool = True) -> torch.Tensor:
+        config = SoftMaskConfig(30.0, 0.6, front_faces_only=alone)
+        return (mask_of(torch.cat([good, bad], dim=1), faces, height, width, config) * weights).sum()
+
+    assert not torch.isclose(weighted(good), weighted(good, False), rtol=0.01)
+    assert (torch.autograd.grad(weighted(good), good)[0].abs() > 0.01).sum() > 10
+    assert torch.autograd.gradcheck(weighted, (good,), eps=1e-7, atol=1e-5)
+
+
+@needs_triton
+@pytest.mark.skipif(INTERPRETED, reason="this is the interpreter")
+def test_the_kernels_leave_back_faces_out_too() -> None:
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{__file__}::TestInTheInterpreter"]
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout and "skipped" not in done.stdout, done.stdout
+
+
+class TestInTheInterpreter:
+    __test__ = INTERPRETED
+
+    @pytest.mark.parametrize("make, sigma, length", [(octahedra, 30.0, 0.35), (scattered_triangles, 300.0, 0.12)])
+    def test_the_kernels_mask_of_front_faces_is_that_of_their_twin(self, make, sigma: float, length: float) -> None:
+        scene, config = make(), SoftMaskConfig(sigma, length, front_faces_only=True)
+        expected, expected_gradient = scene.mask_by(module, config)
+        of_both, _ = scene.mask_by(module, SoftMaskConfig(sigma, length))
+        assert (of_both - expected).max() > 0.05 and expected_gradient.abs().max() > 0.1
+        mask, gradient = scene.mask_by(triton_kernels, config)
+        torch.testing.assert_close(mask, expected, atol=1e-6, rtol=0)
+        torch.testing.assert_close(gradient, expected_gradient, atol=1e-4, rtol=0)
