@@ -47,7 +47,8 @@ def test_wheels_turn_in_place(version, choice, tmp_path):
     assert told["others_moved"] == 0 and min(told["wheels_moved"]) > 0.2
     assert told["out_of_the_circle"] < 1e-5
     assert len(told["materials"]) == (5 if choice == "parts" else 1)
-    for name in ("before", "after"):
+    assert told["steered"] == told["wheels"][:2]
+    for name in ("before", "after", "steered"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > PIXELS_OF_A_PICTURE
 
 

@@ -1,12 +1,20 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs inside a real Blender: shows an object with wheels, turns them, and says whether anything else moved.
+"""Runs inside a real Blender: shows an object with wheels, turns and steers them, and says whether anything else moved.
 
     blender --factory-startup -P turn_wheels.py -- OUT [maps|parts]     the toy car of the tests, with these materials
     blender --factory-startup -P turn_wheels.py -- OUT SCENE.blend      any scene that Unrender made
 
-Writes OUT/before.png and OUT/after.png, screenshots of the window, and OUT/told.json. A scene is opened without its
-windows and is never saved; it needs no add-on, for a wheel is known by the property that :mod:`addon.parts` gives it.
+Writes OUT/before.png, OUT/after.png (turned) and OUT/steered.png, screenshots of the window, and OUT/told.json. A scene
+is opened without its windows and is never saved; it needs no add-on, for a wheel is known by the property that
+:mod:`addon.parts` gives it.
+
+README's picture of the parts is made by
+
+    python scripts/generate.py -- --bundle car --seeds 5,48 --out out/cars --texture-size 2048
+    ../shared/tools/real-blender run 5.2 --factory-startup --window-geometry 0 0 1500 950 \\
+        -P tests/window/turn_wheels.py -- out/turned out/cars/car-000005/scene.blend
+    cp out/turned/steered.png .github/readme/parts-in-blender.png
 """
 
 from __future__ import annotations
@@ -27,10 +35,12 @@ OUT = Path(sys.argv[sys.argv.index("--") + 1])
 CHOICE = (sys.argv[sys.argv.index("--") + 2 :] or ["maps"])[0]
 ROOT = Path(__file__).resolve().parents[2]
 AXLE = "unrender_axle"
-TURN = math.radians(50)
+TURN, STEER = math.radians(50), math.radians(30)
 TICK = 0.1
 TICKS_TO_DRAW = 15
 LONGEST_WAIT = 60.0
+LARGEST_WIDTH = 1200
+"""Of a screenshot, in pixels."""
 
 told: dict = {"blender": bpy.app.version_string, "background": bpy.app.background}
 
@@ -62,6 +72,16 @@ def viewport():
     return window, area
 
 
+def brighten(system):
+    """Lights solid shading by one white lamp above us and from all around, so that paint has its own colour."""
+    system.use_studio_light_edit = True
+    system.light_ambient = (0.5, 0.5, 0.5)
+    for number, lamp in enumerate(system.solid_lights):
+        lamp.use = number == 0
+        lamp.direction, lamp.smooth = Vector((-0.25, 0.65, 0.72)), 0.2
+        lamp.diffuse_color, lamp.specular_color = (0.95, 0.95, 0.95), (0.15, 0.15, 0.15)
+
+
 def look_at(owner, places, wheels):
     """Shows the object from the front left, in solid shading, with the origin of every object."""
     space = viewport()[1].spaces.active
@@ -69,7 +89,7 @@ def look_at(owner, places, wheels):
     view = space.region_3d
     view.view_perspective = "PERSP"
     view.view_location = Vector(((low + high) / 2).tolist())
-    view.view_distance = 1.35 * float(np.linalg.norm(high - low))
+    view.view_distance = 0.95 * float(np.linalg.norm(high - low))
     view.view_rotation = Euler((math.radians(72), 0, math.radians(52))).to_quaternion()
     # EEVEE's shaders take minutes without a graphics card.
     is_textured = any(
@@ -77,20 +97,29 @@ def look_at(owner, places, wheels):
     )
     space.shading.color_type = "TEXTURE" if is_textured else "MATERIAL"
     space.shading.show_cavity = True
-    space.overlay.show_object_origins_all = True
+    brighten(bpy.context.preferences.system)
+    space.overlay.show_object_origins_all, space.overlay.show_cursor = True, False
     for one in bpy.context.view_layer.objects:
         one.select_set(one in wheels)
     bpy.context.view_layer.objects.active = wheels[0]
     window = viewport()[0]
     outliner = next(area for area in window.screen.areas if area.type == "OUTLINER")
+    listed = outliner.spaces.active
+    listed.use_filter_object_content = False  # the wheels without meshes and materials between them
+    listed.show_restrict_column_enable = listed.show_restrict_column_hide = listed.show_restrict_column_render = False
+    listed.show_region_header = False
     with bpy.context.temp_override(window=window, area=outliner, region=outliner.regions[-1]):
         for _ in range(2):
             bpy.ops.outliner.show_one_level()
 
 
 def screenshot(name):
-    """Of the whole virtual screen: Blender's own operator finds an empty frame when it is called from a timer."""
-    subprocess.run(["import", "-window", "root", str(OUT / f"{name}.png")], check=True)
+    """Of the virtual screen where the window is: from a timer, Blender's own operator finds an empty frame."""
+    window = viewport()[0]
+    # Blender counts from the screen's lower left corner.
+    part = f"{window.width}x{window.height}+{window.x}+{window.y}"
+    cut = ["-gravity", "SouthWest", "-crop", part, "+repage", "-resize", f"{LARGEST_WIDTH}x>", "+dither", "-strip"]
+    subprocess.run(["import", "-window", "root", *cut, f"PNG8:{OUT / name}.png"], check=True)
 
 
 def radii(wheel, places):
@@ -129,6 +158,22 @@ def story():
     for _ in range(TICKS_TO_DRAW):
         yield
     screenshot("after")
+    middle = sum(wheel.location.y for wheel in wheels) / len(wheels)
+    for wheel in wheels:
+        if wheel.location.y < middle:  # the front looks towards -Y
+            wheel.rotation_euler.z += STEER
+    viewport()[1].spaces.active.overlay.show_object_origins_all = False
+    # The wheel nearest to us alone is chosen: the properties show its numbers.
+    chosen = min(wheels, key=lambda one: (round(one.location.y, 2), -one.location.x))
+    for one in wheels:
+        one.select_set(one == chosen)
+    bpy.context.view_layer.objects.active = chosen
+    steered = {one.name: world(one) for one in parts}
+    told["steered"] = [one.name for one in wheels if np.abs(steered[one.name] - after[one.name]).max() > 1e-3]
+    told["others_moved"] = max(told["others_moved"], float(np.abs(steered[owner.name] - before[owner.name]).max()))
+    for _ in range(TICKS_TO_DRAW):
+        yield
+    screenshot("steered")
     told["finished"] = True
 
 
