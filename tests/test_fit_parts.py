@@ -19,7 +19,7 @@ from backend.render.camera import Cameras, project
 from backend.render.rasterize import rasterize
 
 SIZE = 96
-QUICK = FitConfig(stages=((32, 25, 800.0), (48, 30, 4000.0)))
+QUICK = FitConfig(stages=((32, 25, 800.0), (48, 30, 4000.0)), likelihood_weight=1e-3)
 """Three elevations, and the top open or closed, and if the mask is tilted all of that again."""
 ONCE = replace(QUICK, stages=((32, 25, 800.0), (48, 20, 4000.0)), elevations_deg=(11.0,), with_open_top=False)
 TEMPLATE = box_template()

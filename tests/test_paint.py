@@ -209,6 +209,30 @@ def test_faces_belong_to_the_region_that_most_of_them_shows(box: Template, cell:
     np.testing.assert_array_equal(found[top], expected[top])
 
 
+def test_the_region_of_a_face_is_counted_all_over_it() -> None:
+    """Quads of any form on the sheet against many points of each: where one region clearly has most of them."""
+    sides = rng(2)
+    template = make_template(TemplateConfig(4, 4, 4))
+    centre = sides.uniform(0.3, 0.7, (len(template.faces), 1, 2))
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    on_sheet = centre + 0.2 * square * sides.uniform(0.3, 1, (len(template.faces), 4, 1))
+    template = replace(template, markings=Markings(on_sheet.astype(np.float32), SHEET, SHEET))
+    x, y = np.meshgrid((np.arange(SHEET) + 0.5) / SHEET, 1 - (np.arange(SHEET) + 0.5) / SHEET)
+    distances = np.stack([0.6 * x + 0.8 * y - 0.7, y - 0.45]).astype(np.float32)
+    found = region_of_faces(template, ("rim", "glass"), distances)
+    counted = 0
+    s, t = (np.stack(np.meshgrid(*[(np.arange(30) + 0.5) / 30] * 2)).reshape(2, -1, 1)) * 1.0
+    for face, (a, b, c, d) in enumerate(on_sheet):
+        u, v = ((1 - t) * ((1 - s) * a + s * b) + t * ((1 - s) * d + s * c)).T
+        glass, rim = v < 0.45, 0.6 * u + 0.8 * v < 0.7
+        shares = {"glass": (glass & ~rim).mean(), "rim": rim.mean(), "paint": (~rim & ~glass).mean()}
+        most = max(shares, key=lambda name: shares[name])
+        if shares[most] > 0.6:
+            assert found[face] == REGIONS.index(most)
+            counted += shares[most] < 0.9
+    assert counted > 10
+
+
 def test_of_several_markings_the_one_above_gives_a_face_its_region(box: Template) -> None:
     names = ("glass", "rim", "dark")
     found = region_of_faces(box, names, np.stack([everywhere(-1), everywhere(-0.01), everywhere(-3)]))
