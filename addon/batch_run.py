@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from .wire import records
 
 REPORT_FORMAT = 1
 LARGEST_TEXTURE = 8192
+EXPORTERS = {"obj": "obj_export", "usd": "usd_export"}
+"""Formats that a Blender may have been built without, and their operators in ``bpy.ops.wm``."""
 
 Show = Callable[[records.Progress], None]
 
@@ -118,6 +121,9 @@ def run(
     report_path = Path(options.report).expanduser().absolute() if options.report else out / "report.json"
     try:
         items = items_of(options, out)
+        for format_name in options.formats:
+            if format_name in EXPORTERS and EXPORTERS[format_name] not in dir(bpy.ops.wm):
+                raise ValueError(f"This Blender was built without the format {format_name}: leave it out of --formats.")
         refusal = export.refusal_to_write(out) or export.refusal_to_write(report_path.parent)
         if refusal:
             raise ValueError(refusal)
@@ -187,6 +193,11 @@ def _run_all(items: list[Item], kind: str, options: argparse.Namespace, repeat_s
             record["error"] = str(error)
         except RuntimeError as error:  # how Blender's own operators fail, such as an exporter
             record["error"] = f"Blender could not write the result: {str(error).strip().splitlines()[-1]}"
+        except Exception as error:
+            # The others go on after a mistake of ours too: Blender would end such a run with exit code 0.
+            traceback.print_exc()
+            summary = " ".join(str(error).split())[:200]
+            record["error"] = f"Unrender made a mistake ({type(error).__name__}: {summary})."
         if record["error"] and (repeat_sentences or record["error"] != said):
             print(f"{item.source}: {record['error']}", file=sys.stderr, flush=True)
         said = record["error"] or ""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import batch_generate, parts
+from addon import batch_generate, batch_run, parts
 from tests.parts_samples import write_parts_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,3 +89,30 @@ def test_a_bundle_without_parts_is_said_once_and_reported_for_every_seed(tmp_pat
     assert sentence.startswith("seed 1: ") and "'plain' has no template with parts" in sentence
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert len(report["objects"]) == 3 and all("no template" in record["error"] for record in report["objects"])
+
+
+def test_a_format_that_this_blender_lacks_is_refused_by_name(tmp_path: Path, capsys, monkeypatch) -> None:
+    assert set(batch_run.EXPORTERS.values()) <= set(dir(bpy.ops.wm))
+    monkeypatch.setitem(batch_run.EXPORTERS, "usd", "nowhere_export")
+    assert batch_generate.run(["--seeds", "1", "--formats", "blend,usd", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "without the format usd" in said and said.count("\n") == 1
+
+
+def test_after_a_mistake_of_ours_the_others_go_on(tmp_path: Path, capsys) -> None:
+    def steps(number: int, record: dict, show) -> batch_run.job.Steps:
+        yield from ()
+        if number == 1:
+            raise KeyError("lost")
+        record["number"] = number
+        return ""
+
+    def items(options, out: Path) -> list[batch_run.Item]:
+        return [batch_run.Item(str(n), str(n), {}, functools.partial(steps, n)) for n in (1, 2)]
+
+    parser = batch_run.Parser(prog="toy")
+    batch_run.add_options(parser, "number")
+    assert batch_run.run(parser, ["--out", str(tmp_path)], "numbers", items) == 1
+    first, second = json.loads((tmp_path / "report.json").read_text())["numbers"]
+    assert "KeyError" in first["error"] and second["number"] == 2 and second["error"] is None
+    assert "Traceback" in capsys.readouterr().err
