@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs inside a real Blender: shows an object with wheels, turns and steers them, and says whether anything else moved.
+r"""Runs inside a real Blender: shows an object with wheels, turns and steers them, and says what else moved.
 
     blender --factory-startup -P turn_wheels.py -- OUT [maps|parts]     the toy car of the tests, with these materials
     blender --factory-startup -P turn_wheels.py -- OUT SCENE.blend      any scene that Unrender made
@@ -12,7 +12,7 @@ is opened without its windows and is never saved; it needs no add-on, for a whee
 README's picture of the parts is made by
 
     python scripts/generate.py -- --bundle car --seeds 5,48 --out out/cars --texture-size 2048
-    ../shared/tools/real-blender run 5.2 --factory-startup --window-geometry 0 0 1500 950 \\
+    ../shared/tools/real-blender run 5.2 --factory-startup --window-geometry 0 0 1500 950 \
         -P tests/window/turn_wheels.py -- out/turned out/cars/car-000005/scene.blend
     cp out/turned/steered.png .github/readme/parts-in-blender.png
 """
