@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures the product's budgets on this machine.
 
-    python scripts/benchmark.py [--only renderer|pipeline|stylegan2] [--photo FILE] [--repeat N] [--json FILE]
+    python scripts/benchmark.py [--only renderer|parts|pipeline|stylegan2] [--photo FILE] [--repeat N] [--json FILE]
                                 [--plot FILE] [--device cpu|cuda] [--threads N] [--quick]
 
 The renderer part draws spheres of many sizes, forward and backward, beside PyTorch3D where that is installed; the
@@ -24,8 +24,8 @@ for folder in (ROOT, ROOT / "scripts"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
-PARTS = ("renderer", "pipeline", "stylegan2")
-DEFAULT_RUNS = {"renderer": 2, "pipeline": 3, "stylegan2": 5}
+PARTS = ("renderer", "parts", "pipeline", "stylegan2")
+DEFAULT_RUNS = {"renderer": 2, "parts": 12, "pipeline": 3, "stylegan2": 5}
 
 
 class Parser(argparse.ArgumentParser):
@@ -123,6 +123,15 @@ def measure_renderer(options: argparse.Namespace, machine_line: str) -> tuple[di
     }, not failed
 
 
+def measure_parts(options: argparse.Namespace) -> dict[str, float]:
+    """Prints the figures of the template with parts beside the box, and gives them."""
+    from benchmarks import parts
+
+    figures = parts.measure(options.repeat or DEFAULT_RUNS["parts"])
+    print_figures(figures, {})
+    return figures
+
+
 def measure_pipeline(options: argparse.Namespace) -> dict[str, float]:
     """Prints the pipeline's figures and gives them. Raises client.WorkerError."""
     from benchmarks import pipeline
@@ -164,6 +173,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if "renderer" in options.parts:
             report["renderer"], complete = measure_renderer(options, machine_line)
+        if "parts" in options.parts:
+            report["parts"] = measure_parts(options)
         if "pipeline" in options.parts:
             report["pipeline"] = measure_pipeline(options)
         if "stylegan2" in options.parts:

@@ -8,8 +8,8 @@ left-right symmetric, so that only one half of the vertices is kept. Named propo
 hence in the code; the way back is the smallest change of the code that gives the wanted proportions.
 
 Two things are not linear. A car with an open top has no roof, and half a roof is none: the last number of the code
-folds it away, within a narrow range of its values (:class:`Fold`). And beds and cockpits sink into the body where a marking
-says so (:class:`Sink`): a mixture of a pick-up and a saloon has a smaller bed or none, not a dent.
+folds it away, within a narrow range of its values (:class:`Fold`). And beds and cockpits sink into the body where a
+marking says so (:class:`Sink`): a mixture of a pick-up and a saloon has a smaller bed or none, not a dent.
 
 NumPy alone, because sliders in Blender evaluate it without the worker.
 
@@ -56,8 +56,8 @@ class Fold:
     """(P,) int32 the kept vertex whose height each sinks to."""
     weights: np.ndarray
     """(P,) float32: 1 sinks all the way."""
-    drop: float
-    """How far below that height it goes, in lengths of the object."""
+    drops: np.ndarray
+    """(P,) float32: how far below that height each goes, in lengths of the object."""
     begin: float = 1.3
     end: float = 1.7
     """Values of the number between which the fold closes: a standard-normal one is above their middle in 7 of 100."""
@@ -70,7 +70,7 @@ class Fold:
         """Kept vertices (L, 3) with the fold closed by ``amount``."""
         folded = half.copy()
         share = amount * self.weights
-        folded[self.vertices, 2] = (1 - share) * half[self.vertices, 2] + share * (half[self.onto, 2] - self.drop)
+        folded[self.vertices, 2] = (1 - share) * half[self.vertices, 2] + share * (half[self.onto, 2] - self.drops)
         return folded
 
 
@@ -129,6 +129,8 @@ class ShapeSpace:
     """(P, K) float32: what each number of the code adds to the proportions."""
     proportion_range: np.ndarray
     """(P, 2) float32: the 1st and 99th percentiles over the objects that the space was made from."""
+    examples: np.ndarray
+    """(E, K) float16: codes of real objects, near which samples are drawn."""
     fold: Fold | None = None
     """None: the last number of the code is like the others. Else all maps leave it out (zeros)."""
     sink: Sink | None = None
@@ -195,8 +197,23 @@ class ShapeSpace:
         now = self.proportion_mean[rows] + self.proportion_map[rows] @ code
         return (code + np.linalg.pinv(self.proportion_map[rows].astype(np.float64)) @ (goal - now)).astype(np.float32)
 
-    def sample(self, generator: np.random.Generator, truncation: float = 1.0, limit: float = 2.5) -> np.ndarray:
-        """A random code (K,) float32; numbers beyond ``limit`` standard deviations are drawn again."""
+    def sample(self, generator: np.random.Generator, truncation: float = 0.9, noise: float = 0.1) -> np.ndarray:
+        """A random code (K,) float32, somewhere between a real object's and that of one of its likes, and a little off.
+
+        Single numbers of the code are standard-normal, but not all together: a bed goes with a cab, a fold with low
+        screens. ``truncation`` draws towards the mean object, where surfaces are smoothest.
+        """
+        own = self.examples[generator.integers(len(self.examples))].astype(np.float64)
+        apart = np.square(self.examples.astype(np.float64) - own).sum(axis=1)
+        other = self.examples[generator.choice(np.argsort(apart)[1:9])]
+        code = own + generator.random() * (other - own) + noise * generator.standard_normal(self.size)
+        code *= truncation
+        if self.fold is not None:
+            code[-1] = own[-1]
+        return code.astype(np.float32)
+
+    def sample_normal(self, generator: np.random.Generator, truncation: float = 1.0, limit: float = 2.5) -> np.ndarray:
+        """A standard-normal code (K,) float32; numbers beyond ``limit`` standard deviations are drawn again."""
         code = generator.standard_normal(self.size)
         while (far := np.abs(code) > limit).any():
             code[far] = generator.standard_normal(int(far.sum()))
@@ -227,6 +244,7 @@ class ShapeSpace:
                 proportion_mean=self.proportion_mean,
                 proportion_map=self.proportion_map,
                 proportion_range=self.proportion_range,
+                examples=self.examples.astype(np.float16),
             )
 
     @staticmethod
@@ -264,6 +282,7 @@ class ShapeSpace:
             "sheet_mean": (markings, *sheet), "sheet_basis": (codes, markings, *sheet),
             "sheet_steps": (codes, markings), "length": (codes + 1,), "proportion_mean": (proportions,),
             "proportion_map": (proportions, codes), "proportion_range": (proportions, 2),
+            "examples": (len(self.examples), codes),
         }  # fmt: skip
         for name, shape in expected.items():
             array = getattr(self, name)
@@ -275,7 +294,8 @@ class ShapeSpace:
             raise ValueError("kept points beyond the vertices")
         if self.fold is not None:
             places = np.concatenate([self.fold.vertices, self.fold.onto])
-            if self.fold.vertices.shape != self.fold.onto.shape or self.fold.vertices.shape != self.fold.weights.shape:
+            lists = (self.fold.vertices, self.fold.onto, self.fold.weights, self.fold.drops)
+            if len({row.shape for row in lists}) != 1:
                 raise ValueError("the fold's lists differ in length")
             if len(places) and not (places.min() >= 0 and places.max() < half):
                 raise ValueError("the fold points beyond the vertices")

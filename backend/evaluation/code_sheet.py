@@ -71,3 +71,18 @@ def code_sheet(
         drawn = pictures(vertices.expand(count, -1, -1), distances, template, space.markings, colours, cameras, size)
         rows.append(np.concatenate(list(drawn), axis=1))
     return np.concatenate(rows)
+
+
+def fitted_row(
+    rgba: np.ndarray, code: np.ndarray, camera: Camera, space: ShapeSpace, template: Template, palette: Palette
+) -> np.ndarray:
+    """A crop (S, S, 4) with colours multiplied by its mask, the fit through its camera, and three other sides:
+    (S, 5 S, 3) uint8."""
+    size = rgba.shape[0]
+    cameras = Cameras.batch([camera, *(camera_at(*side) for side in SIDES[:3])])
+    vertices, distances = SpaceDecoder(space)(torch.as_tensor(code)[None])
+    colours = torch.as_tensor(palette.array())[None].expand(len(cameras), -1, -1)
+    shape = vertices.expand(len(cameras), -1, -1)
+    drawn = pictures(shape, distances, template, space.markings, colours, cameras, size)
+    shown = rgba[..., :3] + (1 - rgba[..., 3:]) * _BACKGROUND
+    return np.concatenate([(shown * 255).round().astype(np.uint8), *drawn], axis=1)

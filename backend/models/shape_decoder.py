@@ -25,6 +25,7 @@ class SpaceDecoder(nn.Module):
     folding: Tensor
     fold_onto: Tensor
     fold_weights: Tensor
+    fold_drops: Tensor
     sinking: Tensor
     sink_places: Tensor
 
@@ -42,7 +43,7 @@ class SpaceDecoder(nn.Module):
         self.register_buffer("length", torch.as_tensor(space.length[: len(whole) + 1]), persistent=False)
         self.fold = space.fold if len(whole) == space.size else None
         indices = _whole_indices(space)
-        for name in ("folding", "fold_onto", "fold_weights", "sinking", "sink_places"):
+        for name in ("folding", "fold_onto", "fold_weights", "fold_drops", "sinking", "sink_places"):
             self.register_buffer(name, torch.as_tensor(indices[name]), persistent=False)
 
     @property
@@ -60,8 +61,8 @@ class SpaceDecoder(nn.Module):
             height = height.index_add(1, self.sinking, -depth)
         if self.fold is not None:
             amount = ((codes[:, -1:] - self.fold.begin) / (self.fold.end - self.fold.begin)).clamp(0, 1)
-            change = (height[:, self.fold_onto] - self.fold.drop - height[:, self.folding]) * amount * self.fold_weights
-            height = height.index_add(1, self.folding, change)
+            change = height[:, self.fold_onto] - self.fold_drops - height[:, self.folding]
+            height = height.index_add(1, self.folding, change * amount * self.fold_weights)
         return torch.cat([vertices[..., :2], height[..., None]], dim=-1)
 
     def _inside(self, codes: Tensor) -> Tensor:
@@ -87,7 +88,7 @@ def _whole_indices(space: ShapeSpace) -> dict[str, np.ndarray]:
     image = np.full(len(space.mean), -1)
     image[space.kept[space.mirrored]] = np.flatnonzero(space.mirrored)
     result = {name: np.zeros(0, np.int64) for name in ("folding", "fold_onto", "sinking", "sink_places")}
-    result["fold_weights"] = np.zeros(0, np.float32)
+    result |= {name: np.zeros(0, np.float32) for name in ("fold_weights", "fold_drops")}
     if space.fold is not None:
         fold = space.fold
         other, other_onto = image[fold.vertices], image[fold.onto]
@@ -97,6 +98,7 @@ def _whole_indices(space: ShapeSpace) -> dict[str, np.ndarray]:
         result["folding"] = np.concatenate([fold.vertices, other[both]]).astype(np.int64)
         result["fold_onto"] = np.concatenate([fold.onto, onto]).astype(np.int64)
         result["fold_weights"] = np.concatenate([fold.weights, fold.weights[both]]).astype(np.float32)
+        result["fold_drops"] = np.concatenate([fold.drops, fold.drops[both]]).astype(np.float32)
     if space.sink is not None:
         place = space.sink.places[:, 0].astype(np.int64) * space.sheet_mean.shape[2] + space.sink.places[:, 1]
         other = image[space.sink.vertices]

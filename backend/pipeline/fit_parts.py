@@ -51,7 +51,7 @@ class FitConfig:
     """Deviation; larger rolls are rare but happen: their cost grows with the logarithm alone."""
     tilted_deg: float = 12.0
     """An outline whose longer axis is tilted by more than this is also tried with the camera rolled as much."""
-    likelihood_weight: float = 1e-3
+    likelihood_weight: float = 2e-3
     """Of the squares of the code and of the camera's deviations (twice the negative logarithm of their likelihood)
     beside the mask's intersection over union."""
     with_open_top: bool = True

@@ -280,7 +280,8 @@ def _press_arches(curves: BodyCurves, x: np.ndarray, y: np.ndarray, z: np.ndarra
     p = curves.p
     for axle in (curves.front_axle, curves.rear_axle):
         depth = np.clip(-7 * arch_distance(p, axle, y, z), 0, p.wheel_width + 0.06)
-        x = np.where(x > 0.5 * p.width / 2, np.maximum(x - depth, 0.45 * p.width / 2), x)
+        # All that lies farther out than the inner wall is pressed against it: no column jumps over another.
+        x = np.minimum(x, np.maximum(x - depth, 0.45 * p.width / 2))
     return x
 
 
@@ -295,7 +296,10 @@ def _press_deck(curves: BodyCurves, x: np.ndarray, y: np.ndarray, z: np.ndarray)
     if inside is None:
         return z
     depth = np.clip(-9 * inside, 0, 0.42 if curves.p.bed > 0.5 else 0.26)
-    return np.where(z > curves.middle(y), np.maximum(z - depth, curves.bottom(y) + 0.2), z)
+    floor = curves.bottom(y) + 0.2
+    if curves.p.bed > 0.5:  # above the wheel arches, which reach in below it
+        floor = np.minimum(z, np.maximum(floor, 2 * curves.p.wheel_radius + curves.p.arch_gap + 0.04))
+    return np.where(z > curves.middle(y), np.maximum(z - depth, floor), z)
 
 
 def opening_distance(curves: BodyCurves, x: np.ndarray, y: np.ndarray) -> np.ndarray | None:

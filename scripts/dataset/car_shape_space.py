@@ -41,6 +41,8 @@ class SpaceConfig:
     proportion_weight: float = 1.2
     """Of a named proportion over the width of its range, beside one vertex: a code shall hold them well, because
     sliders are named by them."""
+    examples: int = 600
+    """Codes of sampled cars kept in the space."""
 
 
 class CarSet:
@@ -94,12 +96,16 @@ def shape_space(cars: CarSet, layout: HalfLayout, config: SpaceConfig) -> ShapeS
     length_row = np.concatenate([[cars.lengths.mean()], back @ length[:, 0]]).astype(np.float32)
     of_mean = np.concatenate([[length_row[0]], np.einsum("pld,ld->p", functionals, mean)])
     of_codes = np.concatenate([length_row[None, 1:], np.einsum("pld,kld->pk", functionals, basis)])
+    # The first cars are as good as any others for examples.
+    examples = codes[: config.examples].copy()
+    examples[:, -1] = np.where(cars.open_top[: config.examples], Fold.end + 0.3, 0)
     return ShapeSpace(
         mean=mean, basis=basis.astype(np.float16).astype(np.float32), kept=kept, mirrored=mirrored,
         markings=grids.SHEET_MARKINGS, sheet_mean=sheet_mean.astype(np.float16).astype(np.float32), sheet_basis=steps,
         sheet_steps=sizes, reach=config.reach, length=length_row, proportions=PROPORTIONS,
         proportion_mean=of_mean.astype(np.float32), proportion_map=of_codes.astype(np.float32),
-        proportion_range=ranges.astype(np.float32), fold=grids.roof_fold(), sink=grids.opening_sink(),
+        proportion_range=ranges.astype(np.float32), examples=examples.astype(np.float16),
+        fold=grids.roof_fold(), sink=grids.opening_sink(),
     )  # fmt: skip
 
 
@@ -134,7 +140,8 @@ def _weighted_car(car: MeasuredCar, space: ShapeSpace, config: SpaceConfig) -> n
     length = config.length_weight * (np.log(car.length) - space.length[0])
     off = np.einsum("pld,ld->p", proportion_functionals(len(space.mean)), car.vertices) - space.proportion_mean[1:]
     off = off * _proportion_weights(space, config)
-    return np.concatenate([(car.vertices - space.mean).reshape(-1), sheet.reshape(-1), [length], off]).astype(np.float32)
+    parts = [(car.vertices - space.mean).reshape(-1), sheet.reshape(-1), [length], off]
+    return np.concatenate(parts).astype(np.float32)
 
 
 def _proportion_weights(space: ShapeSpace, config: SpaceConfig) -> np.ndarray:
@@ -157,9 +164,10 @@ def template(layout: HalfLayout, space: ShapeSpace) -> Template:
     mirror = np.concatenate([image, others]).astype(np.int32)
     left_uv, _ = atlas(layout, space.mean)
     on_sheet = _sheet_uv(layout)
-    # A mirrored quad runs the other way round; its corners are taken in reverse.
-    faces = np.concatenate([left_faces, image[left_faces][:, ::-1]])
-    uv = np.concatenate([left_uv, (left_uv * [-1, 1] + [1, 0])[:, ::-1]])
+    # A mirrored quad runs the other way round, from the same corner, so that it is cut along the same diagonal.
+    turned = [0, 3, 2, 1]
+    faces = np.concatenate([left_faces, image[left_faces][:, turned]])
+    uv = np.concatenate([left_uv, (left_uv * [-1, 1] + [1, 0])[:, turned]])
     names = tuple(dict.fromkeys((*grids.LEFT_PARTS[:2], *(n for pair in zip(grids.LEFT_PARTS[2:], grids.RIGHT_PARTS[2:],
                                                                             strict=True) for n in pair))))
     part = np.array(layout.part)
@@ -167,7 +175,7 @@ def template(layout: HalfLayout, space: ShapeSpace) -> Template:
     right_part = np.array([names.index(name) for name in grids.RIGHT_PARTS])[part]
     parts = Parts(names, np.concatenate([left_part, right_part]).astype(np.int32),
                   tuple(name for name in names if name.startswith("wheel")))
-    markings = Markings(np.concatenate([on_sheet, on_sheet[:, ::-1]]).astype(np.float32), grids.SHEET_HEIGHT,
+    markings = Markings(np.concatenate([on_sheet, on_sheet[:, turned]]).astype(np.float32), grids.SHEET_HEIGHT,
                         grids.SHEET_WIDTH)
     return Template(space.unfolded(space.mean), faces.astype(np.int32), uv.astype(np.float32), mirror, parts, markings)
 

@@ -23,11 +23,11 @@ from .details import WHEEL_SEGMENTS
 from .shapes import FAR, MARKINGS, Part
 
 # Rows and columns of the grids that the template keeps. Body: the ends are poles; close together around the arches.
-BODY_ROWS = (3, 6, 8, 10, 12, 14, 16, 18, 21, 24, 25, 28, 30, 32, 34, 36, 39, 40, 44, 48, 52, 56, 60, 63, 64, 67, 69,
-             71, 73, 75, 78, 79, 82, 85, 87, 89, 91, 93, 95, 97, 100)
+# Cabin: its first and last sections, which have no height, lie inside the body and are left out.
+BODY_ROWS = (5, 8, 10, 12, 14, 16, 18, 21, 24, 25, 28, 30, 32, 34, 36, 39, 40, 44, 48, 52, 56, 60, 63, 64, 67, 69,
+             71, 73, 75, 78, 79, 82, 85, 87, 89, 91, 93, 95, 98)
 BODY_COLUMNS = (0, 5, 9, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 32, 35, 38, 43, 48)
-CABIN_ROWS = (0, 1, 3, 6, 9, 12, 15, 17, 19, 20, 21, 23, 26, 30, 34, 38, 42, 44, 46, 47, 48, 50, 53, 57, 61, 65, 68, 70,
-              71)
+CABIN_ROWS = (1, 3, 6, 9, 12, 15, 17, 19, 20, 21, 23, 26, 30, 34, 38, 42, 44, 46, 47, 48, 50, 53, 57, 61, 65, 69)
 CABIN_COLUMNS = (0, 1, 3, 5, 7, 9, 11, 12, 13, 14, 15, 16, 17, 18, 20, 22, 24, 26, 29)
 RIM_ROWS = (8, 6, 3, 1)  # from the hub outwards
 RIM_RADII = (0.14, 0.38, 0.80, 0.95)  # theirs, in radii of the rim
@@ -151,7 +151,7 @@ def opening_sink() -> Sink:
     # The bonnet has no opening; below the widest line there is none either.
     mine = (columns > 20) & (rows > 40)
     places = np.stack([rows[mine], columns[mine]], axis=1)
-    return Sink(SHEET_MARKINGS.index("opening"), index[mine].astype(np.int32), places.astype(np.int32), 9.0, 0.075)
+    return Sink(SHEET_MARKINGS.index("opening"), index[mine].astype(np.int32), places.astype(np.int32), 9.0, 0.046)
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,11 @@ def roof_fold() -> Fold:
     index = np.concatenate([index, below[:, None]], axis=1)
     weight = np.clip((np.array(CABIN_ROWS) - 21.0) / 3.0, 0, 1)[:, None].repeat(index.shape[1], axis=1)
     onto, mine = np.broadcast_to(index[:, :1], index.shape), weight > 0
-    # Each sinks to where the foot of its section is now, the foot itself and the floor as far again.
-    return Fold(index[mine].astype(np.int32), onto[mine].astype(np.int32), weight[mine].astype(np.float32), 0.075)
+    # Each sinks below where the foot of its section is now; the sheet stays a little vaulted, and the floor below it.
+    drop = np.append(0.075 - 0.02 * np.linspace(0, 1, len(CABIN_COLUMNS)), 0.115)
+    drop = np.broadcast_to(drop, index.shape)
+    return Fold(index[mine].astype(np.int32), onto[mine].astype(np.int32), weight[mine].astype(np.float32),
+                drop[mine].astype(np.float32))
 
 
 def half_vertices(parts: list[Part]) -> np.ndarray:
@@ -199,7 +202,9 @@ def half_vertices(parts: list[Part]) -> np.ndarray:
     cabin = _named(parts, "cabin")[0].vertices.reshape(CABIN_STATIONS, -1, 3)[:, :CABIN_HALF]
     body_kept = body[np.ix_(BODY_ROWS, BODY_COLUMNS)]
     cabin_kept = cabin[np.ix_(CABIN_ROWS, CABIN_COLUMNS)]
-    below = cabin_kept[:, 0] * [0, 1, 1] - [0, 0, 0.08]
+    # The foot, which lies inside the body, goes deeper than its section: the side keeps some height everywhere.
+    cabin_kept[:, 0, 2] -= 0.04
+    below = cabin_kept[:, 0] * [0, 1, 1] - [0, 0, 0.18]
     pieces = [body_kept.reshape(-1, 3), body[[0, -1], 0] * [0, 1, 1], cabin_kept.reshape(-1, 3), below]
     tyres, rims = _named(parts, "tyre"), _named(parts, "rim")
     # Left and right follow one another, axle by axle.
