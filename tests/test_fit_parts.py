@@ -98,9 +98,9 @@ def test_what_an_open_top_costs_decides_where_both_explain_the_outline() -> None
 
 def test_several_views_share_one_code_and_have_each_its_camera() -> None:
     cameras = [camera_at(40, 12), camera_at(-60, 6, 2.2), camera_at(150, 20, 2.6)]
-    found = fitted([-0.7, 0.9, 0.0], cameras, [6, 4, -5], ONCE)
+    found = fitted([-0.7, 0.9, OPEN], cameras, [6, 4, -5], replace(ONCE, with_open_top=True))
     assert found.code.shape == (3,) and len(found.cameras) == len(found.iou) == 3
-    np.testing.assert_allclose(found.code, [-0.7, 0.9, 0.0], atol=0.3)
+    np.testing.assert_allclose(found.code, [-0.7, 0.9, OPEN], atol=0.3)
     for camera, wanted in zip(found.cameras, cameras, strict=True):
         azimuth, elevation, roll = degrees(camera)
         assert azimuth == pytest.approx(math.degrees(wanted.azimuth), abs=2.5)
@@ -179,6 +179,24 @@ def test_a_camera_under_the_ground_is_not_believed() -> None:
                 search.step(size, sharpness)
         lowest[limit] = math.degrees(search._pose()[1].min().item())
     assert lowest[-1.0] > -7 and lowest[-90.0] < -10
+
+
+def test_at_the_start_the_mean_shape_fills_the_box_of_every_mask() -> None:
+    """Nearly: each side of the screen's box is that of the mask's, but for another shape and perspective."""
+    cameras = [
+        replace(camera_at(azimuth, 10, 3.0), field_of_view=0.5, shift_x=x, shift_y=y)
+        for azimuth, x, y in ((90, 0.1, 0.1), (-80, -0.05, -0.2))
+    ]
+    masks = np.stack([silhouette([0, 0, 0], camera) for camera in cameras])
+    search = module._Search(masks, [camera.azimuth for camera in cameras], SPACE, TEMPLATE, QUICK, None)
+    screen = search._screen(SIZE).detach().view(6, 2, -1, 3)[..., :2]
+    low, high = screen.amin(dim=2), screen.amax(dim=2)
+    for view, mask in enumerate(masks):
+        rows, columns = (mask > 0.5).any(axis=1).nonzero()[0], (mask > 0.5).any(axis=0).nonzero()[0]
+        middle = torch.tensor([columns[0] + columns[-1] + 1, rows[0] + rows[-1] + 1]) / 2
+        assert ((low + high)[:, view] / 2 - middle).abs().max() < 4
+        widths = (high - low)[:3, view, 0] / (columns[-1] + 1 - columns[0])  # of those that are closed
+        assert (widths - 1).abs().max() < 0.15
 
 
 def test_numbers_beyond_the_components_stay_zero() -> None:
