@@ -64,9 +64,8 @@ def test_every_part_is_closed_and_alone(shipped) -> None:
         assert open_edges(triangles) == 0
         a, b, c = shape.vertices[triangles].transpose(1, 0, 2)
         assert (np.cross(a, b) * c).sum() > 0, f"{name} is turned inside out"
-        edges = len(np.unique(np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]),
-                                      axis=1), axis=0))  # fmt: skip
-        assert len(own) - edges + len(triangles) == 2  # genus 0
+        edges = np.sort(np.concatenate([triangles[:, [i, (i + 1) % 3]] for i in range(3)]), axis=1)
+        assert len(own) - len(np.unique(edges, axis=0)) + len(triangles) == 2  # genus 0
     assert len(seen) == len(shape.vertices)
 
 

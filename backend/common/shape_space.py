@@ -106,7 +106,8 @@ class ShapeSpace:
     basis: np.ndarray
     """(K, L, 3) float32: what one standard deviation of each number of the code adds."""
     kept: np.ndarray
-    """(V,) int32: which of the kept vertices each vertex of the template is, or is the mirror image of."""
+    """(V,) int32: which of the kept vertices each vertex of the template is, or is the mirror image of. The first L are
+    the kept ones themselves."""
     mirrored: np.ndarray
     """(V,) bool: whether a vertex is the mirror image of the kept one."""
     markings: tuple[str, ...]
@@ -292,6 +293,8 @@ class ShapeSpace:
                 raise ValueError(f"{name} holds numbers that are not finite")
         if len(self.kept) and not (self.kept.min() >= 0 and self.kept.max() < half):
             raise ValueError("kept points beyond the vertices")
+        if not np.array_equal(self.kept[:half], np.arange(half)) or self.mirrored[:half].any():
+            raise ValueError("the kept vertices are not the template's first ones")
         if self.fold is not None:
             places = np.concatenate([self.fold.vertices, self.fold.onto])
             lists = (self.fold.vertices, self.fold.onto, self.fold.weights, self.fold.drops)

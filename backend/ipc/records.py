@@ -127,7 +127,7 @@ class GenerateRequest:
 
     seed: int = 0
     """The same seed gives the same object."""
-    truncation: float = 1.0
+    truncation: float = 0.9
     """How far from the mean object the code may be; 0: the mean object itself."""
     texture_size: int = 1024
     """Side of the texture in texels."""

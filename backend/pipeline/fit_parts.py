@@ -119,7 +119,7 @@ class _Search:
             starts += [(elevation, top, 1.0) for elevation, top, _ in starts]
         self.starts, self.views = len(starts), len(self.masks)
         self.tilts = torch.tensor(tilts) * torch.tensor([tilted for *_, tilted in starts])[:, None]
-        moving = min(config.components, space.size - 1)
+        moving = min(config.components, space.size - (space.fold is not None))
         self.code = torch.zeros(self.starts, moving, requires_grad=True)
         self.top = torch.tensor([top for _, top, _ in starts])
         self._set_cameras([elevation for elevation, *_ in starts], azimuths)
@@ -179,8 +179,9 @@ class _Search:
         return torch.stack([scale, shift[:, 0], shift[:, 1]]).view(3, self.starts, self.views)
 
     def _whole_code(self) -> Tensor:
-        missing = self.decoder.size - self.code.shape[1] - 1
-        return torch.cat([self.code, self.code.new_zeros(self.starts, missing), self.top[:, None]], dim=1)
+        top = [] if self.decoder.space.fold is None else [self.top[:, None]]
+        missing = self.decoder.size - self.code.shape[1] - len(top)
+        return torch.cat([self.code, self.code.new_zeros(self.starts, missing), *top], dim=1)
 
     def _screen(self, size: int) -> Tensor:
         vertices = self.decoder.vertices(self._whole_code()).repeat_interleave(self.views, dim=0)

@@ -32,6 +32,9 @@ def part_map(
     """
     batch, height, width = fragments.face_index.shape
     layers = layer_indices(markings)
+    if not layers:
+        covered = (fragments.face_index >= 0).to(distances.dtype)[:, None]
+        return torch.cat([covered, covered.new_zeros(batch, len(REGIONS) - 1, height, width)], dim=1)
     used = sorted({marking for marking, _ in layers})
     pixel = _looked_at(fragments.face_index)
     seen = Fragments(*(row.flatten(0, 2).index_select(0, pixel)[None, None] for row in fragments))

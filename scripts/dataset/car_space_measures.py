@@ -18,7 +18,8 @@ from .car_template import MeasuredCar
 def measure_space(cars: Iterable[MeasuredCar], template: Template, space: ShapeSpace, config: SpaceConfig) -> dict:
     """Encode and decode cars; return the figures.
 
-    vertices: mean and 99th percentile of the distance between a vertex and its decoded place, in lengths of the car.
+    vertices: mean and 99th percentile of the distance between a vertex as the generator renders it and its decoded
+    place, in lengths of the car.
     overlap: intersection over union of the inside of each marking on the sheet's samples that the template shows, all
     cars together (an absent marking that stays absent counts for nothing, one that appears counts against).
     proportions: mean and 95th percentile of the error of those read from codes, in parts of their range.
@@ -31,9 +32,9 @@ def measure_space(cars: Iterable[MeasuredCar], template: Template, space: ShapeS
         codes.append(code)
         decoded = space.decode(code)
         half = decoded.vertices[: len(space.mean)]
-        true = space.sink.apply(car.vertices, np.clip(car.distances, -space.reach, space.reach))
-        seen = space.fold.apply(true, 1.0) if car.open_top else true
-        errors.append(np.linalg.norm(half - seen, axis=1))
+        error = np.linalg.norm(half - car.rendered, axis=1)
+        # An open car has no roof that the folded one could be compared with.
+        errors.append(np.delete(error, space.fold.vertices) if car.open_top else error)
         inside, true = decoded.distances < 0, car.distances < 0
         both = both + (inside & true).sum(axis=(1, 2))
         either = either + (inside | true).sum(axis=(1, 2))

@@ -24,8 +24,8 @@ from .shapes import FAR, MARKINGS, Part
 
 # Rows and columns of the grids that the template keeps. Body: the ends are poles; close together around the arches.
 # Cabin: its first and last sections, which have no height, lie inside the body and are left out.
-BODY_ROWS = (5, 8, 10, 12, 14, 16, 18, 21, 24, 25, 28, 30, 32, 34, 36, 39, 40, 44, 48, 52, 56, 60, 63, 64, 67, 69,
-             71, 73, 75, 78, 79, 82, 85, 87, 89, 91, 93, 95, 98)
+BODY_ROWS = (5, 8, 10, 12, 14, 16, 18, 21, 24, 25, 28, 30, 32, 34, 36, 39, 40, 41, 42, 44, 48, 52, 56, 60, 61, 62, 63,
+             64, 67, 69, 71, 73, 75, 78, 79, 82, 85, 87, 89, 91, 93, 95, 98)
 BODY_COLUMNS = (0, 5, 9, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 32, 35, 38, 43, 48)
 CABIN_ROWS = (1, 3, 6, 9, 12, 15, 17, 19, 20, 21, 23, 26, 30, 34, 38, 42, 44, 46, 47, 48, 50, 53, 57, 61, 65, 69)
 CABIN_COLUMNS = (0, 1, 3, 5, 7, 9, 11, 12, 13, 14, 15, 16, 17, 18, 20, 22, 24, 26, 29)
@@ -164,8 +164,10 @@ class MeasuredCar:
     """(M, S, T) in lengths of the car."""
     length: float
     """Metres of its longest side."""
-    open_top: bool = False
+    open_top: bool
     """Whether the roof is folded away; `vertices` have it all the same."""
+    rendered: np.ndarray
+    """(L, 3): `vertices` with bed or cockpit sunk, as the generator renders them."""
 
 
 def measure(parts: list[Part]) -> MeasuredCar:
@@ -173,10 +175,11 @@ def measure(parts: list[Part]) -> MeasuredCar:
     # Open cars drop faces, not vertices; the box of the whole is that of what has faces.
     corners = [part.vertices[np.unique(part.faces[part.faces >= 0])] for part in parts]
     scale, offset = canonical_transform(np.concatenate(corners))
-    vertices = (half_vertices(parts) - offset) * scale
+    vertices, rendered = ((half_vertices(parts, covered) - offset) * scale for covered in (True, False))
     cabin = _named(parts, "cabin")[0]
     open_top = len(cabin.faces) < 0.8 * (CABIN_STATIONS - 1) * (2 * CABIN_HALF - 2)
-    return MeasuredCar(vertices.astype(np.float32), sheet(parts, scale).astype(np.float32), 1 / scale, open_top)
+    distances = sheet(parts, scale).astype(np.float32)
+    return MeasuredCar(vertices.astype(np.float32), distances, 1 / scale, open_top, rendered.astype(np.float32))
 
 
 def roof_fold() -> Fold:
@@ -194,10 +197,10 @@ def roof_fold() -> Fold:
                 drop[mine].astype(np.float32))
 
 
-def half_vertices(parts: list[Part]) -> np.ndarray:
-    """Return the left half's vertices (L, 3) in metres, in the generator's own frame."""
+def half_vertices(parts: list[Part], covered: bool) -> np.ndarray:
+    """Return the left half's vertices (L, 3) in metres, in the generator's own frame; `covered` closes bed or cockpit."""
     whole = _named(parts, "body")[0]
-    body = whole.vertices if whole.closed is None else whole.closed
+    body = whole.closed if covered and whole.closed is not None else whole.vertices
     body = body.reshape(LOWER_STATIONS, -1, 3)[:, :BODY_HALF]
     cabin = _named(parts, "cabin")[0].vertices.reshape(CABIN_STATIONS, -1, 3)[:, :CABIN_HALF]
     body_kept = body[np.ix_(BODY_ROWS, BODY_COLUMNS)]
