@@ -198,7 +198,7 @@ def roof_fold() -> Fold:
 
 
 def half_vertices(parts: list[Part], covered: bool) -> np.ndarray:
-    """Return the left half's vertices (L, 3) in metres, in the generator's own frame; `covered` closes bed or cockpit."""
+    """Return the left half's vertices (L, 3) in metres, in the generator's own frame; `covered` closes openings."""
     whole = _named(parts, "body")[0]
     body = whole.closed if covered and whole.closed is not None else whole.vertices
     body = body.reshape(LOWER_STATIONS, -1, 3)[:, :BODY_HALF]

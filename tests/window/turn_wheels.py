@@ -11,9 +11,9 @@ is opened without its windows and is never saved; it needs no add-on, for a whee
 
 README's picture of the parts is made by
 
-    python scripts/generate.py -- --bundle car --seeds 5,48 --out out/cars --texture-size 2048
+    python scripts/generate.py -- --bundle car --seeds 48 --out out/cars
     ../shared/tools/real-blender run 5.2 --factory-startup --window-geometry 0 0 1500 950 \
-        -P tests/window/turn_wheels.py -- out/turned out/cars/car-000005/scene.blend
+        -P tests/window/turn_wheels.py -- out/turned out/cars/car-000048/scene.blend
     cp out/turned/steered.png .github/readme/parts-in-blender.png
 """
 
