@@ -32,6 +32,8 @@ SHAPE_SPACE = "shape_space.npz"
 """Name of the file in a bundle."""
 _LEVELS = 127
 """Of the 8 bits that a number of the markings' basis is stored in."""
+_STEP = 2e-5
+"""In lengths of the object, of the 16 bits that a number of the vertices' basis is stored in, unless it is too large."""
 
 
 @dataclass(frozen=True)
@@ -221,8 +223,9 @@ class ShapeSpace:
         return (truncation * code).astype(np.float32)
 
     def save(self, path: Path) -> None:
-        """Writes an .npz without pickled objects."""
-        extras = {}
+        """Writes an .npz without pickled objects; as differences between neighbours the bases are half as large."""
+        step = max(_STEP, float(np.abs(self.basis).max()) / 32_000)
+        extras = {"basis_step": np.array(step)}
         for kind, extra in (("fold", self.fold), ("sink", self.sink)):
             for field in fields(extra) if extra is not None else ():
                 extras[f"{kind}_{field.name}"] = np.asarray(getattr(extra, field.name))
@@ -232,12 +235,12 @@ class ShapeSpace:
                 **extras,
                 format=np.array(FORMAT),
                 mean=self.mean,
-                basis=self.basis.astype(np.float16),
+                basis=_differences(np.round(self.basis / step).astype(np.int16), (1,)),
                 kept=self.kept,
                 mirrored=self.mirrored,
                 markings=np.array(self.markings),
                 sheet_mean=self.sheet_mean.astype(np.float16),
-                sheet_basis=self.sheet_basis,
+                sheet_basis=_differences(self.sheet_basis, (2, 3)),
                 sheet_steps=self.sheet_steps,
                 reach=np.array(self.reach),
                 length=self.length,
@@ -258,8 +261,9 @@ class ShapeSpace:
                 arrays = {name: data[name] for name in data.files if name != "format"}
             for name in ("markings", "proportions"):
                 arrays[name] = tuple(str(text) for text in arrays[name])
-            for name in ("basis", "sheet_mean"):
-                arrays[name] = arrays[name].astype(np.float32)
+            arrays["basis"] = _sums(arrays["basis"], (1,)).astype(np.float32) * np.float32(arrays.pop("basis_step"))
+            arrays["sheet_basis"] = _sums(arrays["sheet_basis"], (2, 3))
+            arrays["sheet_mean"] = arrays["sheet_mean"].astype(np.float32)
             fold, sink = _popped(arrays, "fold", Fold), _popped(arrays, "sink", Sink)
             space = ShapeSpace(**{**arrays, "reach": float(arrays["reach"]), "fold": fold, "sink": sink})
             space._check()
@@ -316,6 +320,21 @@ def _popped(arrays: dict[str, np.ndarray], kind: str, record: type) -> Any:
     found = {f.name: arrays.pop(f"{kind}_{f.name}") for f in fields(record) if f"{kind}_{f.name}" in arrays}
     plain = {name: value.item() if value.ndim == 0 else value for name, value in found.items()}
     return record(**plain) if found else None
+
+
+def _differences(numbers: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Whole numbers as differences from their neighbours along the axes; what does not fit its type wraps around."""
+    for axis in axes:
+        first = np.take(numbers, [0], axis=axis)
+        numbers = np.concatenate([first, np.diff(numbers, axis=axis)], axis=axis)
+    return numbers
+
+
+def _sums(differences: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """What :func:`_differences` was made of; sums wrap around as the differences did."""
+    for axis in reversed(axes):
+        differences = np.cumsum(differences, axis=axis, dtype=differences.dtype)
+    return differences
 
 
 def quantized(basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

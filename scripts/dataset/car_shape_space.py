@@ -100,7 +100,7 @@ def shape_space(cars: CarSet, layout: HalfLayout, config: SpaceConfig) -> ShapeS
     examples = codes[: config.examples].copy()
     examples[:, -1] = np.where(cars.open_top[: config.examples], Fold.end + 0.3, 0)
     return ShapeSpace(
-        mean=mean, basis=basis.astype(np.float16).astype(np.float32), kept=kept, mirrored=mirrored,
+        mean=mean, basis=basis.astype(np.float32), kept=kept, mirrored=mirrored,
         markings=grids.SHEET_MARKINGS, sheet_mean=sheet_mean.astype(np.float16).astype(np.float32), sheet_basis=steps,
         sheet_steps=sizes, reach=config.reach, length=length_row, proportions=PROPORTIONS,
         proportion_mean=of_mean.astype(np.float32), proportion_map=of_codes.astype(np.float32),
