@@ -33,7 +33,7 @@ SHAPE_SPACE = "shape_space.npz"
 _LEVELS = 127
 """Of the 8 bits that a number of the markings' basis is stored in."""
 _STEP = 2e-5
-"""In lengths of the object, of the 16 bits that a number of the vertices' basis is stored in, unless it is too large."""
+"""In lengths of the object, of the 16 bits that a number of the vertices' basis is stored in; larger ones take more."""
 
 
 @dataclass(frozen=True)
