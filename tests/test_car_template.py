@@ -7,7 +7,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -90,11 +89,9 @@ def test_charts_do_not_overlap_and_show_what_photographs_show(shipped) -> None:
     size = 1024
     shape = shipped.template
     times = np.zeros((size, size), np.uint8)
-    once = np.zeros_like(times)
     for triangle in shape.triangle_uv * [size, -size] + [0, size]:
         # Pulled in a little, so that neighbours share no texel.
         inner = triangle.mean(axis=0) + (triangle - triangle.mean(axis=0)) * 0.9
-        once[:] = 0
         x0, y0 = np.floor(inner.min(axis=0)).astype(int)
         x1, y1 = np.ceil(inner.max(axis=0)).astype(int) + 1
         part = np.zeros((y1 - y0, x1 - x0), np.uint8)
@@ -105,9 +102,7 @@ def test_charts_do_not_overlap_and_show_what_photographs_show(shipped) -> None:
     layout = half_layout()
     uv, names = atlas(layout, shipped.space.mean)
     assert share_of_visible(uv, names) > 0.5 and set(VISIBLE) < set(names)
-    seen = sum((np.array(names) == name).sum() for name in VISIBLE)
-    covered = cv2.countNonZero(times)
-    assert seen > len(names) / 2 and covered > 0.6 * size * size
+    assert np.count_nonzero(times) > 0.6 * size * size
 
 
 def _inside(points: np.ndarray, triangle: np.ndarray) -> np.ndarray:

@@ -21,7 +21,6 @@ class SpaceDecoder(nn.Module):
     basis: Tensor
     sheet_mean: Tensor
     sheet_basis: Tensor
-    length: Tensor
     folding: Tensor
     fold_onto: Tensor
     fold_weights: Tensor
@@ -40,7 +39,6 @@ class SpaceDecoder(nn.Module):
         self.register_buffer("sheet_mean", torch.as_tensor(space.sheet_mean), persistent=False)
         sheet_basis = torch.as_tensor(space.sheet_directions()[used]).flatten(1)
         self.register_buffer("sheet_basis", sheet_basis, persistent=False)
-        self.register_buffer("length", torch.as_tensor(space.length[: len(whole) + 1]), persistent=False)
         self.fold = space.fold if len(whole) == space.size else None
         indices = _whole_indices(space)
         for name in ("folding", "fold_onto", "fold_weights", "fold_drops", "sinking", "sink_places"):
