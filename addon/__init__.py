@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
-    from . import cli, handles, operators, panels, preferences, properties, session, train_panels
+    from . import cli, handles, operators, session
+    from .ui import panels, preferences, properties, train_panels
 
     return [properties, preferences, operators, panels, train_panels, handles, session, cli]
 

@@ -23,9 +23,10 @@ from typing import Any, NoReturn
 import bpy
 import numpy as np
 
-from . import export, job, preferences, preview, registered, scene
+from . import export, job, preview, registered, scene
 from .environment import INTERPRETER_VARIABLE
-from .properties import DEFAULT, MATERIALS
+from .ui import preferences
+from .ui.properties import DEFAULT, MATERIALS
 from .wire import records
 
 REPORT_FORMAT = 1

@@ -15,7 +15,8 @@ from typing import Any
 import addon_utils
 import bpy
 
-from . import parts, pixels, scene, view
+from . import camera as view
+from . import parts, pixels, scene
 from .wire import records
 
 

@@ -16,8 +16,10 @@ import numpy as np
 from bpy.app.handlers import persistent
 from mathutils import Vector
 
-from . import parts, pixels, preferences, scene, session, view
+from . import camera as view
+from . import parts, pixels, scene, session
 from .environment import NoEnvironment
+from .ui import preferences
 from .wire import client, records
 
 POLL_SECONDS = 0.01

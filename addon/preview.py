@@ -14,7 +14,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import pixels, scene, view
+from . import camera as view
+from . import pixels, scene
 from .wire import records
 
 SAMPLES = 16

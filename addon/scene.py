@@ -14,7 +14,8 @@ import bpy
 import numpy as np
 from mathutils import Color, Matrix, Vector
 
-from . import light, parts, pixels, view
+from . import camera as view
+from . import light, parts, pixels
 from .wire import records
 
 SHAPE_CODE, TEXTURE_CODE, CAMERA = "unrender_shape_code", "unrender_texture_code", "unrender_camera"

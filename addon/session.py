@@ -10,7 +10,8 @@ from typing import Any
 
 import bpy
 
-from . import environment, preferences
+from . import environment
+from .ui import preferences
 from .wire import client, protocol, records
 
 

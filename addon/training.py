@@ -16,7 +16,8 @@ import sys
 import time
 from typing import Any
 
-from . import environment, places, preferences
+from . import environment, places
+from .ui import preferences
 from .wire import client, records
 
 CANCEL_SECONDS = 1.0

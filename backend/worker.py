@@ -20,8 +20,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
+from .common import records
 from .errors import Cancelled, UnrenderError
-from .ipc import protocol, records
+from .ipc import protocol
 
 ORPHAN_SECONDS = 2.0
 """How long a running request may go on after Blender has closed the wire."""

@@ -37,7 +37,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from backend.ipc.records import Camera
+from backend.common.records import Camera
 from backend.render.camera import Cameras, world_to_camera_rotation
 from backend.render.mesh_losses import MeshTopology, flatness_loss, silhouette_iou, silhouette_loss
 from backend.render.picture import HARD, RenderConfig, render

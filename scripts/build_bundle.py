@@ -47,7 +47,7 @@ from backend.weights.bundle import (
     write_card,
 )
 from backend.weights.generator_bundle import GeneratorCard, add_generator
-from backend.weights.stylegan2_import import check_generator
+from backend.weights.importers.stylegan2_import import check_generator
 
 TEXTS = ("title", "description")
 """Of a card: how the add-on shows the bundle."""

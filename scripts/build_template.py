@@ -20,11 +20,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
-from dataset.car import car_parts
-from dataset.car_shape_space import CarSet, SpaceConfig, shape_space, template
-from dataset.car_space_measures import measure_space
-from dataset.car_template import MeasuredCar, half_layout, measure
-from dataset.parameters import sample_parameters, sample_style
+from dataset.cars.car import car_parts
+from dataset.cars.parameters import sample_parameters, sample_style
+from dataset.cars.shape_space import CarSet, SpaceConfig, shape_space, template
+from dataset.cars.space_measures import measure_space
+from dataset.cars.template import MeasuredCar, half_layout, measure
 from tqdm import tqdm
 
 from backend.common.shape_space import SHAPE_SPACE
@@ -62,9 +62,15 @@ def main() -> int:
         save(beside)
         beside.replace(path)
     held_out = sampled_cars(options.seed + 1, options.held_out, "Measuring")
-    figures = {"cars": options.cars, "seed": options.seed, "components": options.components,
-               "vertices": len(shape.vertices), "faces": len(shape.faces), "seconds": time.perf_counter() - start,
-               **measure_space(held_out, shape, space, config)}
+    figures = {
+        "cars": options.cars,
+        "seed": options.seed,
+        "components": options.components,
+        "vertices": len(shape.vertices),
+        "faces": len(shape.faces),
+        "seconds": time.perf_counter() - start,
+        **measure_space(held_out, shape, space, config),
+    }
     if options.report:
         options.report.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=1))

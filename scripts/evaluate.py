@@ -17,7 +17,7 @@ folder too, and ``--data`` holds a generator's views (scripts/make_gan_views.py)
 (scripts/render_dataset.py) or photographs, which the folder itself tells. Without ``--cameras``, the ``cameras.json``
 that a training on a generator's views leaves, those views are compared in the networks' own cameras alone. Networks
 are measured on their own, before refinement and without Blender: up to six views of each object, see
-backend/evaluation/comparison_table.py for the measures. The exit code is 0, 1 where a photograph could not be used,
+backend/evaluation/comparison/table.py for the measures. The exit code is 0, 1 where a photograph could not be used,
 and 2 where nothing was compared.
 """
 
@@ -97,9 +97,9 @@ def main(arguments: list[str]) -> int:
 def compare(options: argparse.Namespace) -> int:
     """Compares networks, and writes the report and what else is asked for."""
     from backend.errors import UnrenderError
-    from backend.evaluation import comparison
-    from backend.evaluation.comparison_table import table
-    from backend.training.view_cameras import read_cameras
+    from backend.evaluation.comparison import comparison
+    from backend.evaluation.comparison.table import table
+    from backend.training.inverse_graphics.view_cameras import read_cameras
     from backend.weights.bundle import choose_device
 
     try:

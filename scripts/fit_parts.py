@@ -30,10 +30,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from backend.common.regions import Finish, Palette
-from backend.data.views import RenderedViews, cameras_of_crops, load_views
+from backend.data.rendered_views import RenderedViews, cameras_of_crops, load_views
 from backend.evaluation.code_sheet import fitted_row
 from backend.evaluation.voxels import boxed, solid, solid_iou
-from backend.pipeline.crop import crop_around, extract
+from backend.models.crop import crop_around, extract
 from backend.pipeline.fit_parts import FitConfig, FittedParts, fit_parts
 from backend.pipeline.parts_object import PartsModel, load_parts
 from backend.weights.bundle import BUNDLED
@@ -85,8 +85,14 @@ def fit_renders(options: argparse.Namespace, model: PartsModel) -> tuple[list[di
         together = fit_parts(np.stack([rgba[..., 3] for rgba in crops]), azimuths, model.space, model.template)
         record = record_of(name or views.folders[index].name, together, time.process_time() - start)
         together_iou = _overlap(truth, together, model)
-        records.append(record | {"solid_iou_single": single, "solid_iou_single_mean": float(np.mean(single)),
-                                 "solid_iou_all_views": together_iou})
+        records.append(
+            record
+            | {
+                "solid_iou_single": single,
+                "solid_iou_single_mean": float(np.mean(single)),
+                "solid_iou_all_views": together_iou,
+            }
+        )
         args = (crops[0], together.code, together.cameras[0], model.space, model.template, _PALETTE)
         rows.append(fitted_row(*args))
     return records, rows
@@ -116,9 +122,14 @@ def _overlap(truth: np.ndarray, fitted: FittedParts, model: PartsModel) -> float
 
 def record_of(name: str, fitted: FittedParts, seconds: float) -> dict:
     """What the report says of one fit."""
-    return {"name": name, "silhouette_iou": fitted.iou, "code_length": float(np.linalg.norm(fitted.code[:-1])),
-            "open_top": bool(fitted.code[-1] > 1), "cameras": [vars(camera) for camera in fitted.cameras],
-            "cpu_seconds": round(seconds, 2)}
+    return {
+        "name": name,
+        "silhouette_iou": fitted.iou,
+        "code_length": float(np.linalg.norm(fitted.code[:-1])),
+        "open_top": bool(fitted.code[-1] > 1),
+        "cameras": [vars(camera) for camera in fitted.cameras],
+        "cpu_seconds": round(seconds, 2),
+    }
 
 
 def main() -> int:
@@ -138,16 +149,21 @@ def main() -> int:
     model = load_parts(options.bundle)
     records, rows = (fit_photos if options.kind == "photos" else fit_renders)(options, model)
     overlaps = [iou for record in records for iou in record["silhouette_iou"]]
-    summary = {"silhouette_iou_mean": float(np.mean(overlaps)), "silhouette_iou_median": float(np.median(overlaps)),
-               "settings": vars(FitConfig()), "objects": records}
+    summary = {
+        "silhouette_iou_mean": float(np.mean(overlaps)),
+        "silhouette_iou_median": float(np.median(overlaps)),
+        "settings": vars(FitConfig()),
+        "objects": records,
+    }
     (options.out / "report.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     rows += [np.full_like(rows[0], 219)] * (len(rows) % 2)
     half = len(rows) // 2
     sheet = np.concatenate([np.concatenate(rows[:half]), np.concatenate(rows[half:])], axis=1)
     Image.fromarray(sheet).save(options.out / "sheet.png", optimize=True)
     for record in records:
-        solids = "".join(f"  {key} {record[key]:.3f}" for key in ("solid_iou_single_mean", "solid_iou_all_views")
-                         if key in record)
+        solids = "".join(
+            f"  {key} {record[key]:.3f}" for key in ("solid_iou_single_mean", "solid_iou_all_views") if key in record
+        )
         print(f"{record['name']}: silhouette IoU {np.mean(record['silhouette_iou']):.3f}{solids}")
     print(f"silhouette IoU: mean {summary['silhouette_iou_mean']:.3f}, median {summary['silhouette_iou_median']:.3f}")
     return 0

@@ -23,7 +23,13 @@ from PIL import Image
 
 from backend.errors import UnrenderError
 from backend.weights.generator_bundle import check_free
-from backend.weights.stylegan2_import import bundle_name, default_name, read_generator, sample_pictures, save_found
+from backend.weights.importers.stylegan2_import import (
+    bundle_name,
+    default_name,
+    read_generator,
+    sample_pictures,
+    save_found,
+)
 
 GRID = (3, 4)
 """Rows and columns of the samples."""

@@ -70,10 +70,10 @@ def main(arguments: list[str]) -> int:
 
 def make(options: argparse.Namespace) -> dict[str, Any]:
     """Writes the data; returns the report."""
-    from backend.data.gan_view_files import write_gan_views
-    from backend.data.gan_views import FilterConfig, GanViews, GanViewsConfig, ObservedGenerator
-    from backend.data.view_codes import load_view_codes
-    from backend.data.view_measures import NetworkReader
+    from backend.gan_views.dataset import write_gan_views
+    from backend.gan_views.objects import FilterConfig, GanViews, GanViewsConfig, ObservedGenerator
+    from backend.gan_views.readings import NetworkReader
+    from backend.gan_views.view_codes import load_view_codes
     from backend.weights.bundle import choose_device, load_bundle
     from backend.weights.generator_bundle import load_generator_bundle
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from backend.pipeline.project import Projection, ProjectionConfig
+    from backend.pipeline.projection.projection import Projection, ProjectionConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -85,7 +85,7 @@ class Projector:
     def __init__(self, options: argparse.Namespace) -> None:
         """Raises UnrenderError or ValueError with one sentence where something of it cannot be used."""
         from backend.models.perceptual import perceptual_features
-        from backend.pipeline.project_features import ObjectFeatures
+        from backend.pipeline.projection.features import ObjectFeatures
         from backend.weights.bundle import choose_device, load_bundle
         from backend.weights.generator_bundle import load_generator_bundle
 
@@ -99,7 +99,7 @@ class Projector:
     def record(self, path: Path, folder: Path) -> dict[str, Any]:
         """Projects one photo, writes its files, and returns what the report says of it."""
         from backend.errors import UnrenderError
-        from backend.pipeline.project_file import figures, save_projection
+        from backend.pipeline.projection.file import figures, save_projection
 
         record: dict[str, Any] = {"input": str(path), "outputs": [], "error": None}
         try:
@@ -120,9 +120,9 @@ class Projector:
         """With a progress bar."""
         from tqdm import tqdm
 
-        from backend.ipc.records import Progress
+        from backend.common.records import Progress
         from backend.pipeline.photo import load_mask, load_photo
-        from backend.pipeline.project import project
+        from backend.pipeline.projection.projection import project
 
         photo = load_photo(path)
         alpha = photo.alpha
@@ -150,7 +150,7 @@ class Projector:
 
 def config_of(options: argparse.Namespace) -> ProjectionConfig:
     """The settings that the command line names, and the usual ones. Raises ValueError."""
-    from backend.pipeline.project import ProjectionConfig
+    from backend.pipeline.projection.projection import ProjectionConfig
 
     named = {"steps": options.steps, "candidates": options.candidates}
     return replace(ProjectionConfig(space=options.space), **{k: v for k, v in named.items() if v is not None})

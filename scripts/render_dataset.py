@@ -56,23 +56,49 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--resolution", type=int, default=128, help="width and height of a picture")
     parser.add_argument("--seed", type=int, default=0, help="object k depends on the seed and k alone")
     parser.add_argument("--meshes", type=Path, help="folder of .glb, .gltf and .obj models to render instead of cars")
-    parser.add_argument("--up", choices=AXES, default="Z", type=str.upper,
-                        help="the axis that is up in the models, as Blender imports them (default Z)")
-    parser.add_argument("--front", choices=AXES, type=str.upper,
-                        help="the axis that the models' fronts look along, as Blender imports them (default -Y)")
-    parser.add_argument("--category", help="name in dataset.json, by which training chooses the shape it starts from "
-                        "(default: car, or object with --meshes)")
+    parser.add_argument(
+        "--up",
+        choices=AXES,
+        default="Z",
+        type=str.upper,
+        help="the axis that is up in the models, as Blender imports them (default Z)",
+    )
+    parser.add_argument(
+        "--front",
+        choices=AXES,
+        type=str.upper,
+        help="the axis that the models' fronts look along, as Blender imports them (default -Y)",
+    )
+    parser.add_argument(
+        "--category",
+        help="name in dataset.json, by which training chooses the shape it starts from "
+        "(default: car, or object with --meshes)",
+    )
     parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel")
     parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core, at most 8)")
     parser.add_argument("--contact-sheet", type=Path, help="also write a picture of objects by views")
-    parser.add_argument("--sheet-truth", action="store_true",
-                        help="below each picture of the contact sheet also coordinates and parts as colours")
-    parser.add_argument("--shared-cameras", action="store_true",
-                        help="the same cameras for all objects, as view codes give them; from the seed")
-    parser.add_argument("--look", choices=LOOKS, default="streets",
-                        help="streets with walls and parked cars, or a studio's plain backdrop and tame cameras")
-    parser.add_argument("--truth", action=argparse.BooleanOptionalAction, default=True,
-                        help="also write the coordinate and the part that every pixel shows (truth.npz)")
+    parser.add_argument(
+        "--sheet-truth",
+        action="store_true",
+        help="below each picture of the contact sheet also coordinates and parts as colours",
+    )
+    parser.add_argument(
+        "--shared-cameras",
+        action="store_true",
+        help="the same cameras for all objects, as view codes give them; from the seed",
+    )
+    parser.add_argument(
+        "--look",
+        choices=LOOKS,
+        default="streets",
+        help="streets with walls and parked cars, or a studio's plain backdrop and tame cameras",
+    )
+    parser.add_argument(
+        "--truth",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="also write the coordinate and the part that every pixel shows (truth.npz)",
+    )
     parser.add_argument("--worker-index", type=int, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args(joined_axes(arguments))
     if options.category is None:
@@ -112,8 +138,9 @@ def start_worker(arguments: list[str], index: int, workers: int) -> subprocess.P
     """Start another copy of this program that renders every `workers`-th object."""
     program = [bpy.app.binary_path, "-b", "-P"] if bpy.app.binary_path else [sys.executable]
     extra = ["--workers", str(workers), "--worker-index", str(index)]
-    return subprocess.Popen([*program, str(Path(__file__).resolve()), "--", *arguments, *extra],
-                            stdout=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [*program, str(Path(__file__).resolve()), "--", *arguments, *extra], stdout=subprocess.DEVNULL
+    )
 
 
 def render_share(config: DatasetConfig, indices: list[int], threads: int, files: list[Path]) -> list[str]:
@@ -146,8 +173,14 @@ def watch(config: DatasetConfig, total: int, start: Callable[[int], subprocess.P
     workers = [start(index) for index in range(count)]
     faults = 0
     waiting = [index for index in range(total) if not is_done(config.out, index, config.truth)]
-    bar = tqdm(total=total * config.views, initial=(total - len(waiting)) * config.views, unit="image",
-               mininterval=1.0, desc="render", smoothing=0.05)
+    bar = tqdm(
+        total=total * config.views,
+        initial=(total - len(waiting)) * config.views,
+        unit="image",
+        mininterval=1.0,
+        desc="render",
+        smoothing=0.05,
+    )
     try:
         while True:
             codes = [worker.poll() for worker in workers]
@@ -158,8 +191,10 @@ def watch(config: DatasetConfig, total: int, start: Callable[[int], subprocess.P
             for index, code in enumerate(codes):
                 if code is not None and code < 0 and faults < 3:
                     faults += 1
-                    print(f"render_dataset: worker {index} was ended by signal {-code}; starting it again.",
-                          file=sys.stderr)
+                    print(
+                        f"render_dataset: worker {index} was ended by signal {-code}; starting it again.",
+                        file=sys.stderr,
+                    )
                     workers[index], codes[index] = start(index), None
             if None not in codes:
                 return max(abs(code) for code in codes)
@@ -183,9 +218,20 @@ def main() -> int:
         print(f"render_dataset: {options.meshes} holds no .glb, .gltf or .obj file.", file=sys.stderr)
         return 2
     total = min(options.objects or len(files), len(files)) if files else options.objects
-    config = DatasetConfig(options.out, total, options.views, options.resolution, options.seed, options.samples,
-                           options.meshes, options.shared_cameras, options.look, options.truth,
-                           options.up, options.front)
+    config = DatasetConfig(
+        options.out,
+        total,
+        options.views,
+        options.resolution,
+        options.seed,
+        options.samples,
+        options.meshes,
+        options.shared_cameras,
+        options.look,
+        options.truth,
+        options.up,
+        options.front,
+    )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = min(options.workers or min(cores, 8), total)
     if options.worker_index is not None:
@@ -198,8 +244,11 @@ def main() -> int:
         return 1 if failures else 0
     for index, file in enumerate(files[:total]):
         if (source := source_of(config.out, index)) not in (None, file.name):
-            print(f"render_dataset: {options.out} holds {source} where the models now give {file.name}; choose another "
-                  "--out.", file=sys.stderr)
+            print(
+                f"render_dataset: {options.out} holds {source} where the models now give {file.name}; choose another "
+                "--out.",
+                file=sys.stderr,
+            )
             return 2
     write_index(config, options.category)
     # One process with one thread for each core beats one process with many threads: small pictures spend much of

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Sets up and runs all tests: style, types, the tests in Python and in the bpy package, and where a real Blender
-# is at hand those that click in its window. Arguments go to pytest instead of the whole suite: test.sh tests/test_crop.py
+# is at hand those that click in its window. Arguments go to pytest instead of the whole suite: test.sh tests/models/test_crop.py
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh

@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-TASKS = ("inverse-graphics", "segmenter", "stylegan2", "views")
+TASKS = {
+    "inverse-graphics": "backend.training.inverse_graphics.known_cameras",
+    "segmenter": "backend.training.segmenter",
+    "stylegan2": "backend.training.stylegan2",
+    "views": "backend.gan_views.search",
+}
+FREE_CAMERAS = "backend.training.inverse_graphics.free_cameras"
+"""Takes inverse-graphics over where the data's cameras are not known."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -84,9 +91,8 @@ def load_task(name: str, data: Path) -> tuple[dict[str, Any], Any]:
     """Presets and training function of a task for its data; only that task's module is imported."""
     from backend.data.multi_views import KINDS, kind_of
 
-    if name == "inverse-graphics" and kind_of(data) in KINDS:
-        name = "multi-view"
-    task = importlib.import_module(f"backend.training.{name.replace('-', '_')}")
+    free = name == "inverse-graphics" and kind_of(data) in KINDS
+    task = importlib.import_module(FREE_CAMERAS if free else TASKS[name])
     return task.PRESETS, task.train
 
 

@@ -13,8 +13,8 @@ import time
 import numpy as np
 import pytest
 
+from backend.common import records
 from backend.ipc import client as ipc
-from backend.ipc import records
 
 
 @pytest.fixture

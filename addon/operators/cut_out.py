@@ -9,7 +9,8 @@ from pathlib import Path
 
 import bpy
 
-from .. import job, masks, preferences, session
+from .. import job, masks, session
+from ..ui import preferences
 from ..wire import records
 
 

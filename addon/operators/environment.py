@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import environment, job, preferences, session
+from .. import environment, job, session
+from ..ui import preferences
 from ..wire import protocol
 
 

@@ -9,7 +9,8 @@ import os
 import bpy
 from bpy.props import StringProperty
 
-from .. import job, masks, preferences, scene, session
+from .. import job, masks, scene, session
+from ..ui import preferences
 from ..wire import protocol, records
 
 PICTURE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import bpy
 
-from .. import job, preferences, properties, training
+from .. import job, training
+from ..ui import preferences, properties
 from ..wire import view_set
 from . import views
 

@@ -22,11 +22,11 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from ..ipc import view_set
-from ..ipc.records import Camera
-from ..ipc.view_set import View, bin_of
+from ..common import view_set
+from ..common.records import Camera
+from ..common.view_set import View, bin_of
 from ..render.camera import Cameras
-from .views import crop_around, cut, load_views
+from .rendered_views import crop_around, cut, load_views
 
 GAN_VIEWS = "gan-views"
 SHARED_VIEWS = "shared-views"

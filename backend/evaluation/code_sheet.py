@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..common.records import Camera
 from ..common.regions import Palette, random_palette
 from ..common.shape_space import ShapeSpace
-from ..ipc.records import Camera
 from ..models.shape_decoder import SpaceDecoder
 from ..render.camera import Cameras, project
 from ..render.light import lit

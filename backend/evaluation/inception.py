@@ -22,9 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..weights.pickled_arrays import Arrays, mapping
-from ..weights.torch_archive import is_zip, open_stream, open_zip
-from ..weights.untrusted import Budget, CheckpointError, Malformed, explain, read_file
+from ..weights.importers.pickled_arrays import Arrays, mapping
+from ..weights.importers.torch_archive import is_zip, open_stream, open_zip
+from ..weights.importers.untrusted import Budget, CheckpointError, Malformed, explain, read_file
 from .features import INCEPTION_FIGURES
 
 SIDE = 299

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..common.records import Progress
 from . import protocol
-from .records import Progress
 
 CANCEL_SECONDS = 1.0
 """How long the worker may take to answer a cancel before it is ended."""

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import records
+from ..common import records
 
 VERSION = 1
 """Of the framing; the messages themselves are compared by :func:`schema`."""

@@ -240,9 +240,7 @@ class InverseGraphics(nn.Module):
         self.texture_head = nn.Sequential(
             nn.Linear(512 + APPEARANCE_FEATURES, 256), nn.ReLU(), nn.Linear(256, config.texture_code)
         )
-        self.camera_head = nn.Sequential(
-            nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 2 * config.azimuth_bins + 6)
-        )
+        self.camera_head = nn.Sequential(nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 2 * config.azimuth_bins + 6))
         self.light_head = nn.Sequential(nn.Linear(512 + APPEARANCE_FEATURES, 128), nn.ReLU(), nn.Linear(128, 27))
         self.shape_decoder = ShapeDecoder(template, config.shape_code, config.symmetric)
         self.texture_decoder = TextureDecoder(config)

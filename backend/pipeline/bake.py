@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 import torch
 
-from ..ipc.records import Camera
+from ..common.records import Camera
+from ..models.crop import Crop, extract
 from ..render.camera import Cameras, camera_positions, project
 from ..render.light import spherical_harmonics, srgb_decode, srgb_encode
 from ..render.rasterize import rasterize
 from ..render.shading import vertex_normals
 from ..render.template import Template
 from .atlas import Atlas, spread
-from .crop import Crop, extract
 
 
 @dataclass(frozen=True)

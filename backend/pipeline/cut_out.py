@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 import torch
 
+from ..common.records import CutOut, Progress
 from ..errors import PhotoError
-from ..ipc.records import CutOut, Progress
+from ..models.crop import Crop
 from ..models.segmenter import Segmenter
 from ..weights.bundle import choose_device
-from .crop import Crop
 from .photo import Photo, load_mask
 
 _PAPER = 128

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..common.records import Edit, EditRequest
 from ..errors import BundleError
-from ..ipc.records import Edit, EditRequest
 from ..weights.bundle import LoadedBundle
 
 

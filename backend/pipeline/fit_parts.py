@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..common.records import Camera
 from ..common.shape_space import ShapeSpace
-from ..ipc.records import Camera
 from ..models.shape_decoder import SpaceDecoder
 from ..render.camera import Cameras, project
 from ..render.rasterize import rasterize

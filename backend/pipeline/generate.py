@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..common.records import Camera, GenerateRequest, Progress, Reconstruction
 from ..common.regions import Palette, random_palette
 from ..errors import BundleError, Cancelled, UnrenderError
-from ..ipc.records import Camera, GenerateRequest, Progress, Reconstruction
 from ..render.template import PARTS_TEMPLATE
 from ..weights.bundle import CARD, bundle_folders, choose_device, read_card
 from .parts_object import PartsModel, load_parts, object_from_code

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..common.records import ImportedWeights, ImportWeightsRequest, Progress
 from ..errors import Cancelled
-from ..ipc.records import ImportedWeights, ImportWeightsRequest, Progress
 from ..weights.generator_bundle import check_free
-from ..weights.stylegan2_import import bundle_name, default_name, read_generator, save_found
+from ..weights.importers.stylegan2_import import bundle_name, default_name, read_generator, save_found
 
 
 def import_weights(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..common.records import Camera, ObjectParts, Reconstruction
 from ..common.regions import REGIONS, Palette
 from ..common.shape_space import SHAPE_SPACE, ShapeSpace
 from ..errors import BundleError
-from ..ipc.records import Camera, ObjectParts, Reconstruction
 from ..render.template import PARTS_TEMPLATE, Template
 from .paint import paint, region_of_faces
 

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..common.records import Camera, Progress, Reconstruction, ReconstructRequest
 from ..errors import Cancelled
-from ..ipc.records import Camera, Progress, Reconstruction, ReconstructRequest
+from ..models.crop import Crop, camera_of_photo, crop_around, extract
 from ..models.inverse_graphics import CROP_MARGIN, Prediction
 from ..render.camera import Cameras, project
 from ..render.rasterize import rasterize
@@ -22,7 +23,6 @@ from ..render.template import Template
 from ..weights.bundle import LoadedBundle
 from .azimuths import angle_between
 from .bake import BakeConfig, bake
-from .crop import Crop, camera_of_photo, crop_around, extract
 from .cut_out import cut_out
 from .photo import load_photo
 from .refine import RefineConfig, Refined, hard_iou, refine

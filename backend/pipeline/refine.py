@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..ipc.records import Camera
+from ..common.records import Camera
 from ..models.inverse_graphics import InverseGraphics, Prediction, field_of_view_of
 from ..render.camera import Cameras
 from ..render.light import srgb_decode, srgb_encode

@@ -25,7 +25,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from ..ipc.records import Camera
+from ..common.records import Camera
 
 
 @dataclass

@@ -48,7 +48,9 @@ def part_map(
     steepness = -4 / (softness * size).clamp(min=1e-5)
     shown = (seen.face_index.view(-1) >= 0).to(size.dtype)
     shape = _Shape(batch, height, width, distances.shape[3])
-    result: Tensor = _PartMap.apply(table, places.across, places.down, places.first, steepness, shown, within, order, shape)  # type: ignore[no-untyped-call]  # noqa: E501
+    result: Tensor = _PartMap.apply(
+        table, places.across, places.down, places.first, steepness, shown, within, order, shape
+    )  # type: ignore[no-untyped-call]  # noqa: E501
     return result
 
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..data.compositing import CompositingConfig, Compositor
 from ..data.panoramas import load_panoramas
-from ..data.views import load_views
+from ..data.rendered_views import load_views
 from ..models.precision import computes_in_bfloat16
 from ..models.segmenter import Segmenter, SegmenterConfig, save_segmenter
 from .averages import update_average

@@ -26,10 +26,10 @@ from ..models.stylegan2_discriminator import Discriminator, DiscriminatorConfig,
 from .adaptive_augment import AdaptiveAugmentation, AugmentationConfig
 from .averages import update_average
 from .distributed import ALONE, Processes, joined
+from .gan_losses import PathLengthMean, discriminator_loss, generator_loss, path_lengths, r1_penalty
 from .loop import LoopConfig, Progress, Task, run
 from .memory import keep_freed_memory
 from .stylegan2_evaluation import GeneratorJudge, JudgeConfig
-from .stylegan2_losses import PathLengthMean, discriminator_loss, generator_loss, path_lengths, r1_penalty
 from .stylegan2_start import start_from
 
 

@@ -21,7 +21,7 @@ from ..models.stylegan2 import Generator
 from ..models.stylegan2_discriminator import Discriminator, DiscriminatorBlock
 from ..models.stylegan2_layers import SLOPE, EqualisedConv
 from ..weights.generator_bundle import load_generator_bundle
-from .stylegan2_losses import path_lengths
+from .gan_losses import path_lengths
 
 if TYPE_CHECKING:
     from .stylegan2 import StyleGAN2Task

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from backend.ipc import client, records
+from backend.common import records
+from backend.ipc import client
 
 BUDGETS = {
     "worker start to ready [s]": 4.0,

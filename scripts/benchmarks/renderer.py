@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backend.ipc import records
+from backend.common import records
 from backend.render import pytorch3d_adapter
 from backend.render.boundary import rasterize_boundary
 from backend.render.camera import Cameras, project

@@ -82,8 +82,14 @@ def shared_cameras(rng: np.random.Generator, count: int, points: np.ndarray) -> 
 
 
 def framed(
-    rng: np.random.Generator, points: np.ndarray, azimuth: float, elevation: float, distance: float, roll: float,
-    fill: tuple[float, float] = (0.55, 0.95), wander: float = 0.05,
+    rng: np.random.Generator,
+    points: np.ndarray,
+    azimuth: float,
+    elevation: float,
+    distance: float,
+    roll: float,
+    fill: tuple[float, float] = (0.55, 0.95),
+    wander: float = 0.05,
 ) -> ViewCamera:
     """Return the camera there, with `points` (V, 3) in the frame, their longer projected side at `fill` of it.
 

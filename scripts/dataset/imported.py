@@ -12,20 +12,45 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from .car import ObjectMesh, canonical
+from .cars.car import ObjectMesh, canonical
 from .materials import MASK
 from .shapes import MARKINGS, REGIONS
 from .truth_file import UNKNOWN
 
 SUFFIXES = (".glb", ".gltf", ".obj")
-OTHER_SUFFIXES = (".3ds", ".abc", ".blend", ".c4d", ".dae", ".fbx", ".lwo", ".ma", ".max", ".mb", ".ply", ".stl",
-                  ".usd", ".usda", ".usdc", ".usdz", ".wrl", ".x3d")
+OTHER_SUFFIXES = (
+    ".3ds",
+    ".abc",
+    ".blend",
+    ".c4d",
+    ".dae",
+    ".fbx",
+    ".lwo",
+    ".ma",
+    ".max",
+    ".mb",
+    ".ply",
+    ".stl",
+    ".usd",
+    ".usda",
+    ".usdc",
+    ".usdz",
+    ".wrl",
+    ".x3d",
+)
 """Endings of models that are named as skipped; anything else beside the models is theirs: textures, texts."""
 AXES = {"X": (1, 0, 0), "-X": (-1, 0, 0), "Y": (0, 1, 0), "-Y": (0, -1, 0), "Z": (0, 0, 1), "-Z": (0, 0, -1)}
 FRONTS = {"X": "-Y", "-X": "-Y", "Y": "Z", "-Y": "-Z", "Z": "-Y", "-Z": "-Y"}
 """The front of a model that is tipped over sideways, forwards or backwards, by the axis that is up in it."""
-_SIDES = {"front": "head_lamp", "head": "head_lamp", "back": "tail_lamp", "rear": "tail_lamp", "tail": "tail_lamp",
-          "brake": "tail_lamp", "stop": "tail_lamp"}
+_SIDES = {
+    "front": "head_lamp",
+    "head": "head_lamp",
+    "back": "tail_lamp",
+    "rear": "tail_lamp",
+    "tail": "tail_lamp",
+    "brake": "tail_lamp",
+    "stop": "tail_lamp",
+}
 _WORDS = (
     ("plate", "plate license licence numberplate licenseplate"),
     ("rubber", "tyre tyres tire tires rubber"),
@@ -82,7 +107,8 @@ def region_of(name: str) -> int:
     words = re.findall(r"[a-z]+", apart.lower())
     joined = " ".join(words)
     lamp = re.search(r"\b(front|head|back|rear|tail|brake|stop) ?(?:light|lamp)s?\b", joined) or re.search(
-        r"\b(?:light|lamp)s? ?(front|head|back|rear|tail|brake|stop)\b", joined)
+        r"\b(?:light|lamp)s? ?(front|head|back|rear|tail|brake|stop)\b", joined
+    )
     if lamp:
         return REGIONS.index(_SIDES[lamp[1]]) + 1
     for region, known in _WORDS:
@@ -113,8 +139,12 @@ def import_mesh(path: Path, rotation: np.ndarray | None = None) -> Model:
         if "FINISHED" not in outcome:
             raise MeshFileError(f"{path.name} cannot be read.")
         # The importer's own helpers, shapes of bones, lie in a collection of this name.
-        shown = [item for item in new if item.type == "MESH"
-                 and not any(home.name.startswith("glTF_not_exported") for home in item.users_collection)]
+        shown = [
+            item
+            for item in new
+            if item.type == "MESH"
+            and not any(home.name.startswith("glTF_not_exported") for home in item.users_collection)
+        ]
         return _joined(path, sorted(shown, key=lambda item: item.name), np.eye(3) if rotation is None else rotation)
     finally:
         _remove(new)
@@ -137,8 +167,11 @@ def _demand_textures(path: Path, materials: list[bpy.types.Material | None]) -> 
         if image.size[0] > 0:
             continue
         name = Path(image.filepath.replace("\\", "/")).name or image.name
-        fault = "is not there" if image.packed_file is None and not Path(
-            bpy.path.abspath(image.filepath)).is_file() else "cannot be read"
+        fault = (
+            "is not there"
+            if image.packed_file is None and not Path(bpy.path.abspath(image.filepath)).is_file()
+            else "cannot be read"
+        )
         raise MeshFileError(f"{path.name} needs the texture {name}, which {fault}.")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .parameters import CarParameters
+from .cars.parameters import CarParameters
 
 # Weights of paints, sRGB hue in 0..1, saturation and value ranges, chance of metallic paint.
 PAINTS = {
@@ -120,8 +120,23 @@ def sample_look(
     caliper = hsv(rng.uniform(0, 0.15), 0.9, 0.7) if sporty and rng.random() < 0.3 else (0.12, 0.12, 0.12)
     interior = hsv(rng.uniform(0.03, 0.1), rng.uniform(0, 0.5) ** 1.5, rng.uniform(0.08, 0.5))
     dirt = float(rng.uniform(0.15, 0.7)) if rng.random() < 0.3 and not sporty else 0.0
-    return CarLook(name, paint, second, two_tone, glass, (front, float(rear)), trim, chrome, plate, _rim(rng, old),
-                   caliper, interior, bars, turn, dirt)
+    return CarLook(
+        name,
+        paint,
+        second,
+        two_tone,
+        glass,
+        (front, float(rear)),
+        trim,
+        chrome,
+        plate,
+        _rim(rng, old),
+        caliper,
+        interior,
+        bars,
+        turn,
+        dirt,
+    )
 
 
 def _second_colour(

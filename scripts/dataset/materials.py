@@ -11,8 +11,22 @@ import bpy
 from .looks import CarLook, Finish, hsv, linear, sample_look, sample_paint
 from .shapes import MARKINGS, REGIONS
 
-__all__ = ["MASK", "REGION", "CarLook", "CarMaterials", "Finish", "aov_output", "body_tree", "hsv", "linear",
-           "plain_material", "sample_look", "sample_paint", "set_body", "set_plain"]
+__all__ = [
+    "MASK",
+    "REGION",
+    "CarLook",
+    "CarMaterials",
+    "Finish",
+    "aov_output",
+    "body_tree",
+    "hsv",
+    "linear",
+    "plain_material",
+    "sample_look",
+    "sample_paint",
+    "set_body",
+    "set_plain",
+]
 
 MASK = "mask"  # name of the pass in which the object is white
 REGION = "region"  # name of the pass that holds the index in REGIONS plus one
@@ -142,8 +156,14 @@ class CarMaterials:
         set_plain(self.plain["metal"], Finish((0.7, 0.7, 0.7), 0.18, 1.0))
         set_plain(self.plain["plastic"], Finish((0.012, 0.012, 0.012), 0.5))
         plain = self.plain
-        self.slots = [self.body.material, plain["tyre"], self.rim.material, plain["metal"], plain["plastic"],
-                      plain["interior"]]
+        self.slots = [
+            self.body.material,
+            plain["tyre"],
+            self.rim.material,
+            plain["metal"],
+            plain["plastic"],
+            plain["interior"],
+        ]
 
     @staticmethod
     def _rim() -> _Tree:

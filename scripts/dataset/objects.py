@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image
 
 from .cameras import ViewCamera, sample_camera, shared_cameras, studio_camera
-from .car import ObjectMesh, build_car
+from .cars.car import ObjectMesh, build_car
+from .cars.parameters import SPORTY, sample_parameters, sample_style
 from .imported import FRONTS, Model
 from .materials import CarMaterials, sample_look
-from .parameters import SPORTY, sample_parameters, sample_style
 from .scene import RenderScene, blender_mesh, encode_srgb
 from .shapes import REGIONS
 from .studio import Studio
@@ -85,8 +85,17 @@ def write_index(config: DatasetConfig, category: str = "car") -> None:
     """Write dataset.json: what is rendered by now, and which models were refused."""
     folders = [object_folder(config.out, index) for index in range(config.objects)]
     done = [is_done(config.out, index, config.truth) for index in range(config.objects)]
-    index = {"format": 1, "category": category, "seed": config.seed, "objects": sum(done), "views": config.views,
-             "resolution": config.resolution, "samples": config.samples, "look": config.look, "truth": config.truth}
+    index = {
+        "format": 1,
+        "category": category,
+        "seed": config.seed,
+        "objects": sum(done),
+        "views": config.views,
+        "resolution": config.resolution,
+        "samples": config.samples,
+        "look": config.look,
+        "truth": config.truth,
+    }
     if config.truth:
         index["regions"] = list(REGIONS)
     if config.meshes is not None:
@@ -129,7 +138,10 @@ class ObjectRenderer:
         look = sample_look(rng, soft_top, sporty=style in SPORTY, parameters=parameters)
         self.materials.set(look)
         description = {
-            "body_style": style, "parameters": asdict(parameters), "paint": look.paint_name, "two_tone": look.two_tone,
+            "body_style": style,
+            "parameters": asdict(parameters),
+            "paint": look.paint_name,
+            "two_tone": look.two_tone,
         }
         data = blender_mesh("Car", mesh)
         for material in self.materials.slots:
@@ -171,8 +183,9 @@ class ObjectRenderer:
             for slot, name in zip(list(item.material_slots)[1:], names, strict=True):
                 slot.material = self.surroundings.parked_plain[name]
 
-    def _render_views(self, index: int, rng: np.random.Generator, mesh: ObjectMesh, description: dict,
-                      paint: np.ndarray | None = None) -> None:
+    def _render_views(
+        self, index: int, rng: np.random.Generator, mesh: ObjectMesh, description: dict, paint: np.ndarray | None = None
+    ) -> None:
         folder = object_folder(self.config.out, index)
         folder.mkdir(parents=True, exist_ok=True)
         seen = mesh.vertices[np.unique(mesh.triangles())]  # an open car keeps the vertices of its roof, without faces

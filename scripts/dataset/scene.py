@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from .cameras import ViewCamera
-from .car import ObjectMesh
+from .cars.car import ObjectMesh
 from .exr import read_exr
 from .materials import MASK
 from .shapes import MARKINGS

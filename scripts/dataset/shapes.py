@@ -10,13 +10,41 @@ import numpy as np
 
 FAR = 1.0  # a distance (metres) that means "nowhere near this marking"
 # Each marking is a signed distance kept at the vertices; the material cuts at zero, so outlines stay crisp on any grid.
-MARKINGS = ("glass", "trim", "dark", "head", "bulb", "tail", "plate", "two_tone", "arch", "door", "lid", "chrome",
-            "grille", "seam", "amber")
+MARKINGS = (
+    "glass",
+    "trim",
+    "dark",
+    "head",
+    "bulb",
+    "tail",
+    "plate",
+    "two_tone",
+    "arch",
+    "door",
+    "lid",
+    "chrome",
+    "grille",
+    "seam",
+    "amber",
+)
 # Material slots of the joined mesh.
 BODY, TYRE, RIM, METAL, PLASTIC, INTERIOR = range(6)
 # What a point of the surface is: the part maps of the renders hold the index here plus one, 0 for the background.
-REGIONS = ("paint", "two_tone", "glass", "trim", "dark", "head_lamp", "tail_lamp", "plate", "chrome", "rubber", "rim",
-           "underside", "interior")
+REGIONS = (
+    "paint",
+    "two_tone",
+    "glass",
+    "trim",
+    "dark",
+    "head_lamp",
+    "tail_lamp",
+    "plate",
+    "chrome",
+    "rubber",
+    "rim",
+    "underside",
+    "interior",
+)
 
 
 @dataclass

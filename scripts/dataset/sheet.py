@@ -13,15 +13,31 @@ from PIL import Image, ImageDraw
 from .objects import is_done, object_folder
 from .truth_file import UNKNOWN, unpack_truth
 
-REGION_COLOURS = np.array([
-    (40, 40, 40), (205, 60, 50), (240, 150, 60), (90, 170, 230), (250, 220, 70), (90, 60, 120), (255, 255, 255),
-    (255, 80, 170), (60, 220, 90), (170, 220, 220), (20, 20, 90), (150, 150, 170), (110, 80, 50), (30, 130, 80),
-], dtype=np.uint8)
+REGION_COLOURS = np.array(
+    [
+        (40, 40, 40),
+        (205, 60, 50),
+        (240, 150, 60),
+        (90, 170, 230),
+        (250, 220, 70),
+        (90, 60, 120),
+        (255, 255, 255),
+        (255, 80, 170),
+        (60, 220, 90),
+        (170, 220, 220),
+        (20, 20, 90),
+        (150, 150, 170),
+        (110, 80, 50),
+        (30, 130, 80),
+    ],
+    dtype=np.uint8,
+)
 """Colours of the background and of the regions in order; what is not known is magenta."""
 
 
-def contact_sheet(dataset: Path, file: Path, objects: int, rows: int = 24, columns: int = 8,
-                  truth: bool = False) -> None:
+def contact_sheet(
+    dataset: Path, file: Path, objects: int, rows: int = 24, columns: int = 8, truth: bool = False
+) -> None:
     """Write up to `rows` objects by `columns` views, each labelled with its number and the name of its style.
 
     With `truth`, a row each of coordinates and of regions as colours follows every row of pictures.

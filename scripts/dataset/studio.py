@@ -55,7 +55,10 @@ class Studio:
         # Away from the object the ground passes into the backdrop, for the camera alone: that hides the horizon, and
         # the noise of soft light where no shadow needs it.
         geometry, squeezed, distance = (
-            nodes.new("ShaderNodeNewGeometry"), nodes.new("ShaderNodeVectorMath"), nodes.new("ShaderNodeVectorMath"))
+            nodes.new("ShaderNodeNewGeometry"),
+            nodes.new("ShaderNodeVectorMath"),
+            nodes.new("ShaderNodeVectorMath"),
+        )
         squeezed.operation, distance.operation = "MULTIPLY", "LENGTH"
         squeezed.inputs[1].default_value = (1.6, 1.0, 0.0)
         fade, seen = nodes.new("ShaderNodeMapRange"), nodes.new("ShaderNodeLightPath")
@@ -121,8 +124,14 @@ class Studio:
             graded.set(backdrop, self._grade)
         light = world_light(name, rotation, strength, albedo) + sun_light(towards, white, power, albedo)
         sun = {"direction": towards.tolist(), "colour": white.tolist(), "irradiance": power}
-        return {"ground": "studio", "light": light.tolist(), "world": name, "rotation": rotation,
-                "strength": strength, "sun": sun}
+        return {
+            "ground": "studio",
+            "light": light.tolist(),
+            "world": name,
+            "rotation": rotation,
+            "strength": strength,
+            "sun": sun,
+        }
 
 
 def _mixed(tree: bpy.types.NodeTree, factor, first, second, target) -> None:

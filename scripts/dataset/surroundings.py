@@ -37,7 +37,10 @@ class _Patterned:
         self.shader = nodes["Principled BSDF"]
         self.mapping, coordinates = nodes.new("ShaderNodeMapping"), nodes.new("ShaderNodeTexCoord")
         self.noise, self.brick, self.mix = (
-            nodes.new("ShaderNodeTexNoise"), nodes.new("ShaderNodeTexBrick"), nodes.new("ShaderNodeMix"))
+            nodes.new("ShaderNodeTexNoise"),
+            nodes.new("ShaderNodeTexBrick"),
+            nodes.new("ShaderNodeMix"),
+        )
         # Flat noise with little detail: at these sizes it looks the same and a quarter of the render's time is saved.
         self.noise.noise_dimensions = "2D"
         self.noise.inputs["Detail"].default_value = 1.0
@@ -56,9 +59,18 @@ class _Patterned:
         self.mix.inputs[0].default_value = 1.0
         links.new(self.mix.outputs[2], self.shader.inputs["Base Color"])
 
-    def set(self, first, second, joint, brick: tuple[float, float, float], noise: tuple[float, float], rough: float,
-            turn: tuple[float, float, float] = (0, 0, 0), shift: tuple[float, float] = (0.0, 0.0),
-            bond: float = 0.5) -> None:
+    def set(
+        self,
+        first,
+        second,
+        joint,
+        brick: tuple[float, float, float],
+        noise: tuple[float, float],
+        rough: float,
+        turn: tuple[float, float, float] = (0, 0, 0),
+        shift: tuple[float, float] = (0.0, 0.0),
+        bond: float = 0.5,
+    ) -> None:
         """Set colours of bricks and joints, brick (width, height, joint size), noise (scale, contrast), roughness.
 
         The pattern is turned and shifted; `bond` is by how much of a brick every second row is set off.
@@ -118,8 +130,15 @@ class Surroundings:
             patterned.set(grey, grey * 0.9, grey * 0.6, (0.12, 0.12, 0.004), (30.0, 0.15), 0.9)
         for _, patterned in self.hedges:
             green = np.array(hsv(rng.uniform(0.20, 0.32), rng.uniform(0.35, 0.65), rng.uniform(0.24, 0.52)))
-            patterned.set(green, green, green, (1.0, 1.0, 0.0), (rng.uniform(15, 45), rng.uniform(0.5, 0.9)), 0.9,
-                          (-np.pi / 2, np.pi / 2, 0))
+            patterned.set(
+                green,
+                green,
+                green,
+                (1.0, 1.0, 0.0),
+                (rng.uniform(15, 45), rng.uniform(0.5, 0.9)),
+                0.9,
+                (-np.pi / 2, np.pi / 2, 0),
+            )
         for tree in self.parked_trees:
             set_body(tree, sample_look(rng))
         return self._dress_ground(rng)
@@ -151,8 +170,9 @@ class Surroundings:
             first = np.array(hsv(rng.uniform(0.19, 0.28), rng.uniform(0.35, 0.65), rng.uniform(0.25, 0.45)))
             noise, joint = (rng.uniform(20, 90), rng.uniform(0.3, 0.6)), first
         bond = 0.5 if kind == "tiles" else 0.0
-        self.ground_material.set(first, first * rng.uniform(0.85, 1.0), joint, brick, noise, rough, (0, 0, turn), shift,
-                                 bond)
+        self.ground_material.set(
+            first, first * rng.uniform(0.85, 1.0), joint, brick, noise, rough, (0, 0, turn), shift, bond
+        )
         return Ground(kind, 0.95 * first)
 
     def park(self, objects: list[bpy.types.Object]) -> None:
@@ -179,8 +199,12 @@ class Surroundings:
                 depth = max(distance - slab, 0.3)
                 self._show(self.slabs[k], (side * (slab + depth / 2), 0, 0.014), 0, (depth, 30.0, 0.028))
             if draw[2] < 0.62:
-                self._show(self.facades[k], (side * (distance + 0.15), rng.uniform(-3, 3), height / 2), 0,
-                           (0.3, rng.uniform(8, 20), height))
+                self._show(
+                    self.facades[k],
+                    (side * (distance + 0.15), rng.uniform(-3, 3), height / 2),
+                    0,
+                    (0.3, rng.uniform(8, 20), height),
+                )
             if draw[2] > 0.45:
                 length = rng.uniform(1.0, 3.0)
                 for j in range(2):
@@ -262,17 +286,28 @@ def _bush_mesh() -> bpy.types.Mesh:
     rings, segments = 8, 12
     latitude = np.linspace(-np.pi / 2, np.pi / 2, rings)
     longitude = np.linspace(0, 2 * np.pi, segments, endpoint=False)
-    unit = np.stack([
-        np.cos(latitude)[:, None] * np.cos(longitude), np.cos(latitude)[:, None] * np.sin(longitude),
-        np.repeat(np.sin(latitude)[:, None], segments, axis=1),
-    ], axis=-1).reshape(-1, 3)
+    unit = np.stack(
+        [
+            np.cos(latitude)[:, None] * np.cos(longitude),
+            np.cos(latitude)[:, None] * np.sin(longitude),
+            np.repeat(np.sin(latitude)[:, None], segments, axis=1),
+        ],
+        axis=-1,
+    ).reshape(-1, 3)
     for k in range(24):
         lump = unit * rng.uniform(0.80, 1.15, (len(unit), 1)) * np.array([0.42, 0.07, rng.uniform(0.36, 0.5)])
         start = len(vertices) * len(unit)
         vertices.append(lump + np.array([rng.uniform(-0.1, 0.1), (k + 0.5) / 24 - 0.5, rng.uniform(0.32, 0.5)]))
-        faces += [(start + r * segments + c, start + r * segments + (c + 1) % segments,
-                   start + (r + 1) * segments + (c + 1) % segments, start + (r + 1) * segments + c)
-                  for r in range(rings - 1) for c in range(segments)]
+        faces += [
+            (
+                start + r * segments + c,
+                start + r * segments + (c + 1) % segments,
+                start + (r + 1) * segments + (c + 1) % segments,
+                start + (r + 1) * segments + c,
+            )
+            for r in range(rings - 1)
+            for c in range(segments)
+        ]
     mesh = bpy.data.meshes.new("Bush")
     mesh.from_pydata(np.concatenate(vertices).tolist(), [], faces)
     mesh.polygons.foreach_set("use_smooth", np.ones(len(faces), dtype=bool))

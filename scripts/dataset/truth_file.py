@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The file of an object's true coordinates and parts, `truth.npz`; NumPy alone.
 
-`RenderedViews.truth` of backend/data/views.py reads it too.
+`RenderedViews.truth` of backend/data/rendered_views.py reads it too.
 
     coordinates  (M, 3, R, R) uint16: canonical coordinates, background 0, else 1 + 4095 (c + 0.5), as differences
                  along the rows modulo 65536: a running sum brings them back

@@ -17,18 +17,36 @@ from .looks import hsv
 
 WORLDS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
 # How often each lights a street; the others of WORLDS hold little light or a room.
-STREET_WEIGHTS = {"city": 3.0, "courtyard": 2.5, "forest": 2.5, "sunrise": 1.2, "sunset": 1.0, "studio": 0.4,
-                  "interior": 0.3, "night": 0.3}
+STREET_WEIGHTS = {
+    "city": 3.0,
+    "courtyard": 2.5,
+    "forest": 2.5,
+    "sunrise": 1.2,
+    "sunset": 1.0,
+    "studio": 0.4,
+    "interior": 0.3,
+    "night": 0.3,
+}
 _BAND_WEIGHTS = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5)
 
 
 def harmonics(directions: np.ndarray) -> np.ndarray:
     """Return the nine real spherical harmonics (..., 9) of unit directions (..., 3)."""
     x, y, z = np.moveaxis(directions, -1, 0)
-    return np.stack([
-        np.full_like(x, 0.282095), 0.488603 * y, 0.488603 * z, 0.488603 * x, 1.092548 * x * y, 1.092548 * y * z,
-        0.315392 * (3 * z * z - 1), 1.092548 * x * z, 0.546274 * (x * x - y * y),
-    ], axis=-1)
+    return np.stack(
+        [
+            np.full_like(x, 0.282095),
+            0.488603 * y,
+            0.488603 * z,
+            0.488603 * x,
+            1.092548 * x * y,
+            1.092548 * y * z,
+            0.315392 * (3 * z * z - 1),
+            1.092548 * x * z,
+            0.546274 * (x * x - y * y),
+        ],
+        axis=-1,
+    )
 
 
 def world_file(name: str) -> Path:
@@ -115,8 +133,12 @@ def sample_light(rng: np.random.Generator, ground: np.ndarray, paint: np.ndarray
     hue, saturation, angle = rng.uniform(0.07, 0.13), rng.uniform(0.0, 0.22), np.deg2rad(rng.uniform(0.5, 6))
     if sunny:
         direction = np.array([np.cos(height) * np.cos(around), np.cos(height) * np.sin(around), np.sin(height)])
-        result["sun"] = {"direction": direction.tolist(), "colour": list(hsv(hue, saturation, 1.0)),
-                         "irradiance": exposure * share * np.pi / max(direction[2], 0.45), "angle": float(angle)}
+        result["sun"] = {
+            "direction": direction.tolist(),
+            "colour": list(hsv(hue, saturation, 1.0)),
+            "irradiance": exposure * share * np.pi / max(direction[2], 0.45),
+            "angle": float(angle),
+        }
     return result
 
 

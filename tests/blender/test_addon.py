@@ -16,10 +16,11 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import batch, environment, handles, job, masks, panels, pixels, scene, session
+from addon import batch, environment, handles, job, masks, pixels, scene, session
 from addon.operators import image_to_3d
+from addon.ui import panels
 from addon.wire import client
-from tests import toy
+from tests.helpers import toy
 
 
 @pytest.fixture(autouse=True)

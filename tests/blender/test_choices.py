@@ -13,8 +13,9 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import choices, places, preferences, properties
+from addon import choices, places
 from addon.operators import image_to_3d
+from addon.ui import preferences, properties
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from addon import batch_generate, batch_run, parts
-from tests.parts_samples import write_parts_bundle
+from tests.helpers.parts_samples import write_parts_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "generate.py"

@@ -14,8 +14,9 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import environment, places, preferences, properties, session
+from addon import environment, places, session
 from addon.operators import weights
+from addon.ui import preferences, properties
 from addon.wire import client
 
 WRITER = """
@@ -108,7 +109,7 @@ class Layout:
 
 def test_the_preferences_have_the_button(monkeypatch):
     layout = Layout()
-    monkeypatch.setattr("addon.panels.draw_preferences", lambda settings, layout: None)
+    monkeypatch.setattr("addon.ui.panels.draw_preferences", lambda settings, layout: None)
     monkeypatch.setattr(places, "generators", dict)
     shown = type("Shown", (), {"layout": layout})()
     preferences.UnrenderPreferences.draw(shown, bpy.context)

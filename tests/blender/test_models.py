@@ -24,8 +24,9 @@ from dataset.shapes import REGIONS  # noqa: E402
 from dataset.truth_file import UNKNOWN, unpack_truth  # noqa: E402
 
 # A wedge in the canonical frame: 1 long, 0.5 wide, 0.4 high, its tall end at the back, a fin on its left side.
-WEDGE = np.array([(-0.25, -0.5, -0.2), (0.25, -0.5, -0.2), (-0.25, 0.5, -0.2), (0.25, 0.5, -0.2), (-0.2, 0.5, 0.2),
-                  (0.25, 0.5, 0.2)])
+WEDGE = np.array(
+    [(-0.25, -0.5, -0.2), (0.25, -0.5, -0.2), (-0.25, 0.5, -0.2), (0.25, 0.5, -0.2), (-0.2, 0.5, 0.2), (0.25, 0.5, 0.2)]
+)
 FACES = "f 1 2 4 3", "f 1 5 6 2", "f 3 4 6 5", "f 1 3 5", "f 2 6 4"
 
 
@@ -41,15 +42,22 @@ def gltf(**changes: object) -> str:
     buffer = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]], "<f4").tobytes()
     views = [{"buffer": 0, "byteOffset": 0, "byteLength": 36}, {"buffer": 0, "byteOffset": 36, "byteLength": 24}]
     model = {
-        "asset": {"version": "2.0"}, "scene": 0, "scenes": [{"nodes": [0]}], "nodes": [{"mesh": 0}],
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
         "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "material": 0}]}],
         "accessors": [
             {"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3", "min": [0, 0, 0], "max": [1, 1, 0]},
-            {"bufferView": 1, "componentType": 5126, "count": 3, "type": "VEC2"}],
+            {"bufferView": 1, "componentType": 5126, "count": 3, "type": "VEC2"},
+        ],
         "bufferViews": views,
         "buffers": [{"byteLength": 60, "uri": "data:;base64," + base64.b64encode(buffer).decode()}],
         "materials": [{"name": "skin", "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
-        "textures": [{"source": 0}], "images": [{"uri": "skin.png"}], **changes}
+        "textures": [{"source": 0}],
+        "images": [{"uri": "skin.png"}],
+        **changes,
+    }
     return json.dumps(model)
 
 
@@ -59,8 +67,10 @@ def run(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.parametrize("up, front", [("Z", "-Y"), ("Z", "X"), ("Z", "Y"), ("Y", "Z"), ("Y", "X"), ("-Z", "-Y"),
-                                       ("X", "-Y"), ("-X", "Z"), ("-Y", "-Z")])
+@pytest.mark.parametrize(
+    "up, front",
+    [("Z", "-Y"), ("Z", "X"), ("Z", "Y"), ("Y", "Z"), ("Y", "X"), ("-Z", "-Y"), ("X", "-Y"), ("-X", "Z"), ("-Y", "-Z")],
+)
 def test_models_are_turned_upright_and_to_the_front(tmp_path: Path, up: str, front: str) -> None:
     axes = {"X": 0, "Y": 1, "Z": 2}
     upwards, forwards = np.zeros(3), np.zeros(3)
@@ -84,12 +94,28 @@ def test_a_front_that_is_up_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 2 and "SIDEWAYS" in done.stderr
 
 
-@pytest.mark.parametrize("name, region", [
-    ("lightBack.001", "tail_lamp"), ("Headlights", "head_lamp"), ("lightFront", "head_lamp"),
-    ("tail_light", "tail_lamp"),
-    ("carTire.013", "rubber"), ("black_tyre", "rubber"), ("window.001", "glass"), ("Wheel_Rim", "rim"),
-    ("paintGreen", "paint"), ("CarPaint", "paint"), ("plastic", "dark"), ("License Plate", "plate"),
-    ("Seat_Leather", "interior"), ("Chrome", "chrome"), ("_defaultMat", None), ("primer", None), ("Atlas", None)])
+@pytest.mark.parametrize(
+    "name, region",
+    [
+        ("lightBack.001", "tail_lamp"),
+        ("Headlights", "head_lamp"),
+        ("lightFront", "head_lamp"),
+        ("tail_light", "tail_lamp"),
+        ("carTire.013", "rubber"),
+        ("black_tyre", "rubber"),
+        ("window.001", "glass"),
+        ("Wheel_Rim", "rim"),
+        ("paintGreen", "paint"),
+        ("CarPaint", "paint"),
+        ("plastic", "dark"),
+        ("License Plate", "plate"),
+        ("Seat_Leather", "interior"),
+        ("Chrome", "chrome"),
+        ("_defaultMat", None),
+        ("primer", None),
+        ("Atlas", None),
+    ],
+)
 def test_materials_tell_their_region(name: str, region: str | None) -> None:
     assert region_of(name) == (UNKNOWN if region is None else REGIONS.index(region) + 1)
 
@@ -100,14 +126,22 @@ def test_models_with_something_missing_are_refused_by_name(tmp_path: Path) -> No
     (tmp_path / "grey.mtl").unlink()
     write_obj(tmp_path / "skinned.obj", WEDGE)
     (tmp_path / "skinned.mtl").write_text("newmtl carPaint\nmap_Kd textures/skin.png\n")
-    files = {"gone.gltf": gltf(), "spoilt.gltf": gltf(images=[{"uri": "bad.png"}]),
-             "split.gltf": gltf(buffers=[{"byteLength": 60, "uri": "half.bin"}]),
-             "empty.gltf": gltf(nodes=[{"name": "nothing"}])}
+    files = {
+        "gone.gltf": gltf(),
+        "spoilt.gltf": gltf(images=[{"uri": "bad.png"}]),
+        "split.gltf": gltf(buffers=[{"byteLength": 60, "uri": "half.bin"}]),
+        "empty.gltf": gltf(nodes=[{"name": "nothing"}]),
+    }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    wanted = {"grey.obj": "grey.mtl, which is not there", "skinned.obj": "skin.png, which is not there",
-              "gone.gltf": "skin.png, which is not there", "spoilt.gltf": "bad.png, which cannot be read",
-              "split.gltf": "half.bin", "empty.gltf": "no surface"}
+    wanted = {
+        "grey.obj": "grey.mtl, which is not there",
+        "skinned.obj": "skin.png, which is not there",
+        "gone.gltf": "skin.png, which is not there",
+        "spoilt.gltf": "bad.png, which cannot be read",
+        "split.gltf": "half.bin",
+        "empty.gltf": "no surface",
+    }
     for name, words in wanted.items():
         with pytest.raises(MeshFileError) as caught:
             import_mesh(tmp_path / name)
@@ -122,8 +156,28 @@ def test_a_folder_is_rendered_without_what_is_refused(tmp_path: Path) -> None:
     write_obj(models / "b white.obj", WEDGE @ turn("Y", "X"), "window", "1 1 1")
     (models / "c scan.fbx").write_bytes(b"")
     (models / "notes.txt").write_text("not a model")
-    arguments = ("--out", out, "--meshes", models, "--views", 3, "--resolution", 32, "--samples", 4, "--workers", 1,
-                 "--up", "Y", "--front", "X", "--look", "studio", "--seed", 2)
+    arguments = (
+        "--out",
+        out,
+        "--meshes",
+        models,
+        "--views",
+        3,
+        "--resolution",
+        32,
+        "--samples",
+        4,
+        "--workers",
+        1,
+        "--up",
+        "Y",
+        "--front",
+        "X",
+        "--look",
+        "studio",
+        "--seed",
+        2,
+    )
     done = run(*arguments)
     assert done.returncode == 1 and "a empty.gltf holds no surface" in done.stderr
     said = next(line for line in done.stderr.splitlines() if "skipped" in line)
@@ -169,5 +223,8 @@ def test_exposure_spares_what_is_neither_burnt_nor_black() -> None:
     assert exposure_factor(grey * 0.01, lift=True) == 4 and exposure_factor(grey * 0.01, lift=False) == 1
     assert exposure_factor(np.empty((0, 3)), lift=True) == 1
     lighting = {"strength": 2.0, "light": [[1.0] * 3] * 9, "sun": {"irradiance": 3.0, "colour": [1, 1, 1]}}
-    assert dimmed(lighting, 0.5) == {"strength": 1.0, "light": [[0.5] * 3] * 9,
-                                     "sun": {"irradiance": 1.5, "colour": [1, 1, 1]}}
+    assert dimmed(lighting, 0.5) == {
+        "strength": 1.0,
+        "light": [[0.5] * 3] * 9,
+        "sun": {"irradiance": 1.5, "colour": [1, 1, 1]},
+    }

@@ -12,10 +12,11 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import handles, parts, pixels, scene, view
-from backend.ipc import records
-from tests import toy
+from addon import camera as view
+from addon import handles, parts, pixels, scene
+from backend.common import records
 from tests.blender.test_scene import CAMERAS, project, render, silhouette
+from tests.helpers import toy
 
 SIZE = 4.5
 WHEELS = {name: f"toy car {name.replace('_', ' ')}" for name in toy.WHEELS}

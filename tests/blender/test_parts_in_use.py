@@ -16,11 +16,12 @@ bpy = pytest.importorskip("bpy")
 import addon_utils
 
 import addon
-from addon import batch, environment, export, panels, properties, scene
+from addon import batch, environment, export, scene
 from addon.operators.handles import active_object
+from addon.ui import panels, properties
 from addon.wire import client
-from tests import toy, toy_worker
 from tests.blender.test_parts import WHEELS, build, canonical, principled, world
+from tests.helpers import toy, toy_worker
 
 FORMATS = ("blend", "glb", "obj", "usd")
 

@@ -14,10 +14,11 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import environment, job, pixels, places, properties, session, train_panels, training
+from addon import environment, job, pixels, places, session, training
 from addon.operators import views
+from addon.ui import properties, train_panels
 from addon.wire import client
-from backend.ipc import view_set
+from backend.common import view_set
 from tests.blender.test_views import drawn, strip
 
 PROPOSER = """

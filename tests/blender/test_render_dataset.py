@@ -19,8 +19,8 @@ SCRIPT = ROOT / "scripts" / "render_dataset.py"
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from dataset.cameras import shared_cameras  # noqa: E402
-from dataset.car import build_car  # noqa: E402
-from dataset.parameters import STYLES, sample_parameters, style_parameters  # noqa: E402
+from dataset.cars.car import build_car  # noqa: E402
+from dataset.cars.parameters import STYLES, sample_parameters, style_parameters  # noqa: E402
 
 RESOLUTION = 64
 

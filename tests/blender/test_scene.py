@@ -12,9 +12,10 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import handles, light, pixels, preview, scene, view
-from backend.ipc import records
-from tests import toy
+from addon import camera as view
+from addon import handles, light, pixels, preview, scene
+from backend.common import records
+from tests.helpers import toy
 
 
 @pytest.fixture(autouse=True)

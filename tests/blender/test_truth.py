@@ -37,8 +37,26 @@ def run(out: Path, *arguments: object) -> str:
 def rendered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One car with two views in each look."""
     out = tmp_path_factory.mktemp(request.param)
-    run(out, "--objects", 1, "--views", 2, "--resolution", SIZE, "--seed", 3, "--samples", 4, "--look", request.param,
-        "--workers", 1, "--contact-sheet", out / "sheet.png", "--sheet-truth")
+    run(
+        out,
+        "--objects",
+        1,
+        "--views",
+        2,
+        "--resolution",
+        SIZE,
+        "--seed",
+        3,
+        "--samples",
+        4,
+        "--look",
+        request.param,
+        "--workers",
+        1,
+        "--contact-sheet",
+        out / "sheet.png",
+        "--sheet-truth",
+    )
     return out
 
 
@@ -112,8 +130,22 @@ def test_a_run_killed_before_the_description_goes_on(tmp_path: Path) -> None:
 
 
 def test_studio_is_plain_with_a_shadow_below(tmp_path: Path) -> None:
-    run(tmp_path, "--objects", 2, "--views", 2, "--resolution", SIZE, "--samples", 16, "--look", "studio",
-        "--no-truth", "--seed", 4)
+    run(
+        tmp_path,
+        "--objects",
+        2,
+        "--views",
+        2,
+        "--resolution",
+        SIZE,
+        "--samples",
+        16,
+        "--look",
+        "studio",
+        "--no-truth",
+        "--seed",
+        4,
+    )
     for index in range(2):
         folder = tmp_path / "objects" / f"{index:06d}"
         for record in json.loads((folder / "object.json").read_text())["views"]:

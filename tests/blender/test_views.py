@@ -13,9 +13,10 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import annotation, pixels, train_panels, view_pictures
+from addon import annotation, pixels, view_pictures
 from addon.operators import annotate_views, views
-from backend.ipc import view_set as files
+from addon.ui import train_panels
+from backend.common import view_set as files
 
 GUESSES = [350.0, 62.0, None, 179.0]
 

@@ -57,7 +57,7 @@ def saved(path):
     bpy = pytest.importorskip("bpy")
     import addon
     from addon import scene
-    from tests import toy
+    from tests.helpers import toy
 
     bpy.ops.wm.read_homefile(use_empty=True)
     with addon.registered():

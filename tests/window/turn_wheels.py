@@ -49,7 +49,7 @@ def build_toy():
     sys.path.insert(0, str(ROOT))
     import addon
     from addon import scene
-    from tests import toy
+    from tests.helpers import toy
 
     addon.register()
     for one in list(bpy.data.objects):

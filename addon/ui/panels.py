@@ -1,0 +1,225 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sidebar tab. Draw only: nothing is computed or changed here."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import bpy
+
+from .. import environment, session, thumbnails
+from ..operators.handles import active_object
+from ..wire import records
+from . import preferences
+
+CHARACTER_WIDTH = 7.5
+"""Pixels of an average letter in Blender's interface font at scale 1; labels do not wrap by themselves."""
+
+
+def interface_scale() -> float:
+    """Returns the size of the interface beside its usual one."""
+    return bpy.context.preferences.system.ui_scale or 1.0  # 0 without a window
+
+
+def draw_text(layout: bpy.types.UILayout, text: str, icon: Any, width: int) -> None:
+    """Draws a sentence over as many lines as the region's width in pixels asks for."""
+    scale = interface_scale()
+    lines = textwrap.wrap(text, max(20, int((width / scale - 50) / CHARACTER_WIDTH)), break_on_hyphens=False)
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    for number, line in enumerate(lines):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+class UnrenderPanel:
+    """Mix-in: where the panels are."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Unrender"
+
+
+class UNRENDER_PT_main(UnrenderPanel, bpy.types.Panel):
+    """Picture, button, progress and messages"""
+
+    bl_idname = "UNRENDER_PT_main"
+    bl_label = "Image to 3D"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws the panel."""
+        layout = self.layout
+        settings = context.scene.unrender
+        status = session.status
+        layout.prop(settings, "image_path", text="")
+        icon = thumbnails.icon_of(bpy.path.abspath(settings.image_path)) if settings.image_path else 0
+        if icon:
+            layout.template_icon(icon, scale=8)
+        if status.running:
+            layout.progress(text=status.stage, factor=status.fraction)
+            row = layout.row()
+            row.enabled = not status.cancel_requested
+            row.operator("unrender.cancel", text="Cancelling" if status.cancel_requested else "Cancel", icon="X")
+        else:
+            row = layout.row()
+            row.scale_y = 1.6
+            row.enabled = bool(settings.image_path)
+            row.operator("unrender.image_to_3d", icon="MESH_MONKEY")
+            if not settings.image_path:
+                layout.label(text="Choose a picture, or drop one here", icon="INFO")
+        if status.error:
+            draw_text(layout.box(), status.error, "ERROR", context.region.width)
+        for warning in status.warnings:
+            draw_text(layout.box(), warning, "INFO", context.region.width)
+
+
+class UNRENDER_PT_mask(UnrenderPanel, bpy.types.Panel):
+    """See the mask and replace it"""
+
+    bl_idname = "UNRENDER_PT_mask"
+    bl_parent_id = "UNRENDER_PT_main"
+    bl_label = "Mask"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws the panel."""
+        settings = context.scene.unrender
+        self.layout.template_ID(settings, "mask_image", open="image.open")
+        if settings.mask_image is not None:
+            settings.mask_image.preview_ensure()
+            self.layout.template_icon(settings.mask_image.preview.icon_id, scale=6)
+        self.layout.operator("unrender.cut_out", icon="MOD_MASK")
+
+
+class UNRENDER_PT_options(UnrenderPanel, bpy.types.Panel):
+    """Settings of the next object"""
+
+    bl_idname = "UNRENDER_PT_options"
+    bl_parent_id = "UNRENDER_PT_main"
+    bl_label = "Options"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws the panel."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.unrender
+        layout.prop(settings, "bundle")
+        layout.prop(settings, "real_size")
+        layout.prop(settings, "texture_size")
+        layout.prop(settings, "materials")
+        layout.prop(settings, "refinement")
+        if settings.refinement == "CUSTOM":
+            layout.prop(settings, "refine_steps")
+        layout.prop(settings, "device")
+        layout.prop(settings, "set_up_scene")
+
+
+class UNRENDER_PT_handles(UnrenderPanel, bpy.types.Panel):
+    """Sliders of the active object"""
+
+    bl_idname = "UNRENDER_PT_handles"
+    bl_label = "Handles"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for objects that were made here."""
+        return active_object(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws the camera's sliders; those of the codes are in sub-panels."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        owner = active_object(context)
+        layout.label(text=owner.name, icon="MESH_DATA")
+        column = layout.column(align=True)
+        for name in ("azimuth", "elevation", "zoom"):
+            column.prop(owner.unrender, name)
+        layout.operator("unrender.look_through", icon="VIEW_CAMERA")
+        layout.operator("unrender.reset_handles", icon="LOOP_BACK")
+
+
+class CodePanel(UnrenderPanel):
+    """Mix-in: the six sliders of a code."""
+
+    bl_parent_id = "UNRENDER_PT_handles"
+    code = ""
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws one slider a direction."""
+        layout = self.layout  # type: ignore[attr-defined]
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        state = active_object(context).unrender
+        column = layout.column(align=True)
+        for index in range(records.NUMBER_OF_SLIDERS):
+            column.prop(state, self.code, index=index, text=f"Direction {index + 1}", slider=True)
+
+
+class UNRENDER_PT_shape(CodePanel, bpy.types.Panel):
+    """Sliders of the shape code"""
+
+    bl_idname = "UNRENDER_PT_shape"
+    bl_label = "Shape"
+    code = "shape"
+
+
+class UNRENDER_PT_texture(CodePanel, bpy.types.Panel):
+    """Sliders of the texture code"""
+
+    bl_idname = "UNRENDER_PT_texture"
+    bl_label = "Texture"
+    code = "texture"
+
+
+def draw_preferences(settings: preferences.UnrenderPreferences, layout: bpy.types.UILayout) -> None:
+    """Draws the add-on's preferences."""
+    width = bpy.context.region.width
+    layout.use_property_split = True
+    layout.prop(settings, "interpreter")
+    try:
+        found = environment.find(preferences.interpreter())
+    except environment.NoEnvironment as error:
+        draw_text(layout, str(error), "ERROR", width)
+    else:
+        draw_text(layout, f"{found.path} ({found.source})", "CHECKMARK", width)
+    row = layout.row(align=True)
+    row.operator("unrender.check_environment", icon="VIEWZOOM")
+    row.operator("unrender.create_environment", icon="IMPORT")
+    status = session.status
+    if status.running:
+        layout.progress(text=status.stage, factor=status.fraction)
+        layout.operator("unrender.cancel", icon="X")
+    if status.check:
+        draw_text(layout, status.check, "INFO", width)
+    if status.error:
+        draw_text(layout, status.error, "ERROR", width)
+    layout.prop(settings, "package_index")
+    layout.prop(settings, "device")
+    layout.prop(settings, "bundle")
+
+
+CLASSES = (
+    UNRENDER_PT_main,
+    UNRENDER_PT_mask,
+    UNRENDER_PT_options,
+    UNRENDER_PT_handles,
+    UNRENDER_PT_shape,
+    UNRENDER_PT_texture,
+)
+
+
+def register() -> None:
+    """Registers the panels."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Takes them back."""
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+    thumbnails.free()

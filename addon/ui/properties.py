@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is stored in the file: one group on the scene (the settings), one on the object (its handles)."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .. import choices, places
+from ..wire import records
+
+DEFAULT = "DEFAULT"
+FILE = "FILE"
+DEVICES = [
+    ("auto", "Automatic", "The graphics card where there is one that works, else the processor"),
+    ("cpu", "Processor", "Runs everywhere"),
+    ("cuda", "CUDA", "A graphics card of NVIDIA, or of AMD with ROCm"),
+    ("mps", "Metal", "The graphics part of Apple's chips"),
+]
+MATERIALS = [
+    ("maps", "With Maps", "One material: the photo's texture, and images of roughness and metallic"),
+    ("parts", "By Part", "A material of plain colour for paint, glass, rubber and so on; the texture is kept beside"),
+]
+"""The identifiers are those of :data:`scene.Materials`."""
+SLIDER_RANGE = 3.0
+
+_bundle_items: list[choices.Choice] = []
+"""Blender does not keep the texts of a dynamic list alive, so they are kept here."""
+
+
+def bundle_items(_self: object, _context: object) -> list[choices.Choice]:
+    """Returns the choices of bundles, the preference first."""
+    default = (DEFAULT, "As in the preferences", "The bundle chosen in the add-on's preferences")
+    _bundle_items[:] = choices.numbered([default, *choices.of_bundles(places.bundles())], DEFAULT)
+    return _bundle_items
+
+
+_generator_items: list[choices.Choice] = []
+
+
+def generator_items(_self: object, _context: object) -> list[choices.Choice]:
+    """Returns the choices of image generators: bundles that have one, and any file."""
+    items = [
+        (name, choices.title_of(name, folder), f"Image generator of the bundle {name}")
+        for name, folder in places.generators().items()
+    ]
+    file = (FILE, "File or Folder", "A generator's file, or the folder of a training run")
+    _generator_items[:] = choices.numbered([*items, file], records.DEFAULT_BUNDLE)
+    return _generator_items
+
+
+def _on_view(self: UnrenderObject, _context: bpy.types.Context) -> None:
+    from .. import handles
+
+    handles.move_camera(cast(bpy.types.Object, self.id_data))
+
+
+def _on_code(self: UnrenderObject, _context: bpy.types.Context) -> None:
+    from .. import handles
+
+    handles.request_edit(cast(bpy.types.Object, self.id_data))
+
+
+class UnrenderScene(bpy.types.PropertyGroup):
+    """Settings of the next *Image to 3D*."""
+
+    image_path: StringProperty(name="Picture", description="Photo of the object", subtype="FILE_PATH")
+    mask_image: PointerProperty(
+        type=bpy.types.Image,
+        name="Mask",
+        description="Used in place of the automatic cut-out: white where the object is. Of the same shape as the photo",
+    )
+    bundle: EnumProperty(name="Weights", description="Bundle of networks to use", items=bundle_items)
+    device: EnumProperty(
+        name="Device",
+        description="Where the networks run",
+        items=[(DEFAULT, "As in the preferences", "The device chosen in the add-on's preferences"), *DEVICES],
+    )
+    refinement: EnumProperty(
+        name="Refine",
+        description="Optimisation against the photo after the network's first answer",
+        items=[
+            (DEFAULT, "Default", "As many steps as the category needs"),
+            ("NONE", "Off", "The network's answer as it is: fastest"),
+            ("CUSTOM", "Custom", "A number of steps of your choice"),
+        ],
+    )
+    refine_steps: IntProperty(name="Steps", description="Steps of optimisation", default=60, min=1, soft_max=500)
+    texture_size: EnumProperty(
+        name="Texture",
+        description="Side of the texture in texels",
+        items=[
+            ("0", "As the photo", "Follows the photo's size, up to 2048"),
+            *((str(size), str(size), f"{size} × {size} texels") for size in (256, 512, 1024, 2048, 4096)),
+        ],
+    )
+    materials: EnumProperty(
+        name="Materials",
+        description="Materials of an object with parts, such as a car with wheels. An object without parts gets the "
+        "photo's texture, whatever is chosen here",
+        items=MATERIALS,
+    )
+    real_size: FloatProperty(
+        name="Real Size",
+        description="Longest side of the object; 0: what is usual for the category",
+        min=0.0,
+        soft_max=100.0,
+        unit="LENGTH",
+    )
+    set_up_scene: BoolProperty(
+        name="Set Up Scene",
+        description="Render like the photo: its camera, size, light and plain colours",
+        default=True,
+    )
+    views_folder: StringProperty(
+        name="Views", description="Folder with the views of an image generator and their pictures", subtype="DIR_PATH"
+    )
+    views_generator: EnumProperty(name="Generator", description="Whose views are looked for", items=generator_items)
+    views_generator_file: StringProperty(
+        name="File", description="A generator's file, or a folder that holds one", subtype="FILE_PATH"
+    )
+    views_count: IntProperty(
+        name="Views", description="How many are proposed, at most", default=39, min=1, soft_max=100
+    )
+
+
+class UnrenderObject(bpy.types.PropertyGroup):
+    """Handles of one object that was made from a photo."""
+
+    is_unrender: BoolProperty(name="Made by Unrender")
+    bundle: StringProperty(name="Weights")
+    photo_path: StringProperty(name="Photo", subtype="FILE_PATH")
+    real_size: FloatProperty(name="Real Size", unit="LENGTH")
+    camera: PointerProperty(type=bpy.types.Object, name="Camera", poll=lambda _self, value: value.type == "CAMERA")
+    base_texture: PointerProperty(
+        type=bpy.types.Image, name="Texture without Changes", description="What the texture sliders start from"
+    )
+    azimuth: FloatProperty(
+        name="Azimuth",
+        description="Turns the camera around the object; 0: its front, 90°: its left side",
+        subtype="ANGLE",
+        soft_min=-math.pi,
+        soft_max=math.pi,
+        update=_on_view,
+    )
+    elevation: FloatProperty(
+        name="Elevation",
+        description="Raises the camera around the object",
+        subtype="ANGLE",
+        min=math.radians(-89),
+        max=math.radians(89),
+        update=_on_view,
+    )
+    zoom: FloatProperty(
+        name="Zoom",
+        description="Moves the camera closer: at 2, to half the distance",
+        default=1.0,
+        min=0.05,
+        soft_min=0.25,
+        soft_max=4.0,
+        update=_on_view,
+    )
+    shape: FloatVectorProperty(
+        name="Shape",
+        description="Main directions in which shapes of this category differ, in standard deviations",
+        size=records.NUMBER_OF_SLIDERS,
+        soft_min=-SLIDER_RANGE,
+        soft_max=SLIDER_RANGE,
+        update=_on_code,
+    )
+    texture: FloatVectorProperty(
+        name="Texture",
+        description="Main directions in which textures of this category differ, in standard deviations",
+        size=records.NUMBER_OF_SLIDERS,
+        soft_min=-SLIDER_RANGE,
+        soft_max=SLIDER_RANGE,
+        update=_on_code,
+    )
+
+
+CLASSES = (UnrenderScene, UnrenderObject)
+
+
+def register() -> None:
+    """Registers the groups and hangs them on the scene and the object."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.unrender = PointerProperty(type=UnrenderScene)
+    bpy.types.Object.unrender = PointerProperty(type=UnrenderObject)
+
+
+def unregister() -> None:
+    """Takes them back."""
+    del bpy.types.Object.unrender
+    del bpy.types.Scene.unrender
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

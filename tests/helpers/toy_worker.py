@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A worker with toy handlers behind the product's own loop. What it does is told by the name of the photo."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from backend import worker
+from backend.common import records
+from backend.errors import Cancelled, PhotoError
+from backend.ipc import protocol
+from tests.helpers import toy
+
+
+def picture_pixels(path):
+    """Returns the pixels of a photo, or a gradient where Pillow is not at hand."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+WITH_PARTS = "with-parts"
+"""Mode in which every photo becomes a car with wheels."""
+
+
+def reconstruct(request, report, cancelled, make=toy.reconstruction):
+    name = Path(request.image_path).stem
+    report(records.Progress("Cutting out", 0.1))
+    if name == "broken":
+        raise PhotoError(f"{name} is not a picture.")
+    if name == "bug":
+        raise ZeroDivisionError("a bug\nin two lines")
+    if name == "crash":
+        os.write(2, b"segmentation fault in the toy\n")
+        os.kill(os.getpid(), 9)
+    if name == "prints":
+        print("a stray print")
+        os.write(1, b"and one of native code\n")
+    if name == "slow":
+        for step in range(600):
+            if cancelled():
+                raise Cancelled("Cancelled.")
+            report(records.Progress("Refining", step / 600))
+            time.sleep(0.02)
+    if name == "stuck":
+        time.sleep(60)
+    pixels = (
+        picture_pixels(request.image_path) if os.path.exists(request.image_path) else np.zeros((64, 96, 3), np.uint8)
+    )
+    result = make(name, pixels.shape[1], pixels.shape[0])
+    result.bundle = request.bundle
+    report(records.Progress("Baking", 0.9, np.zeros((4, 4, 3), np.uint8)))
+    return result
+
+
+def edit(request, report, cancelled):
+    """The first shape slider stretches the box upwards, the first texture slider makes it brighter."""
+    vertices = toy.box()[0]
+    vertices[:, 2] *= 1 + 0.2 * request.shape_sliders[0]
+    change = np.full((16, 16, 3), 0.1 * request.texture_sliders[0], np.float32)
+    return records.Edit(vertices, change)
+
+
+def cut_out(request, report, cancelled):
+    pixels = picture_pixels(request.image_path)
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    mask[mask.shape[0] // 4 : -mask.shape[0] // 4] = 255
+    return records.CutOut(mask, "segmenter")
+
+
+def picture(request, report, cancelled):
+    return protocol.Picture(picture_pixels(request.image_path))
+
+
+HANDLERS = {
+    records.ReconstructRequest: reconstruct,
+    records.EditRequest: edit,
+    records.CutOutRequest: cut_out,
+    protocol.PictureRequest: picture,
+}
+
+
+def main(mode):
+    reader, writer = worker.take_standard_streams()
+    ready = protocol.Ready(protocol.schema(), sys.version.split()[0], torch="", devices=["cpu"], bundles=["car"])
+    if mode == "other-version":
+        ready.schema += 1
+    if mode == "lacks-torch":
+        failed = protocol.Failed("This interpreter has no torch; create the environment.")
+        writer.write(protocol.encode(protocol.Message(0, failed)))
+        writer.flush()
+        return
+    if mode == "garbage":
+        writer.write(b"Traceback (most recent call last):\n")
+        writer.flush()
+        return
+    if mode == WITH_PARTS:
+        HANDLERS[records.ReconstructRequest] = functools.partial(reconstruct, make=toy.parts_reconstruction)
+    worker.serve(HANDLERS, reader, writer, ready)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "")

@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Baking: a scene with a known texture is photographed by the renderer, baked, and photographed again."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from backend.common.records import Camera
+from backend.models.crop import Crop, camera_of_crop, camera_of_photo, crop_around
+from backend.models.inverse_graphics import field_of_view_of
+from backend.pipeline.atlas import Atlas, spread
+from backend.pipeline.bake import bake, default_texture_size
+from backend.render.camera import Cameras
+from backend.render.picture import HARD, Picture, render
+from backend.render.shading import Texture
+from backend.render.template import CAR_BOX, Template, make_template
+
+SIDE = 320
+
+
+def camera_at(azimuth_deg: float, elevation_deg: float = 15.0) -> Camera:
+    distance = 3.0
+    view = float(field_of_view_of(torch.tensor(0.7), torch.tensor(distance)))
+    return Camera(math.radians(azimuth_deg), math.radians(elevation_deg), distance, 0.02, view, 0.02, -0.03)
+
+
+def sunlight() -> np.ndarray:
+    """White light, brighter from above and from the left front."""
+    light = np.zeros((9, 3), dtype=np.float32)
+    light[0] = 2.2
+    light[1:4] = np.array([[-0.3], [0.5], [0.35]])
+    return light
+
+
+def patchwork(size: int = 256, symmetric: bool = True) -> np.ndarray:
+    """(size, size, 3) coloured squares, each about a sixteenth of the atlas, over a smooth ramp."""
+    rng = np.random.default_rng(3)
+    squares = np.kron(rng.uniform(0.25, 0.75, (16, 16, 3)), np.ones((size // 16, size // 16, 1)))
+    texture = 0.8 * squares + 0.15 * np.linspace(0, 1, size)[:, None, None]
+    return (0.5 * (texture + texture[:, ::-1]) if symmetric else texture).astype(np.float32)
+
+
+def photograph(template: Template, texture: np.ndarray, light: np.ndarray, camera: Camera, side: int) -> Picture:
+    image = torch.as_tensor(texture.astype(np.float32)).permute(2, 0, 1)[None]
+    return render(
+        torch.as_tensor(template.vertices)[None],
+        torch.as_tensor(template.triangles, dtype=torch.int64),
+        Texture(torch.as_tensor(template.triangle_uv), image),
+        torch.as_tensor(light)[None],
+        Cameras.batch([camera]),
+        side,
+        side,
+        HARD,
+    )
+
+
+def as_photo(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, 3) and (H, W) uint8, on a magenta ground that must not bleed in."""
+    covered = picture.mask[0].numpy() > 0.5
+    rgb = picture.rgb[0].permute(1, 2, 0).numpy().copy()
+    rgb[~covered] = [1, 0, 1]
+    return np.round(rgb * 255).astype(np.uint8), covered.astype(np.uint8) * 255
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return -10 * math.log10(float(((a - b) ** 2).mean()))
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    return make_template(CAR_BOX)
+
+
+def test_the_lit_scene_shows_the_photo_again(template):
+    light, camera = sunlight(), camera_at(40)
+    rgb, mask = as_photo(photograph(template, patchwork(), light, camera, SIDE))
+    whole = Crop(SIDE / 2, SIDE / 2, SIDE)
+    guess = np.full((64, 64, 3), 0.5, np.float32)
+    baked = bake(rgb, mask, whole, camera, template.vertices, template, guess, light, texture_size=768)
+    again = photograph(template, baked.texture / 255, baked.light, camera, SIDE)
+    inner = torch.nn.functional.max_pool2d(1 - again.mask, 9, 1, 4)[0].numpy() < 0.5
+    shown = again.rgb[0].permute(1, 2, 0).numpy()
+    assert inner.mean() > 0.1
+    assert psnr(shown[inner], rgb[inner] / 255) > 30
+    # No magenta: nothing of the ground is in the texture.
+    assert not (baked.texture.astype(int)[..., [0, 2]].min(axis=2) - baked.texture[..., 1] > 80).any()
+
+
+def test_the_far_side_is_the_mirror_image(template):
+    light = sunlight()
+    rgb, mask = as_photo(photograph(template, patchwork(), light, camera_at(60), SIDE))
+    whole = Crop(SIDE / 2, SIDE / 2, SIDE)
+    guess = np.full((64, 64, 3), 0.5, np.float32)
+    baked = bake(rgb, mask, whole, camera_at(60), template.vertices, template, guess, light, texture_size=512)
+    opposite = camera_at(-75)
+    shown = photograph(template, baked.texture / 255, baked.light, opposite, SIDE)
+    truth = photograph(template, patchwork(), light, opposite, SIDE)
+    inner = (torch.nn.functional.max_pool2d(1 - truth.mask, 9, 1, 4)[0] < 0.5).numpy()
+    a, b = shown.rgb[0].permute(1, 2, 0).numpy()[inner], truth.rgb[0].permute(1, 2, 0).numpy()[inner]
+    assert psnr(a, b) > 20
+    assert np.median(np.abs(a - b)) < 0.03
+
+
+def test_what_nobody_sees_is_the_guess_in_the_photos_colours(template):
+    """A photo of a plainly painted object and a guess of another brightness: one colour all over, without a seam."""
+    light, camera = sunlight(), camera_at(30)
+    paint = np.broadcast_to(np.float32([0.7, 0.2, 0.15]), (64, 64, 3))
+    rgb, mask = as_photo(photograph(template, paint, light, camera, SIDE))
+    guess = np.broadcast_to(np.float32([0.5, 0.35, 0.3]), (128, 128, 3))
+    baked = bake(
+        rgb, mask, Crop(SIDE / 2, SIDE / 2, SIDE), camera, template.vertices, template, guess, light, texture_size=512
+    )
+    shown = photograph(template, baked.texture / 255, baked.light, camera_at(200), SIDE)
+    truth = photograph(template, paint, light, camera_at(200), SIDE)
+    inner = (truth.mask[0] > 0.5).numpy()
+    a, b = shown.rgb[0].permute(1, 2, 0).numpy()[inner], truth.rgb[0].permute(1, 2, 0).numpy()[inner]
+    assert np.abs(a - b).max() < 0.1 and np.abs(a - b).mean() < 0.02
+
+
+def test_a_crop_of_a_larger_photo_gives_the_same(template):
+    """The crop's camera and the photo's camera describe one and the same projection."""
+    light = sunlight()
+    wide = Camera(math.radians(40), 0.25, 3.2, 0.0, 0.5, 0.15, 0.05)
+    height, width = 240, 400
+    picture = render(
+        torch.as_tensor(template.vertices)[None],
+        torch.as_tensor(template.triangles, dtype=torch.int64),
+        Texture(torch.as_tensor(template.triangle_uv), torch.as_tensor(patchwork()).permute(2, 0, 1)[None]),
+        torch.as_tensor(light)[None],
+        Cameras.batch([wide]),
+        height,
+        width,
+        HARD,
+    )
+    rgb, mask = as_photo(picture)
+    crop = crop_around(mask)
+    camera = camera_of_crop(wide, crop, width, height)
+    assert camera_of_photo(camera, crop, width, height).shift_x == pytest.approx(wide.shift_x, abs=1e-6)
+    baked = bake(rgb, mask, crop, camera, template.vertices, template, patchwork(), light, texture_size=512)
+    again = render(
+        torch.as_tensor(template.vertices)[None],
+        torch.as_tensor(template.triangles, dtype=torch.int64),
+        Texture(
+            torch.as_tensor(template.triangle_uv), torch.as_tensor(baked.texture / 255).float().permute(2, 0, 1)[None]
+        ),
+        torch.as_tensor(baked.light)[None],
+        Cameras.batch([wide]),
+        height,
+        width,
+        HARD,
+    )
+    inner = (torch.nn.functional.max_pool2d(1 - again.mask, 9, 1, 4)[0] < 0.5).numpy()
+    assert psnr(again.rgb[0].permute(1, 2, 0).numpy()[inner], rgb[inner] / 255) > 28
+
+
+def test_texture_size_follows_the_photo(template):
+    camera = camera_at(90, 0)
+    small = default_texture_size(template.vertices, template, camera, Crop(0, 0, 300))
+    large = default_texture_size(template.vertices, template, camera, Crop(0, 0, 1800))
+    assert small == 512 and 1024 <= large <= 1792 and large % 256 == 0
+    assert default_texture_size(template.vertices, template, camera, Crop(0, 0, 9000)) == 2048
+
+
+def test_an_atlas_interpolates_linearly_and_continues_between_charts(template):
+    atlas = Atlas.of(template, 256)
+    assert (atlas.triangle_of_texel >= 0).mean() > 0.85
+    positions = atlas.picture(template.vertices)
+    assert np.isfinite(positions).all()
+    # Mirroring the atlas mirrors the object, to within a texel.
+    charted = (atlas.triangle_of_texel >= 0) & (atlas.triangle_of_texel >= 0)[:, ::-1]
+    assert np.abs(positions[:, ::-1] * [-1, 1, 1] - positions)[charted].max() < 0.02
+    # The longer way round: a point inside a triangle, and the texel at its UV.
+    weights = np.array([0.5, 0.3, 0.2])
+    for triangle in range(0, len(atlas.triangles), 97):
+        point = weights @ template.vertices[atlas.triangles[triangle]]
+        u, v = weights @ template.triangle_uv[triangle]
+        texel = positions[int((1 - v) * 256), int(u * 256)]
+        assert np.abs(texel - point).max() < 0.03
+
+
+def test_a_spread_field_keeps_what_is_known_and_fades(template):
+    known = np.zeros(len(template.vertices))
+    front = template.vertices[:, 1] < -0.3
+    known[front] = 100.0
+    field = spread(np.ones((len(known), 2)), known, template.edges, reach=4.0)[:, 0]
+    assert np.abs(field[front] - 1).max() < 0.05
+    rear = template.vertices[:, 1] > 0.45
+    assert 0 <= field[rear].max() < 0.05
+    assert field[~front].max() < 1
