@@ -24,7 +24,7 @@ def start(root, tmp_path):
 
     def make(mode="", arguments=None):
         command = ipc.WorkerCommand(
-            arguments=arguments or [sys.executable, "-m", "tests.toy_worker", mode],
+            arguments=arguments or [sys.executable, "-m", "tests.helpers.toy_worker", mode],
             python_path=root,
             log_path=tmp_path / "logs" / "worker.log",
         )
@@ -210,8 +210,9 @@ def test_closing_ends_the_worker_even_in_the_middle(start):
 
 def test_a_worker_whose_parent_is_killed_ends(root, tmp_path):
     parent = (
-        "import sys, time\nfrom pathlib import Path\nfrom backend.ipc import client as ipc, records\n"
-        "arguments = [sys.executable, '-m', 'tests.toy_worker']\n"
+        "import sys, time\nfrom pathlib import Path\nfrom backend.common import records\n"
+        "from backend.ipc import client as ipc\n"
+        "arguments = [sys.executable, '-m', 'tests.helpers.toy_worker']\n"
         "command = ipc.WorkerCommand(arguments, Path('.').resolve(), Path(sys.argv[1]))\n"
         "client = ipc.WorkerClient(command)\n"
         "job = client.submit(records.ReconstructRequest('stuck.jpg'))\n"

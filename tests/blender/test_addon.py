@@ -28,7 +28,7 @@ def toy_worker(root, tmp_path, monkeypatch):
     """An empty file, the add-on registered, and a toy worker in place of the product's."""
     bpy.ops.wm.read_homefile(use_empty=True)
     addon.register()
-    command = client.WorkerCommand([sys.executable, "-m", "tests.toy_worker"], root, tmp_path / "worker.log")
+    command = client.WorkerCommand([sys.executable, "-m", "tests.helpers.toy_worker"], root, tmp_path / "worker.log")
     monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
     yield
     addon.unregister()

@@ -145,7 +145,7 @@ def test_a_selected_wheel_stands_for_its_object():
 def photo(root, tmp_path, monkeypatch):
     """A picture, and a worker that makes a car with parts of it."""
     command = client.WorkerCommand(
-        [sys.executable, "-m", "tests.toy_worker", toy_worker.WITH_PARTS], root, tmp_path / "worker.log"
+        [sys.executable, "-m", "tests.helpers.toy_worker", toy_worker.WITH_PARTS], root, tmp_path / "worker.log"
     )
     monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
     path = tmp_path / "car.png"

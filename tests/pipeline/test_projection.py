@@ -68,7 +68,7 @@ def test_w_plus_comes_nearer_than_w_to_a_picture_whose_layers_have_two_codes(loa
 
 
 def test_maps_of_noise_carry_detail_and_stay_white(loaded: Loaded) -> None:
-    from tests.pipeline.test_project_latents import slow_autocorrelation
+    from tests.pipeline.test_latents import slow_autocorrelation
 
     photo = noisy_photo(24, 32)
     without = project(photo, loaded, replace(QUICK, noise_maps=False))

@@ -24,7 +24,7 @@ from backend.training.loop import LoopConfig, save_checkpoint
 from backend.weights.bundle import load_inverse_graphics
 from tests.helpers.synthetic import TEMPLATE, stretched, write_dataset
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
 TINY = replace(PRESETS["tiny"], bfloat16=False)
 

@@ -25,7 +25,7 @@ from backend.training.stylegan2 import PRESETS, StyleGAN2Task, StyleGAN2Training
 from backend.training.stylegan2_evaluation import GeneratorJudge, JudgeConfig
 from tests.helpers.synthetic import write_dataset
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
 # So small that a step takes milliseconds; augmentation is quick to act, so that its state matters.
 SETTINGS = [

@@ -103,7 +103,7 @@ def test_what_a_file_claims_or_unfolds_to_costs_little(tmp_path: Path, root: Pat
     reader = """
 import resource, sys, time
 from pathlib import Path
-from backend.weights.checkpoint import CheckpointError, read_checkpoint
+from backend.weights.importers.checkpoint import CheckpointError, read_checkpoint
 used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (400 << 20),) * 2)
 for path in sorted(Path(sys.argv[1]).iterdir()):

@@ -267,7 +267,7 @@ def test_the_tree_of_plain_values_is_what_pickle_makes_of_it(tmp_path: Path) -> 
 def test_reading_imports_neither_torch_nor_what_the_file_names(tmp_path: Path, root: Path) -> None:
     path = write(tmp_path, "ada.pkl", pickled(samples.ada_snapshot()))
     program_text = (
-        "import sys; from backend.weights.checkpoint import read_checkpoint\n"
+        "import sys; from backend.weights.importers.checkpoint import read_checkpoint\n"
         f"assert read_checkpoint({str(path)!r}).networks['G_ema'].state\n"
         "assert not {'torch', 'torch_utils', 'dnnlib'} & sys.modules.keys()"
     )

@@ -23,7 +23,7 @@ from backend.weights.bundle import (
 )
 from backend.weights.generator_bundle import GENERATOR, load_generator_bundle
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import build_extension
 

@@ -38,7 +38,7 @@ def module(name):
 def use_toy_worker():
     environment, client = module("environment"), module("wire").client
     interpreter = environment.find(os.environ["UNRENDER_PYTHON"]).path
-    command = client.WorkerCommand([str(interpreter), "-m", "tests.toy_worker"], ROOT, Path(OUT) / "worker.log")
+    command = client.WorkerCommand([str(interpreter), "-m", "tests.helpers.toy_worker"], ROOT, Path(OUT) / "worker.log")
     environment.worker_command = lambda chosen="": command
 
 

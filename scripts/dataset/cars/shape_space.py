@@ -15,7 +15,7 @@ import numpy as np
 from backend.common.shape_space import Fold, ShapeSpace, quantized
 from backend.render.template import Markings, Parts, Template
 
-from . import car_template as grids
+from . import template as grids
 from .atlas import atlas
 from .template import HalfLayout, MeasuredCar
 
