@@ -13,7 +13,6 @@ loads in Blender's process; $UNRENDER_PYTHON names that interpreter.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib
 import os
 import subprocess
@@ -65,6 +64,7 @@ def main(arguments: list[str]) -> int:
     import torch
 
     from backend.errors import UnrenderError
+    from backend.training.settings import changed
     from backend.weights.bundle import choose_device
 
     if options.threads:
@@ -94,37 +94,6 @@ def load_task(name: str, data: Path) -> tuple[dict[str, Any], Any]:
     free = name == "inverse-graphics" and kind_of(data) in KINDS
     task = importlib.import_module(FREE_CAMERAS if free else TASKS[name])
     return task.PRESETS, task.train
-
-
-def changed(config: Any, setting: str) -> Any:
-    """A copy of a config dataclass with ``key=value`` applied. Raises ValueError for an unknown key or a wrong type."""
-    path, equals, text = setting.partition("=")
-    if not equals:
-        raise ValueError(f"'{setting}' is not of the form key=value.")
-    name, _, rest = path.partition(".")
-    known = {f.name for f in dataclasses.fields(config)}
-    if name not in known:
-        raise ValueError(f"There is no setting '{name}'; there are {', '.join(sorted(known))}.")
-    old = getattr(config, name)
-    if rest:
-        if not dataclasses.is_dataclass(old):
-            raise ValueError(f"'{name}' has no settings inside.")
-        return dataclasses.replace(config, **{name: changed(old, f"{rest}={text}")})
-    return dataclasses.replace(config, **{name: converted(text, old, path)})
-
-
-def converted(text: str, old: Any, path: str) -> Any:
-    """``text`` as the type of ``old``."""
-    try:
-        if isinstance(old, bool):
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-        if old is None:
-            return int(text)  # the only settings without a value of their own are limits
-        if isinstance(old, tuple):
-            return tuple(converted(part, old[0] if old else "", path) for part in text.split(","))
-        return type(old)(text)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"'{text}' does not fit {path}, which is {old!r} now.") from error
 
 
 def run_outside_blender(arguments: list[str]) -> int:
