@@ -12,13 +12,14 @@ A bin is a twelfth of the azimuths: bin b holds those within 15 degrees of 30 b.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from .files import replacing
 
 FORMAT = 1
 FILE_NAME = "views.json"
@@ -146,19 +147,15 @@ def write(view_set: ViewSet) -> None:
     A list that another program wrote since it was read here is left as it is.
     """
     path = view_set.folder / FILE_NAME
-    partial = path.with_name(FILE_NAME + ".partial")
     try:
         if view_set.stamp is not None and path.exists() and path.stat().st_mtime_ns != view_set.stamp:
             raise ViewSetError(f"{path} was changed by another program meanwhile; open the view set again.")
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
+        with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
             file.write(_text(view_set))
             file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+            os.fsync(file.fileno())  # a person's work outlives a power failure
         view_set.stamp = path.stat().st_mtime_ns
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise ViewSetError(f"{path} cannot be written ({error.strerror}).") from error
 
 

@@ -10,7 +10,6 @@ number times its channel's step. All else is in half precision. Readers see floa
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from ..common.files import replacing
 
 Precision = Literal["float32", "half", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "half", "int8")
@@ -88,12 +89,11 @@ def _beside(steps: Tensor, value: Tensor) -> Tensor:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Writes a safetensors file beside its place and renames it, so that a kill leaves the old file whole."""
+    """Writes a safetensors file, replacing an old one once the new one is whole. Raises OSError."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    save_file(tensors, temporary, metadata=metadata)
-    os.replace(temporary, path)
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata=metadata)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
