@@ -29,14 +29,15 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from backend.common import files
+from backend.common.bundle_files import BUNDLED
 from backend.common.regions import Finish, Palette
 from backend.data.rendered_views import RenderedViews, cameras_of_crops, load_views
 from backend.evaluation.code_sheet import fitted_row
 from backend.evaluation.voxels import boxed, solid, solid_iou
 from backend.models.crop import crop_around, extract
-from backend.pipeline.fit_parts import FitConfig, FittedParts, fit_parts
+from backend.models.fit_parts import FitConfig, FittedParts, fit_parts
 from backend.pipeline.parts_object import PartsModel, load_parts
-from backend.weights.bundle import BUNDLED
 
 _SIZE = 128
 _PALETTE = Palette(paint=Finish((0.70, 0.08, 0.08), 0.3), two_tone=Finish((0.70, 0.08, 0.08), 0.3))
@@ -155,7 +156,7 @@ def main() -> int:
         "settings": vars(FitConfig()),
         "objects": records,
     }
-    (options.out / "report.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    files.write_json(options.out / "report.json", summary)
     rows += [np.full_like(rows[0], 219)] * (len(rows) % 2)
     half = len(rows) // 2
     sheet = np.concatenate([np.concatenate(rows[:half]), np.concatenate(rows[half:])], axis=1)

@@ -6,7 +6,8 @@ No network, no colours, no free offsets: a code that is a car whatever the mask,
 roughly. Several starts (elevations, roof open or closed) run side by side; the one that explains the mask best for its
 likelihood wins.
 
-Letters: N views of one object, C starts, B = C * N pictures, K numbers of a code, V vertices, S the picture's side.
+Letters: O objects, N views of one object, C starts of all objects, B = C * N pictures, K numbers of a code, V vertices,
+S the picture's side.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from torch import Tensor
 
 from ..common.records import Camera
 from ..common.shape_space import ShapeSpace
-from ..models.shape_decoder import SpaceDecoder
 from ..render.camera import Cameras, project
 from ..render.rasterize import rasterize
 from ..render.soft_mask import SoftMaskConfig, soft_mask
 from ..render.template import Template
+from .shape_decoder import SpaceDecoder
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,30 @@ def fit_parts(
     masks: (N, S, S) float in [0, 1], square crops around the object; azimuths: (N,) radians; cameras: where they are
     known they stay as they are, but for the place and size of the object in the picture.
     """
-    search = _Search(masks, azimuths, space, template, config, cameras)
-    total = sum(steps for _, steps, _ in config.stages)
+    search = _Search(masks[None], [azimuths], space, template, config, cameras)
+    return _searched(search, progress)[0]
+
+
+def fit_objects(
+    masks: np.ndarray,
+    azimuths: list[float],
+    space: ShapeSpace,
+    template: Template,
+    config: FitConfig = FitConfig(),
+    device: torch.device | str = "cpu",
+) -> list[FittedParts]:
+    """Finds a code and a camera for each of many objects, all at once: made for a GPU.
+
+    masks: (O, S, S) float in [0, 1], a square crop of each object; azimuths: (O,) radians.
+    """
+    search = _Search(masks[:, None], [[azimuth] for azimuth in azimuths], space, template, config, None, device)
+    return _searched(search, lambda done, total: None)
+
+
+def _searched(search: _Search, progress: Callable[[int, int], None]) -> list[FittedParts]:
+    total = sum(steps for _, steps, _ in search.config.stages)
     done = 0
-    for size, steps, sharpness in config.stages:
+    for size, steps, sharpness in search.config.stages:
         for _ in range(steps):
             search.step(size, sharpness)
             done += 1
@@ -101,54 +122,59 @@ def fit_parts(
 
 
 class _Search:
-    """All starts of a fit, as one batch."""
+    """All starts of all objects' fits, as one batch: the starts of an object follow one another."""
 
     def __init__(
-        self, masks: np.ndarray, azimuths: list[float], space: ShapeSpace, template: Template, config: FitConfig,
-        known: list[Camera] | None,
+        self, masks: np.ndarray, azimuths: list[list[float]], space: ShapeSpace, template: Template, config: FitConfig,
+        known: list[Camera] | None, device: torch.device | str = "cpu",
     ) -> None:  # fmt: skip
         self.config, self.template, self.known = config, template, known
-        self.decoder = SpaceDecoder(space)
-        self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64)
-        self.masks = torch.as_tensor(np.asarray(masks, np.float32))
+        self.decoder = SpaceDecoder(space).to(device)
+        self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
         elevations = config.elevations_deg if known is None else (0.0,)
         tops = (0.0, space.fold.end + 0.3) if config.with_open_top and space.fold is not None else (0.0,)
         starts = [(elevation, top, 0.0) for top in tops for elevation in elevations]
-        tilts = [_tilt(mask) for mask in self.masks]
-        if known is None and max(map(abs, tilts)) > math.radians(config.tilted_deg):
+        self.objects, self.views = masks.shape[:2]
+        whole = torch.as_tensor(np.asarray(masks, np.float32))
+        tilts = torch.tensor([[_tilt(mask) for mask in views] for views in whole])
+        if known is None and float(tilts.abs().max()) > math.radians(config.tilted_deg):
             starts += [(elevation, top, 1.0) for elevation, top, _ in starts]
-        self.starts, self.views = len(starts), len(self.masks)
-        self.tilts = torch.tensor(tilts) * torch.tensor([tilted for *_, tilted in starts])[:, None]
+        self.starts = len(starts)
+        every = torch.tensor(starts).repeat(self.objects, 1).to(device)
+        self.tilts = tilts.to(device).repeat_interleave(self.starts, dim=0) * every[:, 2:]
+        self.masks = whole.to(device).repeat_interleave(self.starts, dim=0).flatten(0, 1)
         moving = min(config.components, space.size - (space.fold is not None))
-        self.code = torch.zeros(self.starts, moving, requires_grad=True)
-        self.top = torch.tensor([top for _, top, _ in starts])
-        self._set_cameras([elevation for elevation, *_ in starts], azimuths)
+        self.code = torch.zeros(len(every), moving, requires_grad=True, device=device)
+        self.top = every[:, 1]
+        boxes = torch.stack([_box(mask) for mask in whole.flatten(0, 1)]).unflatten(0, (self.objects, self.views))
+        self.boxes = boxes.to(device).repeat_interleave(self.starts, dim=0).flatten(0, 1)
+        self._set_cameras(every[:, 0], torch.tensor(azimuths, device=device).repeat_interleave(self.starts, dim=0))
         self._open_cost = 2 * math.log((1 - config.open_top) / config.open_top)
         rates = [([self.code], config.code_rate), (list(self.free), config.camera_rate), ([self.frame], 0.01)]
         self.optimizer = torch.optim.Adam([{"params": p, "lr": r} for p, r in rates if p], betas=(0.8, 0.95))
 
-    def _set_cameras(self, elevations: list[float], azimuths: list[float]) -> None:
+    def _set_cameras(self, elevations: Tensor, azimuths: Tensor) -> None:
         """Cameras as deviations from what is likely, in its units: azimuth, elevation, distance, roll; (C, N) each."""
-        config, shape = self.config, (self.starts, self.views)
-        self.given = torch.tensor(azimuths, dtype=torch.float32).expand(shape)
+        config, shape, device = self.config, azimuths.shape, azimuths.device
+        self.given = azimuths
         mean, deviation = config.elevation_deg
-        start = torch.tensor(elevations)[:, None].expand(shape)
+        start = elevations[:, None].expand(shape)
         self.free: tuple[Tensor, ...] = ()
         if self.known is None:
-            azimuth, distance = (torch.zeros(shape, requires_grad=True) for _ in range(2))
+            azimuth, distance = (torch.zeros(shape, requires_grad=True, device=device) for _ in range(2))
             # A camera that is turned counter-clockwise sees the object turned clockwise.
             roll = (-self.tilts / math.radians(config.roll_deg)).clone().requires_grad_()
             elevation = ((start - mean) / deviation).clone().requires_grad_()
             self.free = (azimuth, elevation, distance, roll)
         # Where the middle of the box is seen and how large: logarithm of the scale, x and y in parts of the picture.
-        self.frame = torch.zeros(3, *shape)
+        self.frame = torch.zeros(3, *shape, device=device)
         self.frame = self._framed().requires_grad_()
 
     def _pose(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Azimuth, elevation, distance and roll; (B,) each."""
         config = self.config
         if self.known is not None:
-            cameras = Cameras.batch(self.known * self.starts)
+            cameras = Cameras.batch(self.known * self.starts, self.given.device)
             return cameras.azimuth, cameras.elevation, cameras.distance, cameras.roll
         azimuth, elevation, distance, roll = (values.flatten() for values in self.free)
         return (
@@ -171,21 +197,24 @@ class _Search:
         vertices = self.decoder.vertices(self._whole_code()).repeat_interleave(self.views, dim=0)
         flat = project(self._cameras(), vertices, 1, 1)[..., :2]
         low, high = flat.amin(dim=1), flat.amax(dim=1)
-        boxes = torch.stack([_box(mask) for mask in self.masks]).repeat(self.starts, 1)
-        wanted, center = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
+        wanted, center = self.boxes[:, 2:] - self.boxes[:, :2], (self.boxes[:, 2:] + self.boxes[:, :2]) / 2
         scale = (wanted / (high - low)).log().mean(dim=1)
         middle = ((low + high) / 2 - 0.5) * scale.exp()[:, None]
-        shift = (center - 0.5 - middle) * torch.tensor([1.0, -1.0])
-        return torch.stack([scale, shift[:, 0], shift[:, 1]]).view(3, self.starts, self.views)
+        shift = (center - 0.5 - middle) * scale.new_tensor([1.0, -1.0])
+        return torch.stack([scale, shift[:, 0], shift[:, 1]]).view(3, -1, self.views)
 
     def _whole_code(self) -> Tensor:
         top = [] if self.decoder.space.fold is None else [self.top[:, None]]
         missing = self.decoder.size - self.code.shape[1] - len(top)
-        return torch.cat([self.code, self.code.new_zeros(self.starts, missing), *top], dim=1)
+        return torch.cat([self.code, self.code.new_zeros(len(self.code), missing), *top], dim=1)
 
     def _screen(self, size: int) -> Tensor:
         vertices = self.decoder.vertices(self._whole_code()).repeat_interleave(self.views, dim=0)
         return project(self._cameras(), vertices, size, size)
+
+    def _wanted(self, size: int) -> Tensor:
+        """(B, size, size): the masks at that size."""
+        return torch.nn.functional.interpolate(self.masks[:, None], (size, size), mode="area")[:, 0]
 
     def step(self, size: int, sharpness: float) -> None:
         """One step of all starts."""
@@ -201,11 +230,10 @@ class _Search:
             fragments = rasterize(screen, self.triangles, size, size)
         length = math.sqrt(4.6 / sharpness)  # where the influence has fallen to a hundredth
         soft = soft_mask(screen, self.triangles, fragments, SoftMaskConfig(sharpness, length, front_faces_only=True))
-        wanted = torch.nn.functional.interpolate(self.masks[:, None], (size, size), mode="area")[:, 0]
-        wanted = wanted.repeat(self.starts, 1, 1)
+        wanted = self._wanted(size)
         both = (soft * wanted).sum(dim=(1, 2))
         overlap = both / (soft + wanted - soft * wanted).sum(dim=(1, 2)).clamp(min=1)
-        losses: Tensor = (1 - overlap).view(self.starts, self.views).mean(dim=1)
+        losses: Tensor = (1 - overlap).view(-1, self.views).mean(dim=1)
         squares = self.code.square().sum(dim=1) + self._open_cost * (self.top > 0)
         if self.free:
             azimuth, elevation, distance, roll = self.free
@@ -217,16 +245,20 @@ class _Search:
         return losses
 
     @torch.no_grad()
-    def best(self) -> FittedParts:
+    def best(self) -> list[FittedParts]:
+        """The best start of every object."""
         size, _, sharpness = self.config.stages[-1]
-        losses = self._losses(size, sharpness)
-        chosen = int(losses.argmin())
-        mine = slice(chosen * self.views, (chosen + 1) * self.views)
-        covered = rasterize(self._screen(size)[mine], self.triangles, size, size).face_index >= 0
-        wanted = torch.nn.functional.interpolate(self.masks[:, None], (size, size), mode="area")[:, 0] > 0.5
+        losses = self._losses(size, sharpness).view(self.objects, self.starts)
+        chosen = (losses.argmin(dim=1) + torch.arange(self.objects, device=losses.device) * self.starts).tolist()
+        covered = rasterize(self._screen(size), self.triangles, size, size).face_index >= 0
+        wanted = self._wanted(size) > 0.5
         overlap = (covered & wanted).sum(dim=(1, 2)) / (covered | wanted).sum(dim=(1, 2)).clamp(min=1)
-        cameras = self._cameras()[mine].unbatch()
-        return FittedParts(self._whole_code()[chosen].numpy(), cameras, overlap.tolist(), float(losses[chosen]))
+        ious, codes, cameras = overlap.tolist(), self._whole_code().cpu().numpy(), self._cameras().unbatch()
+        found = []
+        for start, loss in zip(chosen, losses.amin(dim=1).tolist(), strict=True):
+            mine = slice(start * self.views, (start + 1) * self.views)
+            found.append(FittedParts(codes[start], cameras[mine], ious[mine], loss))
+        return found
 
 
 def _box(mask: Tensor) -> Tensor:

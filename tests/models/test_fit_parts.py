@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from backend.common.records import Camera
-from backend.pipeline import fit_parts as module
-from backend.pipeline.fit_parts import FitConfig, FittedParts, fit_parts
+from backend.models import fit_parts as module
+from backend.models.fit_parts import FitConfig, FittedParts, fit_objects, fit_parts
 from backend.render.camera import Cameras, project
 from backend.render.rasterize import rasterize
 from tests.helpers.box_space import HEIGHT, OPEN, TOP, WIDTH, box_space, box_template
@@ -173,7 +173,7 @@ def test_a_camera_under_the_ground_is_not_believed() -> None:
     lowest = {}
     for limit in (-1.0, -90.0):
         config = replace(ONCE, elevations_deg=(-10.0, 3.0), elevation_deg=(8.0, 30.0), lowest_elevation_deg=limit)
-        search = module._Search(mask, [math.radians(40)], SPACE, TEMPLATE, config, None)
+        search = module._Search(mask[None], [[math.radians(40)]], SPACE, TEMPLATE, config, None)
         for size, steps, sharpness in config.stages:
             for _ in range(steps):
                 search.step(size, sharpness)
@@ -188,7 +188,7 @@ def test_at_the_start_the_mean_shape_fills_the_box_of_every_mask() -> None:
         for azimuth, x, y in ((90, 0.1, 0.1), (-80, -0.05, -0.2))
     ]
     masks = np.stack([silhouette([0, 0, 0], camera) for camera in cameras])
-    search = module._Search(masks, [camera.azimuth for camera in cameras], SPACE, TEMPLATE, QUICK, None)
+    search = module._Search(masks[None], [[camera.azimuth for camera in cameras]], SPACE, TEMPLATE, QUICK, None)
     screen = search._screen(SIZE).detach().view(6, 2, -1, 3)[..., :2]
     low, high = screen.amin(dim=2), screen.amax(dim=2)
     for view, mask in enumerate(masks):
@@ -225,3 +225,16 @@ def test_the_space_of_these_tests_is_what_it_says() -> None:
     np.testing.assert_allclose(SPACE.vertices(np.zeros(3)), TEMPLATE.vertices, atol=1e-6)
     sides = np.ptp(SPACE.vertices(np.array([1, -1, 0.0])), axis=0) / np.ptp(TEMPLATE.vertices, axis=0)
     np.testing.assert_allclose(sides, [1.2, 1, 0.75], atol=1e-5)
+
+
+def test_many_objects_at_once_are_fitted_as_each_is_alone() -> None:
+    cameras = [camera_at(60, 8), camera_at(-110, 12)]
+    masks = np.stack([silhouette(code, camera) for code, camera in zip(([0.5, 0.2, 0], [-0.4, 0, 0.3]), cameras)])
+    azimuths = [camera.azimuth for camera in cameras]
+    config = replace(ONCE, with_open_top=True, elevations_deg=(3.0, 11.0))
+    together = fit_objects(masks, azimuths, SPACE, TEMPLATE, config)
+    for mask, azimuth, found in zip(masks, azimuths, together, strict=True):
+        alone = fit_parts(mask[None], [azimuth], SPACE, TEMPLATE, config)
+        np.testing.assert_allclose(found.code, alone.code, atol=0.05)
+        assert found.iou[0] == pytest.approx(alone.iou[0], abs=0.01)
+        assert degrees(found.cameras[0]) == pytest.approx(degrees(alone.cameras[0]), abs=0.5)
