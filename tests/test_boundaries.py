@@ -16,19 +16,21 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # What each part of the backend may import of the backend, besides itself.
 _FLOOR = {"common", "errors"}
+_SHOWN = _FLOOR | {"progress_bar"}
 ALLOWED = {
     "errors": set(),
     "common": {"errors"},
+    "progress_bar": {"common"},
     "ipc": _FLOOR,
     "render": _FLOOR,
     "models": {"render"} | _FLOOR,
     "weights": {"models", "render"} | _FLOOR,
-    "data": {"models", "render"} | _FLOOR,
-    "gan_views": {"data", "weights", "models", "render"} | _FLOOR,
+    "data": {"models", "render"} | _SHOWN,
+    "gan_views": {"data", "weights", "models", "render"} | _SHOWN,
     "pipeline": {"gan_views", "weights", "models", "render"} | _FLOOR,
-    "evaluation": {"pipeline", "weights", "data", "models", "render"} | _FLOOR,
-    "training": {"evaluation", "gan_views", "weights", "data", "models", "render"} | _FLOOR,
-    "commands": {"training", "pipeline", "evaluation", "gan_views", "weights", "data", "models", "render"} | _FLOOR,
+    "evaluation": {"pipeline", "weights", "data", "models", "render"} | _SHOWN,
+    "training": {"evaluation", "gan_views", "weights", "data", "models", "render"} | _SHOWN,
+    "commands": {"training", "pipeline", "evaluation", "gan_views", "weights", "data", "models", "render"} | _SHOWN,
     "worker": {"ipc", "pipeline", "weights", "models", "render"} | _FLOOR,
 }
 DOOR = ROOT / "addon" / "wire.py"

@@ -24,9 +24,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
-from tqdm import tqdm
 
+from ..common import content
 from ..errors import UnrenderError
+from ..progress_bar import tracked
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _VERSION = 3
@@ -63,9 +64,7 @@ class ImageSetConfig:
 
     def content(self) -> tuple[int, int, int, int]:
         """Top, left, height and width of the images within the square."""
-        width = self.resolution if self.aspect >= 1 else round(self.resolution * self.aspect)
-        height = self.resolution if self.aspect <= 1 else round(self.resolution / self.aspect)
-        return (self.resolution - height) // 2, (self.resolution - width) // 2, height, width
+        return content.of_aspect(self.resolution, self.aspect)
 
 
 @dataclass
@@ -128,7 +127,7 @@ def load_images(source: Path, config: ImageSetConfig, packed: Path, progress: bo
     images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
     damaged = []
     kept = 0
-    for name, data in tqdm(_read(source, names), total=len(names), desc="Packing images", disable=not progress):
+    for name, data in tracked(_read(source, names), "Packing images", count=len(names), unit="image", shown=progress):
         try:
             images[kept] = fitted(data, config)
             kept += 1

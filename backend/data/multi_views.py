@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from ..common import view_set
 from ..common.records import Camera
 from ..common.view_set import View, bin_of
+from ..progress_bar import tracked
 from ..render.camera import Cameras
 from .rendered_views import crop_around, cut, load_views
 
@@ -151,7 +151,7 @@ def _load_gan_views(folder: Path, limit: int | None, progress: bool) -> MultiVie
     view_of: list[int] = []
     objects: list[Tensor] = []
     folders: list[Path] = []
-    for path in tqdm(done, desc="Reading views", disable=not progress, leave=False):
+    for path in tracked(done, "Reading views", unit="object", shown=progress, stay=False):
         record = json.loads((path / "object.json").read_text(encoding="utf-8"))
         # A view that was dropped after its pictures were made is left out with them.
         shown = sorted((position[v["view"]], v["file"]) for v in record["views"] if v["view"] in position)

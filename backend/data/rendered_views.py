@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from ..common.records import Camera
 from ..models.inverse_graphics import CROP_MARGIN
+from ..progress_bar import tracked
 from ..render.camera import Cameras, focal_length_in_pixels
 
 UNKNOWN_REGION = 255
@@ -79,7 +79,7 @@ def load_views(folder: Path, limit: int | None = None, progress: bool = True) ->
     if not done:
         raise FileNotFoundError(f"No rendered object lies in {folder}; make some with scripts/render_dataset.py.")
     rgba, cameras, light = [], [], []
-    for path in tqdm(done, desc="Reading views", disable=not progress, leave=False):
+    for path in tracked(done, "Reading views", unit="object", shown=progress, stay=False):
         record = json.loads((path / "object.json").read_text(encoding="utf-8"))
         rgba.append(np.stack([np.asarray(Image.open(path / view["file"])) for view in record["views"]]))
         for view in record["views"]:

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ..common.view_set import NUMBER_OF_BINS, bin_of
+from ..progress_bar import Bar
 from .objects import ObservedGenerator
 from .readings import Readings, angle_between, vote
 
@@ -135,7 +135,7 @@ def measure_candidates(
     measured: list[Candidate] = []
     # As many candidates at a time as make a batch of pictures.
     each = max(1, observed.batch // config.contents)
-    with tqdm(total=len(codes), desc="Looking at views", unit="view", disable=not progress) as bar:
+    with Bar("Looking at views", len(codes), unit="view", shown=progress) as bar:
         for some in codes.split(each):
             readings = observed.read(with_contents(some, contents))
             for start in range(0, len(readings), config.contents):
@@ -161,7 +161,7 @@ def sound_readings(
 ) -> Directions:
     """Reads samples (S, L, D); masks are not kept, thousands of them would not fit."""
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    with tqdm(total=len(w_plus), desc="Reading samples", unit="image", disable=not progress) as bar:
+    with Bar("Reading samples", len(w_plus), unit="image", shown=progress) as bar:
         for some in w_plus.split(observed.batch):
             readings = observed.read(some)
             sound = is_sound(readings, config) & (readings.confidence >= config.least_confidence)

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from ..progress_bar import Bar
 from .objects import ObservedGenerator
 from .readings import Readings, angle_between
 
@@ -133,10 +133,10 @@ def measure_split(
     with torch.no_grad():
         a, b = (generator.map(half, truncation) for half in z)
     codes = generator.codes
-    with tqdm(total=2 * codes + 1, desc="Measuring the split", unit="swap", disable=not progress) as bar:
+    with Bar("Measuring the split", 2 * codes + 1, unit="swap", shown=progress) as bar:
 
         def read(w_plus: Tensor) -> Readings:
-            bar.update(1)
+            bar.update()
             return observed.read(w_plus)
 
         mixed = [read(torch.cat([a[:, :first], b[:, first:]], dim=1)) for first in range(codes + 1)]

@@ -13,7 +13,6 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from ..models.storage import read_tensors, write_tensors
+from ..progress_bar import Bar
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,11 @@ class Task(ABC):
 
 @dataclass(frozen=True)
 class Progress:
-    """In what the progress bar counts."""
+    """What the progress bar counts."""
 
     unit: str = "step"
     per_step: float = 1.0
+    """Units of one step."""
 
 
 STEPS = Progress()
@@ -88,7 +88,6 @@ def run(
     *,
     resume: bool,
     describe: Any,
-    should_stop: Callable[[], bool] = lambda: False,
     progress: Progress = STEPS,
     writes: bool = True,
 ) -> dict[str, float]:
@@ -106,55 +105,61 @@ def run(
     logger = _Logger(out, config.tensorboard) if writes else None
     if writes:
         (out / "config.json").write_text(json.dumps(asdict(describe), indent=1, default=str), encoding="utf-8")
-    sums: dict[str, Tensor] = {}
-    since, began, figures = 0, time.perf_counter(), {}
-    started = began
-    bar = _bar(out.name, first, config.steps, progress, writes)
-    for step in range(first, config.steps):
-        for name, value in task.step(step).items():
-            sums[name] = sums.get(name, 0) + value.detach()
-        since += 1
-        done = step + 1
-        bar.update(progress.per_step)
-        last = done == config.steps or should_stop()
-        seconds = before + time.perf_counter() - began
-        if done % config.log_every == 0 or last:
-            means = {name: float(value) / since for name, value in sums.items()}
-            if not math.isfinite(sum(means.values())):
-                raise FloatingPointError(f"The losses are no longer finite at step {done}; lower the learning rate.")
-            if logger:
-                pace = {"seconds_per_step": (time.perf_counter() - started) / since, "seconds": seconds}
-                logger.write(done, {**means, **pace})
-            bar.set_postfix({name: f"{value:.3f}" for name, value in list(means.items())[:4]})
-            sums, since, started = {}, 0, time.perf_counter()
-        if logger and (done % config.evaluate_every == 0 or last):
-            figures = task.evaluate(done, out)
-            logger.write(done, {f"validation/{name}": value for name, value in figures.items()})
-            logger.show(done, task.sheets())
-            started = time.perf_counter()
-        if writes and (done % config.checkpoint_every == 0 or last):
-            save_checkpoint(checkpoint, task, done, seconds)
-            task.export(out)
-        if last:
-            break
-    bar.close()
+    losses, began, figures = _Losses(), time.perf_counter(), {}
+    with Bar(
+        f"Training {out.name}", config.steps, unit=progress.unit, first=first, scale=progress.per_step, shown=writes
+    ) as bar:
+        for done in range(first + 1, config.steps + 1):
+            losses.add(task.step(done - 1))
+            bar.update()
+            last = done == config.steps
+            seconds = before + time.perf_counter() - began
+            if done % config.log_every == 0 or last:
+                means, pace = losses.take(done)
+                bar.show(means)
+                if logger:
+                    logger.write(done, {**means, "seconds_per_step": pace, "seconds": seconds})
+            if logger and (done % config.evaluate_every == 0 or last):
+                figures = task.evaluate(done, out)
+                validation = {f"validation/{name}": value for name, value in figures.items()}
+                bar.show(validation)
+                logger.write(done, validation)
+                logger.show(done, task.sheets())
+                losses.start()
+            if writes and (done % config.checkpoint_every == 0 or last):
+                save_checkpoint(checkpoint, task, done, seconds)
+                task.export(out)
     if logger:
         logger.close()
     return figures
 
 
-def _bar(name: str, first: int, steps: int, progress: Progress, shown: bool) -> tqdm:
-    scale, digits = progress.per_step, 0 if progress.per_step >= 1 else 1
-    counts = f"{{n:.{digits}f}}/{{total:.{digits}f}} {progress.unit}"
-    return tqdm(
-        total=steps * scale,
-        initial=first * scale,
-        desc=name,
-        unit=progress.unit,
-        disable=not shown,
-        smoothing=0.1,
-        bar_format=f"{{l_bar}}{{bar}}| {counts} [{{elapsed}}<{{remaining}}, {{rate_fmt}}{{postfix}}]",
-    )
+class _Losses:
+    """Sums of losses since they were last looked at, on their device, and the time that their steps took."""
+
+    def __init__(self) -> None:
+        self.start()
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def start(self) -> None:
+        """Counts time from now on: what was done meanwhile was no step."""
+        self.started = time.perf_counter()
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach()
+        self.count += 1
+
+    def take(self, step: int) -> tuple[dict[str, float], float]:
+        """Means by name and the seconds of a step. Raises FloatingPointError where a loss is not finite."""
+        means = {name: float(value) / self.count for name, value in self.sums.items()}
+        if not math.isfinite(sum(means.values())):
+            raise FloatingPointError(f"The losses are no longer finite at step {step}; lower the learning rate.")
+        pace = (time.perf_counter() - self.started) / self.count
+        self.sums, self.count = {}, 0
+        self.start()
+        return means, pace
 
 
 def save_checkpoint(path: Path, task: Task, step: int, seconds: float = 0.0) -> None:

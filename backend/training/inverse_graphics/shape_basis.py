@@ -21,9 +21,9 @@ import torch
 from scipy.sparse import coo_matrix, csc_matrix, identity
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
-from tqdm import tqdm
 
 from ...common.records import Camera
+from ...progress_bar import tracked
 from ...render.camera import Cameras, camera_positions, project
 from ...render.fragments import interpolate
 from ...render.rasterize import rasterize
@@ -181,7 +181,7 @@ def fit_meshes(folders: list[Path], template: Template, cache: Path, symmetric: 
                 known = dict(zip(data["names"].tolist(), data["vertices"], strict=True))
     fitter = TemplateFitter(template, symmetric=symmetric)
     missing = [folder for folder in folders if folder.name not in known]
-    for count, folder in enumerate(tqdm(missing, desc="Fitting the template", unit="mesh", disable=not missing), 1):
+    for count, folder in enumerate(tracked(missing, "Fitting the template", unit="mesh", shown=bool(missing)), 1):
         with np.load(folder / "mesh.npz", allow_pickle=False) as data:
             points, normals = visible_surface(data["vertices"].astype(np.float32), data["faces"].astype(np.int64))
         known[folder.name] = fitter.fit(points, normals)
