@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
 import bpy
 
-from .wire import records
+from .wire import bundle_files, records
 
 EXTENSION = __package__.rpartition(".")[0] or "unrender"
 """``bl_ext.<repository>.unrender`` inside Blender; preferences and the user folder go by this name."""
@@ -31,24 +30,20 @@ def user_folder() -> Path:
 
 def bundle_folders() -> list[Path]:
     """Returns the folders beside the extension's own that may hold bundles: the user's, then those of the variable."""
-    named = os.environ.get("UNRENDER_BUNDLES", "").split(os.pathsep)
-    return [user_folder() / "bundles", *(Path(text).expanduser().absolute() for text in named if text)]
+    return [user_folder() / "bundles", *bundle_files.named_folders()]
 
 
 def bundles() -> dict[str, Path]:
     """Returns name and folder of the bundles that Image to 3D can use, the default and the extension's own first."""
-    return _bundles_with("inverse_graphics.safetensors")
+    return _bundles_with(bundle_files.INVERSE_GRAPHICS)
 
 
 def generators() -> dict[str, Path]:
     """Returns name and folder of the bundles that hold an image generator, in the same order."""
-    return _bundles_with("generator.safetensors")
+    return _bundles_with(bundle_files.GENERATOR)
 
 
 def _bundles_with(network: str) -> dict[str, Path]:
     """As the worker finds them: the user's hide the extension's own of the same name."""
-    found: dict[str, Path] = {}
-    for folder in (ROOT / "backend" / "weights" / "bundles", *bundle_folders()):
-        cards = sorted(folder.glob("*/bundle.json")) if folder.is_dir() else ()
-        found |= {card.parent.name: card.parent for card in cards if (card.parent / network).exists()}
+    found = bundle_files.bundles_in([bundle_files.BUNDLED, *bundle_folders()], network)
     return dict(sorted(found.items(), key=lambda item: item[0] != records.DEFAULT_BUNDLE))

@@ -251,7 +251,8 @@ def describe() -> protocol.Ready:
     """Returns the handshake; imports torch, so that a worker that is ready answers at once. Raises ImportError."""
     import torch
 
-    from .weights.bundle import INVERSE_GRAPHICS, bundle_folders
+    from .common.bundle_files import INVERSE_GRAPHICS
+    from .weights.bundle import bundle_folders
 
     devices = ["cpu"]
     if torch.cuda.is_available():

@@ -27,8 +27,8 @@ from dataset.cars.space_measures import measure_space
 from dataset.cars.template import MeasuredCar, half_layout, measure
 from tqdm import tqdm
 
-from backend.common.shape_space import SHAPE_SPACE
-from backend.render.template import PARTS_TEMPLATE
+from backend.common import files
+from backend.common.bundle_files import PARTS_TEMPLATE, SHAPE_SPACE
 
 
 def sampled_cars(seed: int, count: int, words: str) -> Iterator[MeasuredCar]:
@@ -58,9 +58,8 @@ def main() -> int:
     shape = template(layout, space)
     options.out.mkdir(parents=True, exist_ok=True)
     for path, save in ((options.out / PARTS_TEMPLATE, shape.save), (options.out / SHAPE_SPACE, space.save)):
-        beside = path.with_name(path.name + ".part")
-        save(beside)
-        beside.replace(path)
+        with files.replacing(path) as partial:
+            save(partial)
     held_out = sampled_cars(options.seed + 1, options.held_out, "Measuring")
     figures = {
         "cars": options.cars,
@@ -72,7 +71,7 @@ def main() -> int:
         **measure_space(held_out, shape, space, config),
     }
     if options.report:
-        options.report.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        files.write_json(options.report, figures)
     print(json.dumps(figures, indent=1))
     return 0
 

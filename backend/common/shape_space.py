@@ -28,8 +28,6 @@ from typing import Any
 import numpy as np
 
 FORMAT = 1
-SHAPE_SPACE = "shape_space.npz"
-"""Name of the file in a bundle."""
 _LEVELS = 127
 """Of the 8 bits that a number of the markings' basis is stored in."""
 _STEP = 2e-5

@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..common.bundle_files import BUNDLED, SEGMENTER
 from ..models.segmenter import Segmenter, load_segmenter
-from ..weights.bundle import BUNDLED
 from .distributions import Distances, compare
 
 
@@ -107,7 +107,7 @@ def encoder_features(device: torch.device | str = "cpu") -> EncoderFeatures:
 
     Raises ValueError where its file is missing or damaged.
     """
-    path = BUNDLED / "car" / "segmenter.safetensors"
+    path = BUNDLED / "car" / SEGMENTER
     segmenter = load_segmenter(path, device)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     return EncoderFeatures(segmenter, f"segmenter's encoder of the bundle 'car' (weights {digest})")

@@ -29,8 +29,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from ..common.files import replacing, write_json, write_text
 from ..common.view_set import FILE_NAME
 from ..data.multi_views import GAN_VIEWS
+from ..data.pictures import write_picture
 from ..errors import OutputError
 from .objects import GanObject, GanViews, expected_azimuth, tally
 from .view_codes import CODES_FILE, ViewCodes
@@ -64,10 +66,10 @@ def write_gan_views(
     report = _report(source, [known[number] for number in range(objects)])
     report |= {"generator": generator, "filters": asdict(source.config.filters)}
     report |= {"made_now": made, "seconds_now": round(time.perf_counter() - began, 1)}
-    _write_text(folder / REPORT, json.dumps(report, indent=1) + "\n")
+    write_json(folder / REPORT, report)
     if not report["objects_kept"]:
         raise OutputError(f"None of the {objects} objects passed the filters; {folder / REPORT} has the numbers.")
-    _write_picture(folder / SHEET, contact_sheet(folder, source.codes))
+    write_picture(folder / SHEET, contact_sheet(folder, source.codes))
     return report
 
 
@@ -102,9 +104,9 @@ def _begin(folder: Path, source: GanViews, objects: int, generator: str, categor
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(folder / _UNFINISHED, ignore_errors=True)
         for name in (FILE_NAME, CODES_FILE):
-            shutil.copyfile(source.codes.view_set.folder / name, folder / (name + ".part"))
-            os.replace(folder / (name + ".part"), folder / name)
-        _write_text(path, json.dumps(card, indent=1) + "\n")
+            with replacing(folder / name) as partial:
+                shutil.copyfile(source.codes.view_set.folder / name, partial)
+        write_json(path, card)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror}).") from error
 
@@ -132,7 +134,7 @@ def _record(made: GanObject, codes: ViewCodes, folder: Path) -> dict[str, Any]:
         for file, rgba in zip(files, made.rgba, strict=True):
             Image.fromarray(rgba, "RGBA").save(unfinished / file)
         views = [{"file": f, "view": identity[p]} for f, p in zip(files, made.views, strict=True)]
-        _write_text(unfinished / "object.json", json.dumps({"seed": made.seed, "views": views}, indent=1) + "\n")
+        write_json(unfinished / "object.json", {"seed": made.seed, "views": views})
         place = object_folder(folder, made.number)
         place.parent.mkdir(exist_ok=True)
         shutil.rmtree(place, ignore_errors=True)
@@ -161,7 +163,7 @@ def _read_list(path: Path) -> dict[int, dict[str, Any]]:
             records[int(record["object"])] = {**record, "kept": int(record["kept"]), "views": dict(record["views"])}
         except (ValueError, KeyError, TypeError):
             continue
-    _write_text(path, "".join(json.dumps(record) + "\n" for record in records.values()))
+    write_text(path, "".join(json.dumps(record) + "\n" for record in records.values()))
     return records
 
 
@@ -197,15 +199,3 @@ def outlined(rgba: np.ndarray) -> np.ndarray:
     mask = (rgba[..., 3] > 127).astype(np.uint8)
     outline = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
     return np.where(outline[..., None] > 0, np.array([0, 255, 0], np.uint8), rgba[..., :3])
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
-def _write_picture(path: Path, picture: np.ndarray) -> None:
-    temporary = path.with_name(path.name + ".part")
-    Image.fromarray(picture).save(temporary, format="PNG")
-    os.replace(temporary, path)

@@ -9,8 +9,6 @@ table of the measurement, and ``candidates.png``, all views on one sheet.
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,9 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 
+from ..common.files import write_json
 from ..common.view_set import FILE_NAME, View, ViewSet
+from ..data.pictures import write_picture
 from ..models.stylegan2 import Generator
 from ..weights.bundle import load_bundle
 from ..weights.generator_bundle import load_generator_bundle
@@ -188,17 +187,3 @@ def sheet(strips: np.ndarray, labels: Sequence[str], columns: int = 3) -> np.nda
     cells = np.concatenate([cells, np.full((missing, *cells.shape[1:]), 255, np.uint8)])
     columns = min(columns, len(strips))
     return np.concatenate([np.concatenate(list(cells[i : i + columns]), axis=1) for i in range(0, len(cells), columns)])
-
-
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """(H, W, 3) uint8 as PNG, beside its place, then renamed."""
-    temporary = path.with_name(path.name + ".part")
-    Image.fromarray(np.ascontiguousarray(picture)).save(temporary, format="PNG")
-    os.replace(temporary, path)
-
-
-def write_json(path: Path, content: object) -> None:
-    """Beside its place, then renamed."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..common.bundle_files import CARD, PARTS_TEMPLATE
 from ..common.records import Camera, GenerateRequest, Progress, Reconstruction
 from ..common.regions import Palette, random_palette
 from ..errors import BundleError, Cancelled, UnrenderError
-from ..render.template import PARTS_TEMPLATE
-from ..weights.bundle import CARD, bundle_folders, choose_device, read_card
+from ..weights.bundle import bundle_folders, choose_device, read_card
 from .parts_object import PartsModel, load_parts, object_from_code
 
 LARGEST_TEXTURE = 8192

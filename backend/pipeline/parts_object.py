@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..common.bundle_files import PARTS_TEMPLATE, SHAPE_SPACE
 from ..common.records import Camera, ObjectParts, Reconstruction
 from ..common.regions import REGIONS, Palette
-from ..common.shape_space import SHAPE_SPACE, ShapeSpace
+from ..common.shape_space import ShapeSpace
 from ..errors import BundleError
-from ..render.template import PARTS_TEMPLATE, Template
+from ..render.template import Template
 from .paint import paint, region_of_faces
 
 _PLAIN = Palette()

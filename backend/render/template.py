@@ -23,9 +23,6 @@ import numpy as np
 
 from .box_charts import CAR_PROPORTIONS, box_charts
 
-PARTS_TEMPLATE = "parts_template.npz"
-"""Name of a template with parts in a bundle, beside that of the box."""
-
 
 @dataclass(frozen=True)
 class TemplateConfig:

@@ -11,13 +11,23 @@ of them, and the cards of the others name that one under ``segmenter``.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ..common.bundle_files import (
+    BUNDLED,
+    CARD,
+    INVERSE_GRAPHICS,
+    RESEARCH,
+    SEGMENTER,
+    TEMPLATE,
+    bundles_in,
+    named_folders,
+)
+from ..common.files import write_json
 from ..errors import BundleError
 from ..models.inverse_graphics import InverseGraphics, InverseGraphicsConfig
 from ..models.segmenter import Segmenter, load_segmenter
@@ -25,15 +35,6 @@ from ..models.storage import load_state, read_tensors, tuples
 from ..render.template import Template
 
 FORMAT = 1
-CARD = "bundle.json"
-INVERSE_GRAPHICS = "inverse_graphics.safetensors"
-"""The network without which a bundle is of no use for Image to 3D."""
-SEGMENTER = "segmenter.safetensors"
-BUNDLED = Path(__file__).parent / "bundles"
-RESEARCH = Path(__file__).parent / "research"
-"""Bundles in the repository whose terms are not the product's own; the extension's zip leaves them out."""
-USER_FOLDERS_VARIABLE = "UNRENDER_BUNDLES"
-"""Environment variable with further folders of bundles, separated like PATH; the add-on sets it for its worker."""
 
 
 @dataclass
@@ -54,9 +55,7 @@ def bundle_folders(network: str = "") -> dict[str, Path]:
 
     The user's own hide the bundled ones of the same name; one that lacks the network hides none that has it.
     """
-    roots = [BUNDLED, RESEARCH, *(Path(p) for p in os.environ.get(USER_FOLDERS_VARIABLE, "").split(os.pathsep) if p)]
-    folders = [card.parent for root in roots for card in sorted(root.glob(f"*/{CARD}"))]
-    return {folder.name: folder for folder in folders if (folder / network).exists()}
+    return bundles_in([BUNDLED, RESEARCH, *named_folders()], network)
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -73,10 +72,8 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def write_card(folder: Path, info: dict[str, Any]) -> None:
-    """Writes a bundle's card beside its place and renames it. Raises OSError."""
-    temporary = folder / (CARD + ".part")
-    temporary.write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / CARD)
+    """Replaces a bundle's card. Raises OSError."""
+    write_json(folder / CARD, info)
 
 
 def segmenter_file(folder: Path, info: dict[str, Any]) -> Path:
@@ -121,7 +118,7 @@ def load_bundle(name_or_path: str, device: torch.device | str = "cpu") -> Loaded
             f"The weights bundle '{folder.name}' holds an image generator alone: for Image to 3D choose one of {known}."
         )
     try:
-        template = Template.load(folder / "template.npz")
+        template = Template.load(folder / TEMPLATE)
         network = load_inverse_graphics(folder / INVERSE_GRAPHICS, template)
         segmenter = load_segmenter(segmenter_file(folder, info), device)
     except (ValueError, OSError, KeyError, TypeError) as error:

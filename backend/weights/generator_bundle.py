@@ -23,11 +23,11 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from ..common.bundle_files import CARD, GENERATOR
 from ..errors import BundleError
 from ..models.stylegan2 import Generator, load_generator, save_generator
-from .bundle import CARD, FORMAT, bundle_folders, read_card, write_card
+from .bundle import FORMAT, bundle_folders, read_card, write_card
 
-GENERATOR = "generator.safetensors"
 Content = tuple[int, int, int, int]
 """Top, left, height, width of the picture within the square, in pixels."""
 _UNFINISHED = ".unfinished"

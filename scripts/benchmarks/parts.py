@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backend.common.bundle_files import BUNDLED, TEMPLATE
 from backend.evaluation.code_sheet import camera_at
 from backend.models.shape_decoder import SpaceDecoder
 from backend.pipeline.parts_object import load_parts
@@ -21,7 +22,6 @@ from backend.render.rasterize import rasterize
 from backend.render.shading import Texture
 from backend.render.soft_mask import SoftMaskConfig, soft_mask
 from backend.render.template import Template
-from backend.weights.bundle import BUNDLED
 
 SIZE, BATCH = 128, 8
 
@@ -30,7 +30,7 @@ def measure(repeat: int) -> dict[str, float]:
     """CPU milliseconds of one thread for a batch of 8 pictures of 128 x 128, the least of ``repeat`` runs taken in turn
     (other processes on the machine count for little that way)."""
     folder = BUNDLED / "car"
-    box, model = Template.load(folder / "template.npz"), load_parts(folder)
+    box, model = Template.load(folder / TEMPLATE), load_parts(folder)
     cameras = Cameras.batch([camera_at(azimuth, 12, 3.0) for azimuth in np.linspace(0, 315, BATCH)])
     generator = torch.Generator().manual_seed(0)
     of_mask = torch.rand(BATCH, SIZE, SIZE, generator=generator)

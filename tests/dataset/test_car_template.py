@@ -18,9 +18,9 @@ from dataset.cars.shape_space import CarSet, SpaceConfig, encoder, proportion_fu
 from dataset.cars.space_measures import measure_space
 from dataset.cars.template import SHEET_MARKINGS, half_layout, measure
 
+from backend.common.bundle_files import BUNDLED
 from backend.evaluation.mesh_checks import faults, open_edges
 from backend.pipeline.parts_object import load_parts
-from backend.weights.bundle import BUNDLED
 
 CONFIG = SpaceConfig(components=24, examples=60)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.common.shape_space import SHAPE_SPACE, ShapeSpace, quantized
-from backend.render.template import PARTS_TEMPLATE, Markings, Parts, Template
+from backend.common.bundle_files import PARTS_TEMPLATE, SHAPE_SPACE
+from backend.common.shape_space import ShapeSpace, quantized
+from backend.render.template import Markings, Parts, Template
 from tests.helpers import toy
 
 CODE = 6

@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 
 from backend import worker
+from backend.common.bundle_files import FOLDERS_VARIABLE, PARTS_TEMPLATE, SHAPE_SPACE
 from backend.common.records import GenerateRequest, Reconstruction
 from backend.common.regions import PAINTS, REGIONS, Palette, random_palette
-from backend.common.shape_space import SHAPE_SPACE
 from backend.errors import BundleError, Cancelled, UnrenderError
 from backend.ipc import client as ipc
 from backend.pipeline import generate as pipeline
-from backend.render.template import PARTS_TEMPLATE
 from backend.weights import bundle as weights
 from tests.helpers.parts_samples import CODE, write_parts_bundle
 from tests.helpers.toy import WHEELS
@@ -103,10 +102,10 @@ def test_bundles_without_parts_are_refused_in_a_sentence(folder: Path, tmp_path:
     plain = tmp_path / "plain"
     plain.mkdir()
     (plain / "bundle.json").write_text(json.dumps({"format": 1, "category": "car"}))
-    monkeypatch.setenv(weights.USER_FOLDERS_VARIABLE, f"{folder.parent}")
+    monkeypatch.setenv(FOLDERS_VARIABLE, f"{folder.parent}")
     for named in (str(plain), "plain"):
         if named == "plain":
-            monkeypatch.setenv(weights.USER_FOLDERS_VARIABLE, f"{folder.parent}:{tmp_path}")
+            monkeypatch.setenv(FOLDERS_VARIABLE, f"{folder.parent}:{tmp_path}")
         with pytest.raises(BundleError, match="'plain' has no template with parts.*small"):
             pipeline.load_generator(named)
     with pytest.raises(BundleError, match="no weights bundle 'of nothing'.*small"):

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend.common.bundle_files import BUNDLED
 from backend.pipeline.atlas import Atlas
 from backend.render.template import CAR_BOX, Template, TemplateConfig, make_template
 from backend.training.inverse_graphics import free_cameras as multi_view
 from backend.training.inverse_graphics import known_cameras as inverse_graphics
 from backend.training.inverse_graphics.start_box import CUBE, SMALL_CAR_BOX, SMALL_CUBE, category_of, start_box
-from backend.weights.bundle import BUNDLED
 
 OTHERS = [(0.45, 1.0, 0.4), (0.4, 0.4, 1.0), (1.0, 1.0, 0.3), (1.0, 0.4, 0.4), (0.5, 0.5, 0.9), (0.02, 1.0, 0.02)]
 BOXES = [TemplateConfig(), CAR_BOX] + [TemplateConfig(8, 9, 7, proportions) for proportions in OTHERS]

@@ -13,13 +13,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from backend.common.bundle_files import BUNDLED, CARD, FOLDERS_VARIABLE, GENERATOR, SEGMENTER
 from backend.common.records import DEFAULT_BUNDLE, ReconstructRequest
 from backend.errors import BundleError
 from backend.models.segmenter import Segmenter, SegmenterConfig, save_segmenter
 from backend.training.inverse_graphics.free_cameras import PRESETS, train
 from backend.training.inverse_graphics.view_cameras import read_cameras
-from backend.weights.bundle import BUNDLED, CARD, SEGMENTER, USER_FOLDERS_VARIABLE, load_bundle, segmenter_file
-from backend.weights.generator_bundle import GENERATOR, load_generator_bundle
+from backend.weights.bundle import load_bundle, segmenter_file
+from backend.weights.generator_bundle import load_generator_bundle
 from scripts import build_bundle
 from tests.helpers.shared_views import write_gan_views
 
@@ -31,7 +32,7 @@ def user(tmp_path: Path, monkeypatch) -> Path:
     """The user's folder of bundles."""
     folder = tmp_path / "user"
     folder.mkdir()
-    monkeypatch.setenv(USER_FOLDERS_VARIABLE, str(folder))
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(folder))
     return folder
 
 

@@ -16,10 +16,11 @@ import pytest
 import torch
 from PIL import Image
 
+from backend.common.bundle_files import BUNDLED, FOLDERS_VARIABLE
 from backend.errors import BundleError
 from backend.models.storage import write_tensors
 from backend.models.stylegan2 import GeneratorConfig, load_generator, save_generator
-from backend.weights.bundle import BUNDLED, USER_FOLDERS_VARIABLE, bundle_folders, load_bundle
+from backend.weights.bundle import bundle_folders, load_bundle
 from backend.weights.generator_bundle import (
     GeneratorCard,
     LoadedGenerator,
@@ -40,7 +41,7 @@ def user(tmp_path: Path, monkeypatch) -> Path:
     """The user's folder of bundles."""
     folder = tmp_path / "user"
     folder.mkdir()
-    monkeypatch.setenv(USER_FOLDERS_VARIABLE, str(folder))
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(folder))
     return folder
 
 

@@ -11,17 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from backend.common.bundle_files import BUNDLED, CARD, GENERATOR, INVERSE_GRAPHICS, RESEARCH
 from backend.weights.bundle import (
-    BUNDLED,
-    CARD,
-    INVERSE_GRAPHICS,
-    RESEARCH,
     bundle_folders,
     load_bundle,
     read_card,
     segmenter_file,
 )
-from backend.weights.generator_bundle import GENERATOR, load_generator_bundle
+from backend.weights.generator_bundle import load_generator_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))

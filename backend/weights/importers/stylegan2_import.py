@@ -18,13 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...common.bundle_files import CARD, GENERATOR
 from ...errors import BundleError
 from ...models.storage import read_tensors
 from ...models.stylegan2 import Generator, GeneratorConfig
 from ...models.stylegan2_layers import config_of
-from ..bundle import CARD
 from ..generator_bundle import (
-    GENERATOR,
     Content,
     GeneratorCard,
     LoadedGenerator,
