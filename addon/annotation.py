@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from .wire import view_set as files
+from .wire import view_set
 
 LONGEST_PAUSE = 30.0
 """Seconds between two actions that count as annotation at most: who is away for longer does something else."""
@@ -27,7 +27,7 @@ def place_on_ring(number: int) -> tuple[float, float]:
     So it is the direction that the object faces in the picture: seen from its front (bin 0) it faces the viewer, seen
     from its left side (bin 3) it faces left.
     """
-    angle = math.radians(files.azimuth_deg_of(number))
+    angle = math.radians(view_set.azimuth_deg_of(number))
     return -math.sin(angle), -math.cos(angle)
 
 
@@ -39,7 +39,7 @@ def neighbour(number: int, arrow: str) -> int:
         x, y = place_on_ring(candidate)
         return round(x * right + y * up, 6)
 
-    beside = ((number + step) % files.NUMBER_OF_BINS for step in (1, -1))
+    beside = ((number + step) % view_set.NUMBER_OF_BINS for step in (1, -1))
     return max((number, *beside), key=height)
 
 
@@ -47,8 +47,8 @@ class Annotation:
     """One view set that is open. ``clock`` gives seconds."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic):
-        """Reads the set; raises :class:`files.ViewSetError`. Shows the first view that nobody has looked at yet."""
-        self.views = files.read(folder)
+        """Reads the set; raises :class:`view_set.ViewSetError`. Shows the first view that nobody has looked at yet."""
+        self.views = view_set.read(folder)
         self.position = 0
         """Of the view that is shown."""
         self.chosen: int | None = None
@@ -58,11 +58,11 @@ class Annotation:
         self._clock = clock
         self._since: float | None = None
         self._unsaved_seconds = 0.0
-        self._undo: list[tuple[int, files.View]] = []
+        self._undo: list[tuple[int, view_set.View]] = []
         self.show(self._first_open() or 0)
 
     @property
-    def view(self) -> files.View:
+    def view(self) -> view_set.View:
         """The view that is shown."""
         return self.views.views[self.position]
 
@@ -97,7 +97,7 @@ class Annotation:
             self._since = self._clock()
 
     def stop(self) -> None:
-        """Stops the clock and saves the time. Raises :class:`files.ViewSetError`."""
+        """Stops the clock and saves the time. Raises :class:`view_set.ViewSetError`."""
         self._count()
         self._since = None
         if self._unsaved_seconds:
@@ -116,28 +116,31 @@ class Annotation:
         self.drops = False
 
     def decide(self, number: int) -> None:
-        """Puts the view into a bin and goes to the next. Raises :class:`files.ViewSetError`."""
-        if not 0 <= number < files.NUMBER_OF_BINS:
-            raise files.ViewSetError(f"There is no bin {number}.")
+        """Puts the view into a bin and goes to the next. Raises :class:`view_set.ViewSetError`."""
+        if not 0 <= number < view_set.NUMBER_OF_BINS:
+            raise view_set.ViewSetError(f"There is no bin {number}.")
         self._replace(replace(self.view, bin=number, dropped=False, source="person"))
 
     def drop(self) -> None:
-        """Leaves the view out and goes to the next; its bin stays in the file. Raises :class:`files.ViewSetError`."""
+        """Leaves the view out and goes to the next; its bin stays in the file.
+
+        Raises :class:`view_set.ViewSetError`.
+        """
         self._replace(replace(self.view, dropped=True, source="person"))
 
     def accept(self) -> None:
-        """Takes what is chosen. Raises :class:`files.ViewSetError` where nothing is."""
+        """Takes what is chosen. Raises :class:`view_set.ViewSetError` where nothing is."""
         if self.drops:
             self.drop()
         elif self.chosen is None:
-            raise files.ViewSetError("There is no guess for this view: choose a side, or drop it.")
+            raise view_set.ViewSetError("There is no guess for this view: choose a side, or drop it.")
         else:
             self.decide(self.chosen)
 
     def undo(self) -> None:
-        """Takes the last decision back and shows its view. Raises :class:`files.ViewSetError`."""
+        """Takes the last decision back and shows its view. Raises :class:`view_set.ViewSetError`."""
         if not self._undo:
-            raise files.ViewSetError("There is nothing to take back.")
+            raise view_set.ViewSetError("There is nothing to take back.")
         position, before = self._undo[-1]
         self._save_with(position, before)
         self._undo.pop()
@@ -146,10 +149,10 @@ class Annotation:
     def accept_guesses(self) -> int:
         """Takes the guess for every view that has no bin yet; returns how many are still without one.
 
-        The source of these views stays ``auto``. Raises :class:`files.ViewSetError`.
+        The source of these views stays ``auto``. Raises :class:`view_set.ViewSetError`.
         """
         self._count()
-        self._save(files.with_guesses(self.views.views))
+        self._save(view_set.with_guesses(self.views.views))
         self.show(self.position)
         return sum(view.bin is None and not view.dropped for view in self.views.views)
 
@@ -157,7 +160,7 @@ class Annotation:
         """Position of the first view that nobody has looked at yet."""
         return next((number for number, view in enumerate(self.views.views) if not view.is_by_person), None)
 
-    def _replace(self, view: files.View) -> None:
+    def _replace(self, view: view_set.View) -> None:
         before, position = self.view, self.position
         was_finished = self.is_finished
         self._save_with(position, view)
@@ -167,16 +170,16 @@ class Annotation:
         following = position + 1 if position + 1 < len(self.views.views) else self._first_open()
         self.show(position if following is None else following)
 
-    def _save_with(self, position: int, view: files.View) -> None:
+    def _save_with(self, position: int, view: view_set.View) -> None:
         self._count()
         views = list(self.views.views)
         views[position] = view
         self._save(views)
 
-    def _save(self, views: list[files.View]) -> None:
+    def _save(self, views: list[view_set.View]) -> None:
         seconds = self.views.annotation_seconds + self._unsaved_seconds
         changed = replace(self.views, views=views, annotation_seconds=seconds)
-        files.write(changed)
+        view_set.write(changed)
         self.views, self._unsaved_seconds = changed, 0.0
 
     def _running_seconds(self) -> float:

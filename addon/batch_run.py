@@ -23,10 +23,8 @@ from typing import Any, NoReturn
 import bpy
 import numpy as np
 
-from . import export, job, preview, registered, scene
+from . import choices, export, job, preferences, preview, scene, session
 from .environment import INTERPRETER_VARIABLE
-from .ui import preferences
-from .ui.properties import DEFAULT, MATERIALS
 from .wire import records
 
 REPORT_FORMAT = 1
@@ -73,8 +71,8 @@ def add_options(parser: Parser, item: str) -> None:
     parser.add_argument("--device", default="", choices=("auto", "cpu", "cuda", "mps"), help="where the networks run")
     parser.add_argument(
         "--materials",
-        default=MATERIALS[0][0],
-        choices=[name for name, _, _ in MATERIALS],
+        default=choices.MATERIALS[0][0],
+        choices=[name for name, _, _ in choices.MATERIALS],
         help="of objects with parts: one material with a texture and maps of roughness and metallic, or a "
         "plain one for each of paint, glass and so on; others have the texture either way (default: maps)",
     )
@@ -103,7 +101,7 @@ def run(
     items_of: Callable[[argparse.Namespace, Path], list[Item]],
     repeat_sentences: bool = True,
 ) -> int:
-    """Runs a command with its arguments; returns the exit code.
+    """Runs a command with its arguments while the add-on is registered; returns the exit code.
 
     ``kind`` is the name of the report's list of records. ``items_of`` makes the items of the options and the output's
     folder, and raises ValueError with a sentence where nothing can be begun. ``repeat_sentences``: whether what is
@@ -128,12 +126,13 @@ def run(
         refusal = export.refusal_to_write(out) or export.refusal_to_write(report_path.parent)
         if refusal:
             raise ValueError(refusal)
-        with registered():
-            report = _run_all(items, kind, options, repeat_sentences)
+        report = _run_all(items, kind, options, repeat_sentences)
     except ValueError as error:
         return _refuse(parser, str(error), 2)
     except KeyboardInterrupt:
         return _refuse(parser, "Stopped.", 130)
+    finally:
+        session.end_worker()
     export.write_beside(report_path, lambda path: path.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))
     failed = sum(1 for record in report[kind] if record["error"])
     print(f"{len(items) - failed} of {len(items)} done; report: {report_path}", flush=True)
@@ -142,7 +141,7 @@ def run(
 
 def bundle_and_device(options: argparse.Namespace) -> tuple[str, str]:
     """Returns the bundle and the device that the options stand for."""
-    return preferences.bundle(options.bundle or DEFAULT), preferences.device(options.device or DEFAULT)
+    return preferences.bundle(options.bundle or choices.DEFAULT), preferences.device(options.device or choices.DEFAULT)
 
 
 def write_scene(

@@ -34,19 +34,19 @@ def camera_to_world(camera: records.Camera) -> np.ndarray:
     return pose
 
 
-def lens(camera: records.Camera, width: int, height: int) -> float:
+def focal_length(camera: records.Camera, width: int, height: int) -> float:
     """Returns the focal length in millimetres on a sensor of :data:`SENSOR_WIDTH` for a picture of this shape."""
     focal_in_pixels = 0.5 * height / math.tan(0.5 * camera.field_of_view)
     return focal_in_pixels / max(width, height) * SENSOR_WIDTH
 
 
-def shift(camera: records.Camera) -> tuple[float, float]:
+def lens_shift(camera: records.Camera) -> tuple[float, float]:
     """Returns Blender's lens shift: it moves the frame, where ours moves the object in the frame."""
     return -camera.shift_x, -camera.shift_y
 
 
-def to_array(camera: records.Camera) -> list[float]:
-    """Returns the seven numbers of a camera in the order that :func:`from_array` takes."""
+def camera_to_numbers(camera: records.Camera) -> list[float]:
+    """Returns the seven numbers of a camera in the order that :func:`camera_from_numbers` takes."""
     return [
         camera.azimuth,
         camera.elevation,
@@ -58,6 +58,6 @@ def to_array(camera: records.Camera) -> list[float]:
     ]
 
 
-def from_array(numbers: list[float]) -> records.Camera:
+def camera_from_numbers(numbers: list[float]) -> records.Camera:
     """Returns the camera of seven numbers."""
     return records.Camera(*(float(number) for number in numbers))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The choices of bundles in the interface: titles from their cards, and numbers that saved files can rely on."""
+"""The choices in the interface; those of bundles have titles from their cards and numbers that saved files rely on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ import json
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+
+DEFAULT = "DEFAULT"
+"""The choice that stands for what the preferences say."""
+FILE = "FILE"
+"""The choice of an image generator that stands for a file or folder of the user's own."""
+DEVICES = [
+    ("auto", "Automatic", "The graphics card where there is one that works, else the processor"),
+    ("cpu", "Processor", "Runs everywhere"),
+    ("cuda", "CUDA", "A graphics card of NVIDIA, or of AMD with ROCm"),
+    ("mps", "Metal", "The graphics part of Apple's chips"),
+]
+MATERIALS = [
+    ("maps", "With Maps", "One material: the photo's texture, and images of roughness and metallic"),
+    ("parts", "By Part", "A material of plain colour for paint, glass, rubber and so on; the texture is kept beside"),
+]
+"""The identifiers are those of :data:`scene.Materials`."""
 
 Item = tuple[str, str, str]
 """What scripts call a choice, its name for people, its explanation."""

@@ -21,6 +21,7 @@ _handle: Any = None
 
 def main(arguments: list[str]) -> int:
     """Runs a command; returns the exit code."""
+    # What only these commands need is loaded here, so that Blender's start does not wait for it.
     if arguments[:1] == ["image-to-3d"]:
         from . import batch
 

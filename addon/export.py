@@ -15,8 +15,8 @@ from typing import Any
 import addon_utils
 import bpy
 
-from . import camera as view
 from . import parts, pixels, scene
+from .camera import SENSOR_WIDTH, focal_length
 from .wire import records
 
 
@@ -104,8 +104,8 @@ def camera_file(built: scene.Built, result: records.Reconstruction) -> dict[str,
         "real_size": size,
         "blender": {
             "matrix_world": [list(row) for row in built.camera.matrix_basis],
-            "lens": view.lens(result.camera, result.image_width, result.image_height),
-            "sensor_width": view.SENSOR_WIDTH,
+            "lens": focal_length(result.camera, result.image_width, result.image_height),
+            "sensor_width": SENSOR_WIDTH,
             "sensor_fit": data.sensor_fit,
             "shift_x": data.shift_x,
             "shift_y": data.shift_y,

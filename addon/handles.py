@@ -16,10 +16,9 @@ import numpy as np
 from bpy.app.handlers import persistent
 from mathutils import Vector
 
-from . import camera as view
-from . import parts, pixels, scene, session
+from . import parts, pixels, preferences, scene, session
+from .camera import camera_from_numbers
 from .environment import NoEnvironment
-from .ui import preferences
 from .wire import client, records
 
 POLL_SECONDS = 0.01
@@ -32,6 +31,22 @@ _unpacked: set[str] = set()
 _shown_change: dict[str, np.ndarray] = {}
 """The texture change that each image shows, by the image's name: a shape slider need not write the texture again."""
 _muted = False
+
+
+def active_object(context: bpy.types.Context) -> bpy.types.Object | None:
+    """Returns the active object if it was made here, or the one whose wheel or camera is active."""
+    owner = context.active_object
+    if owner is None:
+        return None
+    if owner.parent is not None and owner in parts.turning(owner.parent):
+        owner = owner.parent
+    if owner.unrender.is_unrender:
+        return owner
+    if owner.type == "CAMERA":
+        for candidate in context.scene.objects:
+            if candidate.unrender.is_unrender and candidate.unrender.camera == owner:
+                return candidate
+    return None
 
 
 @contextmanager
@@ -50,7 +65,7 @@ def move_camera(owner: bpy.types.Object) -> None:
     state = owner.unrender
     if _muted or not state.is_unrender or state.camera is None or owner.get(scene.CAMERA) is None:
         return
-    pose = view.from_array(list(owner[scene.CAMERA]))
+    pose = camera_from_numbers(list(owner[scene.CAMERA]))
     pose = records.Camera(
         state.azimuth, state.elevation, pose.distance / state.zoom, pose.roll, pose.field_of_view
     )  # the lens and its shift stay as they are
@@ -60,7 +75,7 @@ def move_camera(owner: bpy.types.Object) -> None:
 def reset(owner: bpy.types.Object) -> None:
     """Puts all sliders back to what was found in the photo."""
     state = owner.unrender
-    pose = view.from_array(list(owner[scene.CAMERA]))
+    pose = camera_from_numbers(list(owner[scene.CAMERA]))
     with muted():
         state.azimuth, state.elevation, state.zoom = pose.azimuth, pose.elevation, 1.0
         state.shape = state.texture = (0.0,) * records.NUMBER_OF_SLIDERS

@@ -14,8 +14,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import camera as view
 from . import pixels, scene
+from .camera import SENSOR_WIDTH, focal_length
 from .wire import records
 
 SAMPLES = 16
@@ -96,8 +96,8 @@ def _render_side(
     target: bpy.types.Scene, built: scene.Built, pose: records.Camera, width: int, height: int
 ) -> np.ndarray:
     data = bpy.data.cameras.new("Side")
-    data.sensor_width = view.SENSOR_WIDTH
-    data.lens = view.lens(replace(pose, field_of_view=pose.field_of_view), width, height)
+    data.sensor_width = SENSOR_WIDTH
+    data.lens = focal_length(replace(pose, field_of_view=pose.field_of_view), width, height)
     camera = bpy.data.objects.new("Side", data)
     target.collection.objects.link(camera)
     try:

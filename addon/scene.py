@@ -14,8 +14,8 @@ import bpy
 import numpy as np
 from mathutils import Color, Matrix, Vector
 
-from . import camera as view
 from . import light, parts, pixels
+from .camera import SENSOR_WIDTH, camera_to_numbers, camera_to_world, focal_length, lens_shift
 from .wire import records
 
 SHAPE_CODE, TEXTURE_CODE, CAMERA = "unrender_shape_code", "unrender_texture_code", "unrender_camera"
@@ -190,9 +190,9 @@ def new_camera(result: records.Reconstruction, photo: np.ndarray | None, size: f
     """Returns the camera that took the photo, with the photo behind it; its pose is set by :func:`place_camera`."""
     data = bpy.data.cameras.new(f"{result.name} camera")
     data.sensor_fit = "AUTO"
-    data.sensor_width = view.SENSOR_WIDTH
-    data.lens = view.lens(result.camera, result.image_width, result.image_height)
-    data.shift_x, data.shift_y = view.shift(result.camera)
+    data.sensor_width = SENSOR_WIDTH
+    data.lens = focal_length(result.camera, result.image_width, result.image_height)
+    data.shift_x, data.shift_y = lens_shift(result.camera)
     data.clip_end = max(data.clip_end, 10 * result.camera.distance * size)
     if photo is not None:
         background = data.background_images.new()
@@ -204,7 +204,7 @@ def new_camera(result: records.Reconstruction, photo: np.ndarray | None, size: f
 
 def place_camera(camera: bpy.types.Object, target: bpy.types.Object, pose: records.Camera, size: float) -> None:
     """Puts a camera around an object's canonical centre, wherever the object stands and however it is turned."""
-    canonical = Matrix(view.camera_to_world(pose).tolist())
+    canonical = Matrix(camera_to_world(pose).tolist())
     canonical.translation *= size
     basis = target.matrix_basis if target.parent is None else target.matrix_world
     centre = basis @ Vector((0, 0, target.get(parts.CENTRE_HEIGHT, 0.0)))
@@ -257,7 +257,7 @@ def remember(
     """Stores with the object what its sliders need, so that they work after the file is opened again."""
     mesh_object[SHAPE_CODE] = result.shape_code.astype(float).tolist()
     mesh_object[TEXTURE_CODE] = result.texture_code.astype(float).tolist()
-    mesh_object[CAMERA] = view.to_array(result.camera)
+    mesh_object[CAMERA] = camera_to_numbers(result.camera)
     state = mesh_object.unrender
     state.bundle = result.bundle
     state.photo_path = photo_path

@@ -10,8 +10,7 @@ from typing import Any
 
 import bpy
 
-from . import environment
-from .ui import preferences
+from . import environment, preferences
 from .wire import client, protocol, records
 
 

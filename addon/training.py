@@ -16,8 +16,7 @@ import sys
 import time
 from typing import Any
 
-from . import environment, places
-from .ui import preferences
+from . import environment, places, preferences
 from .wire import client, records
 
 CANCEL_SECONDS = 1.0

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import pixels
 from .annotation import place_on_ring
-from .wire import view_set as files
+from .wire import view_set
 
 USUAL_CONTENTS, MOST_CONTENTS = 4, 8
 LARGEST_SIDE = 128
@@ -32,7 +32,7 @@ _icons: dict[str, list[int]] = {}
 """Numbers of the icons: of the views by the text of their id, of the bins by names of their own."""
 
 
-def load(views: files.ViewSet, report: Callable[[float], None] = lambda fraction: None) -> int:
+def load(views: view_set.ViewSet, report: Callable[[float], None] = lambda fraction: None) -> int:
     """Reads the pictures of all views in place of those before; returns how many views have none.
 
     ``report`` is told the fraction that is done. Not to be called while a panel is drawn: Blender reads pictures as
@@ -53,7 +53,7 @@ def load(views: files.ViewSet, report: Callable[[float], None] = lambda fraction
     return missing
 
 
-def icons_of(view: files.View) -> list[int]:
+def icons_of(view: view_set.View) -> list[int]:
     """Returns the numbers of a view's icons, one a content; empty where there is no picture."""
     return _icons.get(str(view.identity), [])
 
@@ -119,7 +119,7 @@ def compass(number: int | None, side: int, with_ring: bool) -> np.ndarray:
     size = 0.62 if with_ring else 0.95
     layers: list[tuple[np.ndarray, tuple[float, float, float]]] = []
     if with_ring:
-        for other in range(files.NUMBER_OF_BINS):
+        for other in range(view_set.NUMBER_OF_BINS):
             right, up = place_on_ring(other)
             is_chosen = other == number
             inside = (x - 0.88 * right) ** 2 + (y - 0.88 * up) ** 2 < (0.1 if is_chosen else 0.055) ** 2

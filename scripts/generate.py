@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from addon import batch_generate
+from addon import batch_generate, registered
 
 
 def arguments(argv: list[str]) -> list[str]:
@@ -25,4 +25,6 @@ def arguments(argv: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(batch_generate.run(arguments(sys.argv)))
+    with registered():
+        code = batch_generate.run(arguments(sys.argv))
+    sys.exit(code)

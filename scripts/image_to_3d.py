@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from addon import batch
+from addon import batch, registered
 
 
 def arguments(argv: list[str]) -> list[str]:
@@ -24,4 +24,6 @@ def arguments(argv: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(batch.run(arguments(sys.argv)))
+    with registered():
+        code = batch.run(arguments(sys.argv))
+    sys.exit(code)

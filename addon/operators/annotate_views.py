@@ -7,7 +7,7 @@ from __future__ import annotations
 import bpy
 
 from ..annotation import ARROWS, Annotation
-from ..wire import view_set as files
+from ..wire import view_set
 from . import views
 
 TICK_SECONDS = 1.0
@@ -86,7 +86,7 @@ class UNRENDER_OT_annotate_views(views.ViewsOperator, bpy.types.Operator):
         try:
             if self._annotation.is_running:
                 self._annotation.stop()
-        except files.ViewSetError as error:
+        except view_set.ViewSetError as error:
             views.notes.error = str(error)
         views.redraw()
         count = len(self._annotation.views.views)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from .. import job, masks, session
-from ..ui import preferences
+from .. import job, masks, preferences, session
 from ..wire import records
 
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import environment, job, session
-from ..ui import preferences
+from .. import environment, job, preferences, session
 from ..wire import protocol
 
 

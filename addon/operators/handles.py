@@ -6,23 +6,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import handles, parts, session
-
-
-def active_object(context: bpy.types.Context) -> bpy.types.Object | None:
-    """Returns the active object if it was made here, or the one whose wheel or camera is active."""
-    owner = context.active_object
-    if owner is None:
-        return None
-    if owner.parent is not None and owner in parts.turning(owner.parent):
-        owner = owner.parent
-    if owner.unrender.is_unrender:
-        return owner
-    if owner.type == "CAMERA":
-        for candidate in context.scene.objects:
-            if candidate.unrender.is_unrender and candidate.unrender.camera == owner:
-                return candidate
-    return None
+from .. import handles, session
 
 
 class HandleOperator:
@@ -31,7 +15,7 @@ class HandleOperator:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs an active object that was made here."""
-        if active_object(context) is None:
+        if handles.active_object(context) is None:
             cls.poll_message_set("Select an object made by Image to 3D")  # type: ignore[attr-defined]
             return False
         return True
@@ -46,7 +30,7 @@ class UNRENDER_OT_reset_handles(HandleOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Resets."""
-        handles.reset(active_object(context))
+        handles.reset(handles.active_object(context))
         return {"CANCELLED"} if session.status.error else {"FINISHED"}
 
 
@@ -58,7 +42,7 @@ class UNRENDER_OT_look_through(HandleOperator, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Makes the object's camera the scene's and switches the viewport to it."""
-        owner = active_object(context)
+        owner = handles.active_object(context)
         if owner.unrender.camera is None:
             self.report({"ERROR"}, "The camera of this object was deleted.")
             return {"CANCELLED"}

@@ -9,8 +9,7 @@ import os
 import bpy
 from bpy.props import StringProperty
 
-from .. import job, masks, scene, session
-from ..ui import preferences
+from .. import job, masks, preferences, scene, session
 from ..wire import protocol, records
 
 PICTURE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")

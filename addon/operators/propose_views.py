@@ -9,8 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from .. import job, training
-from ..ui import preferences, properties
+from .. import choices, job, preferences, training
 from ..wire import view_set
 from . import views
 
@@ -28,7 +27,7 @@ class UNRENDER_OT_propose_views(job.JobOperator, bpy.types.Operator):
         if not settings.views_folder:
             cls.poll_message_set("Choose a folder for the views first")
             return False
-        if settings.views_generator == properties.FILE and not settings.views_generator_file:
+        if settings.views_generator == choices.FILE and not settings.views_generator_file:
             cls.poll_message_set("Choose the generator's file or folder first")
             return False
         return super().poll(context)
@@ -48,7 +47,7 @@ class UNRENDER_OT_propose_views(job.JobOperator, bpy.types.Operator):
 
 def generator_of(settings: bpy.types.PropertyGroup) -> str:
     """Returns the chosen bundle's name, or the path of the generator's file or folder."""
-    if settings.views_generator != properties.FILE:
+    if settings.views_generator != choices.FILE:
         return settings.views_generator
     return os.path.normpath(bpy.path.abspath(settings.views_generator_file))
 

@@ -18,7 +18,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
 from .. import view_pictures
 from ..annotation import ARROWS, Annotation
-from ..wire import view_set as files
+from ..wire import view_set
 
 
 @dataclass
@@ -57,7 +57,7 @@ def attempt(action: Callable[[Annotation], None]) -> str:
     try:
         if current is not None:
             action(current)
-    except files.ViewSetError as error:
+    except view_set.ViewSetError as error:
         notes.error = str(error)
     redraw()
     return notes.error
@@ -88,7 +88,7 @@ class ViewsOperator:
         return {"FINISHED"}
 
     def act(self, annotation: Annotation) -> None:
-        """Does the step on the open set. Raises :class:`files.ViewSetError`."""
+        """Does the step on the open set. Raises :class:`view_set.ViewSetError`."""
         raise NotImplementedError
 
 
@@ -118,7 +118,7 @@ class UNRENDER_OT_open_views(bpy.types.Operator):
             return self._fail("Choose the folder of a view set first.")
         try:
             missing = open_folder(Path(bpy.path.abspath(settings.views_folder)), context)
-        except files.ViewSetError as error:
+        except view_set.ViewSetError as error:
             return self._fail(str(error))
         finally:
             redraw()
@@ -137,17 +137,17 @@ class UNRENDER_OT_open_views(bpy.types.Operator):
 def open_folder(folder: Path, context: bpy.types.Context) -> int:
     """Opens a set in place of the one before; returns how many of its views have no picture.
 
-    Raises :class:`files.ViewSetError`, also for a set without any picture; then the one before stays open.
+    Raises :class:`view_set.ViewSetError`, also for a set without any picture; then the one before stays open.
     """
     global current
     if current is not None:
         # A list that was changed by hand is opened again because of that.
-        with contextlib.suppress(files.ViewSetError):
+        with contextlib.suppress(view_set.ViewSetError):
             current.stop()
     opened = Annotation(folder)
     views = opened.views
     if not any(views.candidate_path(view).is_file() for view in views.views):
-        raise files.ViewSetError(
+        raise view_set.ViewSetError(
             f"{folder} has no pictures of its views (such as {views.candidate_path(views.views[0]).name} in the folder "
             "candidates), so nobody can say what they show."
         )
@@ -183,12 +183,12 @@ class UNRENDER_OT_choose_view_bin(ViewsOperator, bpy.types.Operator):
     bl_options = {"INTERNAL"}
     is_decision = True
 
-    number: IntProperty(name="Bin", min=0, max=files.NUMBER_OF_BINS - 1, options={"SKIP_SAVE"})
+    number: IntProperty(name="Bin", min=0, max=view_set.NUMBER_OF_BINS - 1, options={"SKIP_SAVE"})
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
         """Says what the bin means."""
-        name, middle = files.BIN_NAMES[properties.number], files.azimuth_deg_of(properties.number)
+        name, middle = view_set.BIN_NAMES[properties.number], view_set.azimuth_deg_of(properties.number)
         return f"The object is seen from: {name} (azimuth {middle:.0f}° ± 15°). The arrow is where it faces, from above"
 
     def act(self, annotation: Annotation) -> None:

@@ -4,41 +4,12 @@
 
 from __future__ import annotations
 
-import textwrap
-from typing import Any
-
 import bpy
 
-from .. import environment, session, thumbnails
-from ..operators.handles import active_object
+from .. import session, thumbnails
+from ..handles import active_object
 from ..wire import records
-from . import preferences
-
-CHARACTER_WIDTH = 7.5
-"""Pixels of an average letter in Blender's interface font at scale 1; labels do not wrap by themselves."""
-
-
-def interface_scale() -> float:
-    """Returns the size of the interface beside its usual one."""
-    return bpy.context.preferences.system.ui_scale or 1.0  # 0 without a window
-
-
-def draw_text(layout: bpy.types.UILayout, text: str, icon: Any, width: int) -> None:
-    """Draws a sentence over as many lines as the region's width in pixels asks for."""
-    scale = interface_scale()
-    lines = textwrap.wrap(text, max(20, int((width / scale - 50) / CHARACTER_WIDTH)), break_on_hyphens=False)
-    column = layout.column(align=True)
-    column.scale_y = 0.85
-    for number, line in enumerate(lines):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
-
-
-class UnrenderPanel:
-    """Mix-in: where the panels are."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Unrender"
+from .layout import UnrenderPanel, draw_text
 
 
 class UNRENDER_PT_main(UnrenderPanel, bpy.types.Panel):
@@ -173,33 +144,6 @@ class UNRENDER_PT_texture(CodePanel, bpy.types.Panel):
     bl_idname = "UNRENDER_PT_texture"
     bl_label = "Texture"
     code = "texture"
-
-
-def draw_preferences(settings: preferences.UnrenderPreferences, layout: bpy.types.UILayout) -> None:
-    """Draws the add-on's preferences."""
-    width = bpy.context.region.width
-    layout.use_property_split = True
-    layout.prop(settings, "interpreter")
-    try:
-        found = environment.find(preferences.interpreter())
-    except environment.NoEnvironment as error:
-        draw_text(layout, str(error), "ERROR", width)
-    else:
-        draw_text(layout, f"{found.path} ({found.source})", "CHECKMARK", width)
-    row = layout.row(align=True)
-    row.operator("unrender.check_environment", icon="VIEWZOOM")
-    row.operator("unrender.create_environment", icon="IMPORT")
-    status = session.status
-    if status.running:
-        layout.progress(text=status.stage, factor=status.fraction)
-        layout.operator("unrender.cancel", icon="X")
-    if status.check:
-        draw_text(layout, status.check, "INFO", width)
-    if status.error:
-        draw_text(layout, status.error, "ERROR", width)
-    layout.prop(settings, "package_index")
-    layout.prop(settings, "device")
-    layout.prop(settings, "bundle")
 
 
 CLASSES = (

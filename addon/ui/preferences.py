@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from .. import choices, places
+from .. import choices, environment, places, preferences, session
 from ..wire import records
-from . import properties
+from .layout import draw_text
 
 _bundle_items: list[choices.Choice] = []
 
@@ -23,8 +21,6 @@ def _bundles(_self: object, _context: object) -> list[choices.Choice]:
 
 
 def _on_interpreter(_self: object, _context: object) -> None:
-    from .. import session
-
     session.end_worker()
 
 
@@ -43,56 +39,46 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         name="Package Index",
         description="Address to install from, such as PyTorch's own for a certain graphics card; empty: the usual one",
     )
-    device: EnumProperty(name="Device", description="Where the networks run", items=properties.DEVICES)
+    device: EnumProperty(name="Device", description="Where the networks run", items=choices.DEVICES)
     bundle: EnumProperty(name="Weights", description="Bundle to use where a scene names none", items=_bundles)
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draws the preferences."""
-        from . import panels
-
-        panels.draw_preferences(self, self.layout)
+        width = context.region.width
+        self.layout.use_property_split = True
+        self.layout.prop(self, "interpreter")
+        draw_environment(self.layout, width)
+        for name in ("package_index", "device", "bundle"):
+            self.layout.prop(self, name)
         self.layout.separator()
         self.layout.operator("unrender.import_weights", icon="FILE_FOLDER")
         names = list(places.generators())
         if names:
-            width = context.region.width
-            panels.draw_text(self.layout, f"Image generators: {', '.join(names)}", "IMAGE_DATA", width)
+            draw_text(self.layout, f"Image generators: {', '.join(names)}", "IMAGE_DATA", width)
 
 
-def get() -> UnrenderPreferences | None:
-    """Returns the preferences; None in a run where the extension is not enabled."""
-    addon: bpy.types.Addon | None = bpy.context.preferences.addons.get(places.EXTENSION)
-    return cast(UnrenderPreferences, addon.preferences) if addon is not None else None
+def draw_environment(layout: bpy.types.UILayout, width: int) -> None:
+    """Draws what the backend runs with, what looks at it or makes it, and what came of that.
 
-
-def interpreter() -> str:
-    """Returns the path that the user chose, or an empty text."""
-    preferences = get()
-    return bpy.path.abspath(preferences.interpreter) if preferences is not None else ""
-
-
-def package_index() -> str:
-    """Returns the address to install from, or an empty text."""
-    preferences = get()
-    return preferences.package_index if preferences is not None else ""
-
-
-def device(chosen: str = properties.DEFAULT) -> str:
-    """Returns the device that a setting stands for."""
-    preferences = get()
-    if chosen != properties.DEFAULT:
-        return chosen
-    return preferences.device if preferences is not None else "auto"
-
-
-def bundle(chosen: str = properties.DEFAULT) -> str:
-    """Returns the name of the bundle that a setting stands for. Raises ValueError where it is no longer installed."""
-    if not chosen:  # what Blender says of a number in the file that belongs to no choice
-        raise ValueError("The weights that this scene asks for are not installed: choose others in the options.")
-    preferences = get()
-    if chosen != properties.DEFAULT:
-        return chosen
-    return preferences.bundle if preferences is not None and preferences.bundle else records.DEFAULT_BUNDLE
+    ``width`` is the region's, in pixels.
+    """
+    try:
+        found = environment.find(preferences.interpreter())
+    except environment.NoEnvironment as error:
+        draw_text(layout, str(error), "ERROR", width)
+    else:
+        draw_text(layout, f"{found.path} ({found.source})", "CHECKMARK", width)
+    row = layout.row(align=True)
+    row.operator("unrender.check_environment", icon="VIEWZOOM")
+    row.operator("unrender.create_environment", icon="IMPORT")
+    status = session.status
+    if status.running:
+        layout.progress(text=status.stage, factor=status.fraction)
+        layout.operator("unrender.cancel", icon="X")
+    if status.check:
+        draw_text(layout, status.check, "INFO", width)
+    if status.error:
+        draw_text(layout, status.error, "ERROR", width)
 
 
 def register() -> None:

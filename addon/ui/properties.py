@@ -18,22 +18,9 @@ from bpy.props import (
     StringProperty,
 )
 
-from .. import choices, places
+from .. import choices, handles, places
 from ..wire import records
 
-DEFAULT = "DEFAULT"
-FILE = "FILE"
-DEVICES = [
-    ("auto", "Automatic", "The graphics card where there is one that works, else the processor"),
-    ("cpu", "Processor", "Runs everywhere"),
-    ("cuda", "CUDA", "A graphics card of NVIDIA, or of AMD with ROCm"),
-    ("mps", "Metal", "The graphics part of Apple's chips"),
-]
-MATERIALS = [
-    ("maps", "With Maps", "One material: the photo's texture, and images of roughness and metallic"),
-    ("parts", "By Part", "A material of plain colour for paint, glass, rubber and so on; the texture is kept beside"),
-]
-"""The identifiers are those of :data:`scene.Materials`."""
 SLIDER_RANGE = 3.0
 
 _bundle_items: list[choices.Choice] = []
@@ -42,8 +29,8 @@ _bundle_items: list[choices.Choice] = []
 
 def bundle_items(_self: object, _context: object) -> list[choices.Choice]:
     """Returns the choices of bundles, the preference first."""
-    default = (DEFAULT, "As in the preferences", "The bundle chosen in the add-on's preferences")
-    _bundle_items[:] = choices.numbered([default, *choices.of_bundles(places.bundles())], DEFAULT)
+    default = (choices.DEFAULT, "As in the preferences", "The bundle chosen in the add-on's preferences")
+    _bundle_items[:] = choices.numbered([default, *choices.of_bundles(places.bundles())], choices.DEFAULT)
     return _bundle_items
 
 
@@ -56,20 +43,16 @@ def generator_items(_self: object, _context: object) -> list[choices.Choice]:
         (name, choices.title_of(name, folder), f"Image generator of the bundle {name}")
         for name, folder in places.generators().items()
     ]
-    file = (FILE, "File or Folder", "A generator's file, or the folder of a training run")
+    file = (choices.FILE, "File or Folder", "A generator's file, or the folder of a training run")
     _generator_items[:] = choices.numbered([*items, file], records.DEFAULT_BUNDLE)
     return _generator_items
 
 
 def _on_view(self: UnrenderObject, _context: bpy.types.Context) -> None:
-    from .. import handles
-
     handles.move_camera(cast(bpy.types.Object, self.id_data))
 
 
 def _on_code(self: UnrenderObject, _context: bpy.types.Context) -> None:
-    from .. import handles
-
     handles.request_edit(cast(bpy.types.Object, self.id_data))
 
 
@@ -86,13 +69,16 @@ class UnrenderScene(bpy.types.PropertyGroup):
     device: EnumProperty(
         name="Device",
         description="Where the networks run",
-        items=[(DEFAULT, "As in the preferences", "The device chosen in the add-on's preferences"), *DEVICES],
+        items=[
+            (choices.DEFAULT, "As in the preferences", "The device chosen in the add-on's preferences"),
+            *choices.DEVICES,
+        ],
     )
     refinement: EnumProperty(
         name="Refine",
         description="Optimisation against the photo after the network's first answer",
         items=[
-            (DEFAULT, "Default", "As many steps as the category needs"),
+            (choices.DEFAULT, "Default", "As many steps as the category needs"),
             ("NONE", "Off", "The network's answer as it is: fastest"),
             ("CUSTOM", "Custom", "A number of steps of your choice"),
         ],
@@ -110,7 +96,7 @@ class UnrenderScene(bpy.types.PropertyGroup):
         name="Materials",
         description="Materials of an object with parts, such as a car with wheels. An object without parts gets the "
         "photo's texture, whatever is chosen here",
-        items=MATERIALS,
+        items=choices.MATERIALS,
     )
     real_size: FloatProperty(
         name="Real Size",

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import bpy
 
-from .. import session, view_pictures
+from .. import choices, session, view_pictures
 from ..annotation import Annotation
 from ..operators import annotate_views, views
-from ..wire import view_set as files
-from . import properties
-from .panels import UnrenderPanel, draw_text, interface_scale
+from ..wire import view_set
+from .layout import UnrenderPanel, draw_text, interface_scale
 
 ICON_PIXELS = 20
 """Side of a picture of scale 1 in a panel, at interface scale 1."""
@@ -104,13 +103,13 @@ class UNRENDER_PT_all_views(UnrenderPanel, bpy.types.Panel):
         self.layout.operator("unrender.accept_view_guesses", icon="AUTO")
 
 
-def name_of(view: files.View) -> str:
+def name_of(view: view_set.View) -> str:
     """Returns what is decided about a view, or guessed."""
     if view.dropped:
         return "dropped"
     if view.likely_bin is None:
         return "?"
-    return files.BIN_NAMES[view.likely_bin] + ("" if view.is_by_person else " ?")
+    return view_set.BIN_NAMES[view.likely_bin] + ("" if view.is_by_person else " ?")
 
 
 def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -123,7 +122,7 @@ def draw_choice(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -
     column.use_property_split = True
     column.use_property_decorate = False
     column.prop(settings, "views_generator")
-    if settings.views_generator == properties.FILE:
+    if settings.views_generator == choices.FILE:
         column.prop(settings, "views_generator_file")
     column.prop(settings, "views_count", text="Number")
     status = session.status
@@ -153,7 +152,7 @@ def draw_progress(layout: bpy.types.UILayout, annotation: Annotation) -> None:
         row.operator("unrender.annotate_views", icon="PLAY")
 
 
-def draw_contents(layout: bpy.types.UILayout, view: files.View, width: float) -> None:
+def draw_contents(layout: bpy.types.UILayout, view: view_set.View, width: float) -> None:
     """Draws the contents of the view that is shown side by side, as large as the sidebar allows."""
     icons = view_pictures.icons_of(view)
     row = layout.row(align=True)
@@ -175,7 +174,7 @@ def draw_state(layout: bpy.types.UILayout, annotation: Annotation) -> None:
     elif annotation.chosen is None:
         chosen = "none"
     else:
-        chosen = files.BIN_NAMES[annotation.chosen]
+        chosen = view_set.BIN_NAMES[annotation.chosen]
     row = layout.row()
     row.alignment = "CENTER"
     row.label(text=f"View {annotation.position + 1}, {'yours' if view.is_by_person else 'guess'}: {chosen}")
@@ -202,7 +201,7 @@ def draw_bin(layout: bpy.types.UILayout, annotation: Annotation, number: int, wi
     row.scale_y = BUTTON_HEIGHT
     button = row.operator(
         "unrender.choose_view_bin",
-        text=f"{annotate_views.BIN_KEYS[number]}  {files.BIN_NAMES[number]}",
+        text=f"{annotate_views.BIN_KEYS[number]}  {view_set.BIN_NAMES[number]}",
         icon_value=view_pictures.small_compass(number) if with_arrow else 0,
         depress=annotation.chosen == number and not annotation.drops,
     )

@@ -101,7 +101,7 @@ def test_the_choice_outlives_new_bundles_and_is_not_replaced_when_its_own_is_gon
 def test_cars_are_the_default_among_any_bundles(user_bundles):
     user_bundles("aaa")
     user_bundles("zzz")
-    assert settings().bundle == properties.DEFAULT and image_to_3d.request_of(settings(), "a.png").bundle == "car"
+    assert settings().bundle == choices.DEFAULT and image_to_3d.request_of(settings(), "a.png").bundle == "car"
     assert next(iter(offered(preferences._bundles))) == "car" and offered(preferences._bundles)["car"][2] == 0
     assert settings().views_generator == "car" and offered(properties.generator_items)["car"][2] == 0
 

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,7 +23,7 @@ from addon.wire import client
 WRITER = """
 import sys
 from pathlib import Path
-from tests.stylegan2_checkpoints import written
+from tests.helpers.stylegan2_checkpoints import written
 written(Path(sys.argv[1]), "tensorflow", sys.argv[2])
 """
 
@@ -109,8 +110,8 @@ class Layout:
 
 def test_the_preferences_have_the_button(monkeypatch):
     layout = Layout()
-    monkeypatch.setattr("addon.ui.panels.draw_preferences", lambda settings, layout: None)
+    monkeypatch.setattr("addon.ui.preferences.draw_environment", lambda layout, width: None)
     monkeypatch.setattr(places, "generators", dict)
-    shown = type("Shown", (), {"layout": layout})()
-    preferences.UnrenderPreferences.draw(shown, bpy.context)
+    window = SimpleNamespace(region=SimpleNamespace(width=400))
+    preferences.UnrenderPreferences.draw(SimpleNamespace(layout=layout), window)
     assert any(entry[:2] == ("operator", weights.UNRENDER_OT_import_weights.bl_idname) for entry in layout.drawn)

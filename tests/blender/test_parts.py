@@ -12,8 +12,8 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import camera as view
 from addon import handles, parts, pixels, scene
+from addon.camera import camera_to_world
 from backend.common import records
 from tests.blender.test_scene import CAMERAS, project, render, silhouette
 from tests.helpers import toy
@@ -389,5 +389,5 @@ def test_a_template_without_parts_is_one_object_as_before():
     assert not parts.has_parts(built.object)
     (material,) = built.object.data.materials
     assert principled(material).inputs["Roughness"].default_value == pytest.approx(scene.ROUGHNESS)
-    expected = np.array(view.camera_to_world(result.camera))[:3, 3] * SIZE + np.array(built.object.location)
+    expected = np.array(camera_to_world(result.camera))[:3, 3] * SIZE + np.array(built.object.location)
     np.testing.assert_allclose(built.camera.location, expected, rtol=1e-6)

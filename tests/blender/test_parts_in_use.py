@@ -16,9 +16,9 @@ bpy = pytest.importorskip("bpy")
 import addon_utils
 
 import addon
-from addon import batch, environment, export, scene
-from addon.operators.handles import active_object
-from addon.ui import panels, properties
+from addon import batch, choices, environment, export, scene
+from addon.handles import active_object
+from addon.ui import panels
 from addon.wire import client
 from tests.blender.test_parts import WHEELS, build, canonical, principled, world
 from tests.helpers import toy, toy_worker
@@ -182,7 +182,7 @@ def test_the_command_takes_the_choice_of_materials(photo, tmp_path, capsys):
 
 
 def test_an_object_without_parts_has_its_texture_whatever_is_chosen():
-    assert [name for name, _, _ in properties.MATERIALS] == list(typing.get_args(scene.Materials))
+    assert [name for name, _, _ in choices.MATERIALS] == list(typing.get_args(scene.Materials))
     built = build(toy.reconstruction("box"), materials="parts")
     (material,) = built.object.data.materials
     assert principled(material).inputs["Base Color"].links[0].from_node.image == built.texture

@@ -14,9 +14,9 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import environment, job, pixels, places, session, training
+from addon import choices, environment, job, pixels, places, session, training
 from addon.operators import views
-from addon.ui import properties, train_panels
+from addon.ui import train_panels
 from addon.wire import client
 from backend.common import view_set
 from tests.blender.test_views import drawn, strip
@@ -56,7 +56,7 @@ def script(tmp_path, monkeypatch):
 def settings(tmp_path):
     chosen = bpy.context.scene.unrender
     chosen.views_folder = str(tmp_path / "views")
-    chosen.views_generator = properties.FILE
+    chosen.views_generator = choices.FILE
     chosen.views_generator_file = str(tmp_path / "generator.safetensors")
     chosen.device = "cpu"
     return chosen

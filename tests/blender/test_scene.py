@@ -12,8 +12,8 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import camera as view
 from addon import handles, light, pixels, preview, scene
+from addon.camera import camera_to_world
 from backend.common import records
 from tests.helpers import toy
 
@@ -165,7 +165,7 @@ def test_a_white_sphere_under_the_world_shows_the_irradiance(seed):
         x, y = x * 40.0 / focal, y * 40.0 / focal
         inside = np.hypot(x, y) < 0.9
         backward = np.sqrt(np.maximum(1 - x * x - y * y, 0))
-        normals = np.stack([x, y, backward], axis=-1) @ view.camera_to_world(pose)[:3, :3].T
+        normals = np.stack([x, y, backward], axis=-1) @ camera_to_world(pose)[:3, :3].T
         expected = np.maximum(light.basis(normals) @ coefficients, 0)
         difference = np.abs(linear - expected)[inside]
         assert np.median(difference) < 0.03, "the light comes from elsewhere"

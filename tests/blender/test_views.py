@@ -16,7 +16,7 @@ import addon
 from addon import annotation, pixels, view_pictures
 from addon.operators import annotate_views, views
 from addon.ui import train_panels
-from backend.common import view_set as files
+from backend.common import view_set
 
 GUESSES = [350.0, 62.0, None, 179.0]
 
@@ -50,8 +50,8 @@ def folder(tmp_path):
     """A set of four views; the third has no guess."""
     made = tmp_path / "views"
     (made / "candidates").mkdir(parents=True)
-    listed = [files.View(number, guess_deg=guess, consistency=0.5) for number, guess in enumerate(GUESSES)]
-    files.write(files.ViewSet(made, "car", 4, 64, listed))
+    listed = [view_set.View(number, guess_deg=guess, consistency=0.5) for number, guess in enumerate(GUESSES)]
+    view_set.write(view_set.ViewSet(made, "car", 4, 64, listed))
     for number in range(4):
         pixels.write_png(made / "candidates" / f"{number:03d}.png", strip([(200, 20 * number, 0), (0, 0, 90)]))
     return made
@@ -184,12 +184,12 @@ def test_keys_do_what_the_buttons_say(folder):
     assert press("SEVEN", False) and press("NUMPAD_1", False) and bins(folder)[:2] == [6, 0]
     press("RET", False)
     assert "choose a side" in views.notes.error
-    assert len(set(annotate_views.BIN_KEYS)) == files.NUMBER_OF_BINS
-    assert set(annotate_views.BIN_OF_EVENT.values()) == set(range(files.NUMBER_OF_BINS))
+    assert len(set(annotate_views.BIN_KEYS)) == view_set.NUMBER_OF_BINS
+    assert set(annotate_views.BIN_OF_EVENT.values()) == set(range(view_set.NUMBER_OF_BINS))
 
 
 def test_the_arrows_lead_all_around_the_ring():
-    for number in range(files.NUMBER_OF_BINS):
+    for number in range(view_set.NUMBER_OF_BINS):
         x, y = annotation.place_on_ring(number)
         for arrow, (right, up) in annotation.ARROWS.items():
             beside = annotation.neighbour(number, arrow)
@@ -202,8 +202,8 @@ def test_the_arrows_lead_all_around_the_ring():
 
 def test_the_object_faces_where_the_camera_of_the_bin_sees_it():
     """The convention of the ring against the product's cameras: azimuth 90 is on +X, and the front is towards -Y."""
-    for number in range(files.NUMBER_OF_BINS):
-        angle = math.radians(files.azimuth_deg_of(number))
+    for number in range(view_set.NUMBER_OF_BINS):
+        angle = math.radians(view_set.azimuth_deg_of(number))
         camera = np.array([math.sin(angle), -math.cos(angle), 0.0])
         right = np.cross(-camera, [0, 0, 1.0])
         front = np.array([0, -1.0, 0])
@@ -279,7 +279,7 @@ def test_a_strip_is_cut_into_its_contents():
 
 
 def test_the_compass_points_to_where_the_object_faces():
-    for number in range(files.NUMBER_OF_BINS):
+    for number in range(view_set.NUMBER_OF_BINS):
         picture = view_pictures.compass(number, 32, with_ring=False)[..., 3]
         rows, columns = np.mgrid[0:32, 0:32] + 0.5
         # The dart is heavier behind than in front.
@@ -341,7 +341,7 @@ def test_the_panel_draws_every_state(folder):
     for width in (120, 300, 700):
         shown = buttons(drawn(panel, width))
         assert sorted(shown) == sorted(
-            f"{key}  {name}" for key, name in zip(annotate_views.BIN_KEYS, files.BIN_NAMES, strict=True)
+            f"{key}  {name}" for key, name in zip(annotate_views.BIN_KEYS, view_set.BIN_NAMES, strict=True)
         )
     bpy.ops.unrender.annotate_views()
     assert any("stop_annotating" in str(entry) for entry in drawn(panel))
@@ -357,9 +357,9 @@ def test_the_panel_draws_every_state(folder):
 
 
 def test_the_names_of_all_views_tell_guesses_from_decisions():
-    assert train_panels.name_of(files.View(0)) == "?"
-    assert train_panels.name_of(files.View(0, guess_deg=92)) == "left ?"
-    assert train_panels.name_of(files.View(0, bin=4, guess_deg=92, source="person")) == "left-back"
+    assert train_panels.name_of(view_set.View(0)) == "?"
+    assert train_panels.name_of(view_set.View(0, guess_deg=92)) == "left ?"
+    assert train_panels.name_of(view_set.View(0, bin=4, guess_deg=92, source="person")) == "left-back"
 
 
 def test_unregistering_closes_the_set(folder):

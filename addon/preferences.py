@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the add-on's preferences say, for the code that acts on it; :mod:`.ui.preferences` shows and stores them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from . import choices, places
+from .wire import records
+
+
+def _stored() -> Any:
+    """Returns the preferences as Blender keeps them; None in a run where the extension is not enabled."""
+    addon: bpy.types.Addon | None = bpy.context.preferences.addons.get(places.EXTENSION)
+    return addon.preferences if addon is not None else None
+
+
+def interpreter() -> str:
+    """Returns the path that the user chose, or an empty text."""
+    stored = _stored()
+    return bpy.path.abspath(stored.interpreter) if stored is not None else ""
+
+
+def package_index() -> str:
+    """Returns the address to install from, or an empty text."""
+    stored = _stored()
+    return stored.package_index if stored is not None else ""
+
+
+def device(chosen: str = choices.DEFAULT) -> str:
+    """Returns the device that a setting stands for."""
+    stored = _stored()
+    if chosen != choices.DEFAULT:
+        return chosen
+    return stored.device if stored is not None else "auto"
+
+
+def bundle(chosen: str = choices.DEFAULT) -> str:
+    """Returns the name of the bundle that a setting stands for. Raises ValueError where it is no longer installed."""
+    if not chosen:  # what Blender says of a number in the file that belongs to no choice
+        raise ValueError("The weights that this scene asks for are not installed: choose others in the options.")
+    stored = _stored()
+    if chosen != choices.DEFAULT:
+        return chosen
+    return stored.bundle if stored is not None and stored.bundle else records.DEFAULT_BUNDLE
