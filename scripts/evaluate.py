@@ -25,49 +25,37 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import command_line
 import numpy as np
+
+from backend.commands import compare
+from backend.commands.outputs import write_picture, write_report
 
 POINTS = 4000
 """Samples of each surface."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
+    """Returns the checked command line; leaves the program on a wrong one."""
     parser = argparse.ArgumentParser(
-        prog="evaluate.py",
+        prog=compare.PROGRAM,
         description="Measures a bundle on rendered objects, or compares several networks on several data.",
         epilog="Networks are compared where --bundle or --data is repeated or labelled, or an option of the comparison "
         "is given.",
     )
-    parser.add_argument(
-        "--bundle", action="append", metavar="[LABEL=]NAME",
-        help="name or folder of the weights, in a comparison also of a training run; default: car",
-    )  # fmt: skip
-    parser.add_argument(
-        "--data", action="append", required=True, metavar="[LABEL=]FOLDER",
-        help="made by scripts/render_dataset.py, in a comparison also by scripts/make_gan_views.py, or photographs",
-    )  # fmt: skip
-    parser.add_argument("--report", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--objects", type=int, default=0, help="how many objects; 0: all")
-    parser.add_argument("--input", choices=("cut-out", "photo"), default="cut-out", help="with the true mask or not")
-    parser.add_argument("--refine", type=int, default=-1, metavar="STEPS", help="0: none; default: the usual number")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--seed", type=int, default=0, help="draws the view of each object")
-    parser.add_argument("--sheet", type=Path, help="also write a picture: input, result in place, four sides")
-    comparison = parser.add_argument_group("comparison of networks")
-    comparison.add_argument("--table", type=Path, metavar="FILE", help="also write the figures as a Markdown table")
-    comparison.add_argument("--pictures", type=Path, metavar="FOLDER", help="also write a sheet for each data")
-    comparison.add_argument("--cameras", type=Path, metavar="FILE", help="cameras.json: of the generator's views")
-    comparison.add_argument("--segmenter", metavar="BUNDLE", help="cuts out photographs; default: car")
+    compare.add_options(parser)
+    single = parser.add_argument_group("measuring of one bundle")
+    single.add_argument("--input", choices=("cut-out", "photo"), default="cut-out", help="with the true mask or not")
+    single.add_argument("--refine", type=int, default=-1, metavar="STEPS", help="0: none; default: the usual number")
+    single.add_argument("--seed", type=int, default=0, help="draws the view of each object")
+    single.add_argument("--sheet", type=Path, help="also write a picture: input, result in place, four sides")
     options = parser.parse_args(arguments)
     options.bundle = options.bundle or ["car"]
     options.compared = compares(options)
@@ -81,50 +69,20 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def compares(options: argparse.Namespace) -> bool:
-    """Whether networks are compared, rather than one bundle measured through Blender."""
+    """Returns whether networks are compared, rather than one bundle measured through Blender."""
     labelled = any("=" in text and not Path(text).exists() for text in options.bundle + options.data)
     given = (options.table, options.pictures, options.cameras, options.segmenter)
     return labelled or max(len(options.bundle), len(options.data)) > 1 or any(one is not None for one in given)
 
 
 def main(arguments: list[str]) -> int:
+    """Measures or compares, as the arguments ask; returns the exit code."""
     options = parse(arguments)
-    if options.compared:
-        return run_outside_blender(arguments) if "bpy" in sys.modules else compare(options)
-    return measure_bundle(options)
-
-
-def compare(options: argparse.Namespace) -> int:
-    """Compares networks, and writes the report and what else is asked for."""
-    from backend.errors import UnrenderError
-    from backend.evaluation.comparison import comparison
-    from backend.evaluation.comparison.table import table
-    from backend.training.inverse_graphics.view_cameras import read_cameras
-    from backend.weights.bundle import choose_device
-
-    try:
-        asked = comparison.Comparison(
-            [comparison.Labelled.of(text) for text in options.bundle],
-            [comparison.Labelled.of(text) for text in options.data],
-            None if options.cameras is None else read_cameras(options.cameras),
-            options.segmenter or "car",
-            options.objects,
-        )
-        report, sheets = comparison.compare(asked, choose_device(options.device), options.pictures is not None)
-        report["cameras"] = None if options.cameras is None else str(options.cameras)
-        write_text(options.report, json.dumps(report, indent=1))
-        if options.table is not None:
-            write_text(options.table, table(report))
-        for label, sheet in sheets.items():
-            write_picture(options.pictures / f"{label}.png", sheet)
-    except (UnrenderError, ValueError, OSError) as error:
-        print(f"evaluate.py: {error}", file=sys.stderr)
-        return 2
-    print(table(report))
-    failed = [sentence for data in report["data"] for sentence in data["failed"].values()]
-    for sentence in failed:
-        print(f"evaluate.py: {sentence}", file=sys.stderr)
-    return 1 if failed else 0
+    if not options.compared:
+        return measure_bundle(options)
+    if "bpy" in sys.modules:
+        return command_line.run_outside_blender(__file__, arguments, failed=compare.NOTHING_COMPARED)
+    return compare.main(arguments)
 
 
 def measure_bundle(options: argparse.Namespace) -> int:
@@ -155,7 +113,7 @@ def measure_bundle(options: argparse.Namespace) -> int:
             print(f"[{number}/{len(folders)}] {line(record)}", flush=True)
     report = {"bundle": options.bundle, "input": options.input, "refine": options.refine, "summary": summary(records),
               "objects": records}  # fmt: skip
-    write_text(options.report, json.dumps(report, indent=1))
+    write_report(options.report, report)
     if sheet:
         write_picture(options.sheet, np.concatenate(sheet))
     print(json.dumps(report["summary"], indent=1))
@@ -227,25 +185,8 @@ def reconstruct(path: Path, rgba: np.ndarray, options: argparse.Namespace) -> An
     return kept[0]
 
 
-def write_text(path: Path, text: str) -> None:
-    """Beside its place, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Writes (H, W, 3) uint8 as PNG, beside its place, then renamed."""
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    Image.fromarray(picture).save(temporary, format="PNG")
-    os.replace(temporary, path)
-
-
 def line(record: dict[str, Any]) -> str:
+    """Returns what is printed of an object."""
     if record["error"]:
         return f"{record['object']}: {record['error']}"
     return (
@@ -278,19 +219,5 @@ def summary(records: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def run_outside_blender(arguments: list[str]) -> int:
-    """The same command in the interpreter that has torch, which never loads in Blender's process."""
-    python = os.environ.get("UNRENDER_PYTHON") or next(
-        (str(p) for p in (ROOT / ".venv/bin/python", ROOT / ".venv/Scripts/python.exe") if p.exists()), None
-    )
-    if python is None:
-        print("evaluate.py: no Python with torch was found; run scripts/setup.sh or set UNRENDER_PYTHON.",
-              file=sys.stderr)  # fmt: skip
-        return 2
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
-    return subprocess.run([python, str(Path(__file__).resolve()), *arguments], env=environment, check=False).returncode
-
-
 if __name__ == "__main__":
-    own = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
-    sys.exit(main(own))
+    sys.exit(main(command_line.own_arguments(sys.argv)))

@@ -4,91 +4,15 @@
 
     python scripts/import_weights.py FILE --out DIR [--name NAME] [--licence TEXT] [--crop HxW] [--samples FILE.png]
 
-The bundle is the folder DIR/NAME; NAME is the file's unless it is said. Nothing in the file is run. The licence and,
-for LSUN Car, the picture between the black bars are known of NVIDIA's files; for others, say them.
+See ``backend/commands/import_weights.py``.
 """
 
-from __future__ import annotations
-
-import argparse
-import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import numpy as np
-from PIL import Image
-
-from backend.errors import UnrenderError
-from backend.weights.generator_bundle import check_free
-from backend.weights.importers.stylegan2_import import (
-    bundle_name,
-    default_name,
-    read_generator,
-    sample_pictures,
-    save_found,
-)
-
-GRID = (3, 4)
-"""Rows and columns of the samples."""
-
-
-def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="import_weights.py", description="Makes a bundle of a StyleGAN2 checkpoint.")
-    parser.add_argument("file", type=Path, metavar="FILE", help=".pkl, .pt, .safetensors or a bundle's folder")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder in which the bundle is made")
-    parser.add_argument("--name", default="", help="of the bundle; default: the file's")
-    parser.add_argument("--licence", default="", help="terms of the weights; default: what is known of the file")
-    parser.add_argument("--crop", type=size, metavar="HxW", help="the picture in the middle of the square, in pixels")
-    parser.add_argument("--full", action="store_true", help="keep full precision, at twice the size")
-    parser.add_argument("--replace", action="store_true", help="replace an imported generator of the same name")
-    parser.add_argument("--samples", type=Path, metavar="FILE", help="also write a picture of samples, .png or .jpg")
-    return parser.parse_args(arguments)
-
-
-def size(text: str) -> tuple[int, int]:
-    """Height and width from a text such as 384x512."""
-    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form HEIGHTxWIDTH, such as 384x512")
-    return int(found[1]), int(found[2])
-
-
-def main(arguments: list[str]) -> int:
-    options = parse(arguments)
-    try:
-        folder = options.out / bundle_name(options.name or default_name(options.file))
-        check_free(folder, replace=options.replace)
-        found = read_generator(options.file)
-        print(found.describe())
-        if options.crop is not None:
-            found.set_picture(*options.crop)
-        save_found(found, folder, licence=options.licence, half=not options.full, replace=options.replace)
-        for note in found.notes:
-            print(note)
-        top, left, height, width = found.card.content
-        print(f"{folder}: pictures of {width}x{height} from {top}, {left}; licence: {found.card.licence}")
-        if options.samples is not None:
-            write_samples(sample_pictures(found, GRID[0] * GRID[1]), options.samples)
-            print(f"{options.samples}: {GRID[0] * GRID[1]} samples at truncation 0.7")
-    except UnrenderError as error:
-        print(f"import_weights.py: {error}", file=sys.stderr)
-        return 1
-    except (OSError, ValueError) as error:
-        print(f"import_weights.py: the samples cannot be written to {options.samples}: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def write_samples(pictures: np.ndarray, path: Path) -> None:
-    """Writes pictures (N, h, w, 3) as one grid."""
-    _, height, width, channels = pictures.shape
-    rows = pictures.reshape(*GRID, height, width, channels).swapaxes(1, 2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(rows.reshape(GRID[0] * height, GRID[1] * width, channels)).save(path)
-
+import command_line
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(command_line.run(__file__))

@@ -5,104 +5,15 @@
     python scripts/make_gan_views.py VIEWS --out GANDATA --objects N [--generator BUNDLE_OR_FILE] [--seed S]
             [--truncation T] [--bundle car]
 
-VIEWS is a view set made by ``scripts/train.py views``. Pictures that show more than one object, too small a mask,
-another view than their view code's, or another colour than the object's other pictures are left out; report.json
-says how many for which reason, sheet.png shows objects by views. Run again it goes on where it was stopped.
+See ``backend/commands/make_gan_views.py``.
 """
 
-from __future__ import annotations
-
-import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-
-def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make_gan_views.py", description="Makes multi-view data with a generator.")
-    parser.add_argument("views", type=Path, metavar="VIEWS", help="folder of a view set")
-    parser.add_argument("--out", type=Path, required=True, metavar="GANDATA", help="folder to write to")
-    parser.add_argument("--objects", type=int, required=True, help="contents to sample")
-    parser.add_argument("--generator", help="name or folder of a bundle, or a file; default: the view set's")
-    parser.add_argument("--seed", type=int, default=0, help="of the contents")
-    parser.add_argument("--truncation", type=float, default=0.7, help="of the contents; 1: none")
-    parser.add_argument("--bundle", default="car", help="whose networks find masks and azimuths")
-    parser.add_argument(
-        "--azimuth",
-        type=float,
-        default=60.0,
-        metavar="DEG",
-        help="how far a picture may be off its view; 180: no filter",
-    )
-    parser.add_argument("--colour", type=float, default=0.25, help="how far a colour may be off; 2: no filter")
-    parser.add_argument("--batch", type=int, default=16, help="pictures made at a time")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
-    options = parser.parse_args(arguments)
-    if options.objects < 1 or options.batch < 1 or options.seed < 0:
-        parser.error("objects and batch are at least 1, and the seed is not negative")
-    return options
-
-
-def main(arguments: list[str]) -> int:
-    options = parse(arguments)
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
-    import torch
-
-    from backend.errors import UnrenderError
-
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    try:
-        report = make(options)
-    except (UnrenderError, ValueError, OSError) as error:
-        print(f"make_gan_views.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("make_gan_views.py: stopped; the same command goes on from here.", file=sys.stderr)
-        return 130
-    print(summary(report))
-    return 0
-
-
-def make(options: argparse.Namespace) -> dict[str, Any]:
-    """Writes the data; returns the report."""
-    from backend.gan_views.dataset import write_gan_views
-    from backend.gan_views.objects import FilterConfig, GanViews, GanViewsConfig, ObservedGenerator
-    from backend.gan_views.readings import NetworkReader
-    from backend.gan_views.view_codes import load_view_codes
-    from backend.weights.bundle import choose_device, load_bundle
-    from backend.weights.generator_bundle import load_generator_bundle
-
-    device = choose_device(options.device)
-    codes = load_view_codes(options.views)
-    name = options.generator or codes.view_set.generator
-    loaded = load_generator_bundle(name, device)
-    bundle = load_bundle(options.bundle, device)
-    reader = NetworkReader(bundle.inverse_graphics, bundle.segmenter, device, options.batch)
-    filters = FilterConfig(azimuth_deg=options.azimuth, colour=options.colour)
-    source = GanViews(
-        ObservedGenerator(loaded.generator, loaded.content, reader, device, options.batch),
-        codes,
-        GanViewsConfig(options.seed, options.truncation, filters),
-    )
-    category = bundle.info.get("category", bundle.name)
-    return write_gan_views(options.out, source, options.objects, generator=name, category=category)
-
-
-def summary(report: dict[str, Any]) -> str:
-    """The report in a few lines."""
-    lines = [
-        f"{report['objects_kept']} of {report['objects']} objects, "
-        f"{report['kept']} of {report['made']} pictures; left out:"
-    ]
-    lines += [f"  {reason.replace('_', ' '):16}{count:6d}" for reason, count in report["left_out"].items()]
-    return "\n".join(lines)
-
+import command_line
 
 if __name__ == "__main__":
-    own = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
-    sys.exit(main(own))
+    sys.exit(command_line.run(__file__))

@@ -22,7 +22,7 @@ from backend.evaluation.comparison.table import MEASURES, figures_of, table
 from backend.render.camera import Cameras
 from backend.training.inverse_graphics.free_cameras import PRESETS
 from backend.training.inverse_graphics.view_cameras import ViewCameras, save_cameras
-from backend.weights.run_folder import load_bundle_or_run
+from backend.weights.run_folder import load_network
 from scripts import evaluate
 from tests.helpers.shared_views import IDS, shaped, textured, write_gan_views, write_knowing_network
 from tests.helpers.synthetic import write_dataset
@@ -132,16 +132,16 @@ def test_what_cannot_be_compared_is_said_in_one_sentence(
 
 
 def test_a_damaged_run_is_said_to_be_damaged(folder: Path, tmp_path: Path) -> None:
-    network, template = load_bundle_or_run(str(folder / "first"))
+    network, template = load_network(str(folder / "first"))
     assert not network.training and len(template.vertices) == len(network.shape_decoder.mean)
     for name in ("template.npz", "inverse_graphics.safetensors"):
         (tmp_path / name).write_bytes((folder / "first" / name).read_bytes())
     (tmp_path / "inverse_graphics.safetensors").write_bytes(b"cut short")
     with pytest.raises(BundleError, match="The network in .* cannot be used"):
-        load_bundle_or_run(str(tmp_path))
+        load_network(str(tmp_path))
     (tmp_path / "template.npz").unlink()
     with pytest.raises(BundleError, match="There is no weights bundle"):
-        load_bundle_or_run(str(tmp_path))
+        load_network(str(tmp_path))
 
 
 def test_labels_come_before_the_first_sign_unless_such_a_path_exists(tmp_path: Path) -> None:

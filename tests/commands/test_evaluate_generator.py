@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import zipfile
 from pathlib import Path
 
@@ -15,18 +14,12 @@ import pytest
 import torch
 from PIL import Image
 
+from backend.commands import evaluate_generator
 from backend.models.stylegan2 import Generator, GeneratorConfig, load_generator, save_generator
 from backend.weights.generator_bundle import GeneratorCard, load_generator_bundle, write_generator_bundle
-from scripts import evaluate_generator
 
 CONTENT = (2, 0, 12, 16)
 NAMES = {"encoder_frechet", "encoder_kernel", "encoder_precision", "encoder_recall"}
-
-
-@pytest.fixture(autouse=True)
-def outside_blender(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where other tests loaded bpy, the program would go on in a process of its own."""
-    monkeypatch.delitem(sys.modules, "bpy", raising=False)
 
 
 @pytest.fixture(scope="module")

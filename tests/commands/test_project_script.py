@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.commands import project
 from backend.models.stylegan2 import save_generator
 from backend.pipeline.projection.features import ObjectFeatures
 from backend.pipeline.projection.file import load_projection
@@ -29,18 +30,6 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def script(root: Path, monkeypatch: pytest.MonkeyPatch):
-    """The script's main function, in this process: torch takes seconds to load."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("project_script", root / "scripts" / "project.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
 def photo(path: Path, seed: int = 0, alpha: bool = False) -> Path:
     pixels = np.random.default_rng(seed).integers(0, 256, (40, 60, 4 if alpha else 3), dtype=np.uint8)
     if alpha:
@@ -52,14 +41,14 @@ def photo(path: Path, seed: int = 0, alpha: bool = False) -> Path:
 
 
 def test_photos_give_codes_pictures_and_a_report_and_bad_ones_a_sentence(
-    tmp_path: Path, generator: Path, script, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, generator: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, same_name = photo(tmp_path / "one.png"), photo(tmp_path / "other" / "one.png", 1)
     damaged = tmp_path / "damaged.jpg"
     damaged.write_bytes(b"\xff\xd8\xff no picture")
     out = tmp_path / "out"
     paths = [str(p) for p in (good, damaged, tmp_path / "missing.png", same_name)]
-    assert script([*paths, "--generator", str(generator), "--out", str(out), *QUICK]) == 1
+    assert project.main([*paths, "--generator", str(generator), "--out", str(out), *QUICK]) == 1
     said = capsys.readouterr()
     sentences = [line for line in said.err.splitlines() if line.startswith("project.py: ")]
     assert len(sentences) == 2 and "damaged.jpg" in sentences[0] and "missing.png was not found" in sentences[1]
@@ -78,10 +67,10 @@ def test_photos_give_codes_pictures_and_a_report_and_bad_ones_a_sentence(
     assert not list(out.rglob("*.part"))
 
 
-def test_a_seed_and_a_space_are_heeded_and_transparency_and_masks_hide(tmp_path: Path, generator: Path, script) -> None:
+def test_a_seed_and_a_space_are_heeded_and_transparency_and_masks_hide(tmp_path: Path, generator: Path) -> None:
     def projected(name: str, path: Path, *options: str):
         out = tmp_path / name
-        assert script([str(path), "--generator", str(generator), "--out", str(out), *QUICK, *options]) == 0
+        assert project.main([str(path), "--generator", str(generator), "--out", str(out), *QUICK, *options]) == 0
         return load_projection(out / path.stem / "projection.safetensors")[0]
 
     plain = photo(tmp_path / "plain.png")
@@ -115,10 +104,10 @@ def test_what_cannot_be_used_for_any_photo_is_one_sentence_before_anything_is_wr
     [(("--device", "abacus"), "device"), (("--steps", "0"), "at least 1 step"), (("--mask", "m.png"), "one photo")],
 )
 def test_options_that_cannot_be_are_refused(
-    tmp_path: Path, generator: Path, script, capsys: pytest.CaptureFixture[str], options: tuple, sentence: str
+    tmp_path: Path, generator: Path, capsys: pytest.CaptureFixture[str], options: tuple, sentence: str
 ) -> None:
     path = str(photo(tmp_path / "one.png"))
-    assert script([path, path, "--generator", str(generator), "--out", str(tmp_path / "out"), *options]) == 1
+    assert project.main([path, path, "--generator", str(generator), "--out", str(tmp_path / "out"), *options]) == 1
     assert sentence in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 

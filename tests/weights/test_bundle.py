@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from backend.commands import build_bundle
 from backend.common.bundle_files import BUNDLED, CARD, FOLDERS_VARIABLE, GENERATOR, SEGMENTER
 from backend.common.records import DEFAULT_BUNDLE, ReconstructRequest
 from backend.errors import BundleError
@@ -21,7 +22,6 @@ from backend.training.inverse_graphics.free_cameras import PRESETS, train
 from backend.training.inverse_graphics.view_cameras import read_cameras
 from backend.weights.bundle import load_bundle, segmenter_file
 from backend.weights.generator_bundle import load_generator_bundle
-from scripts import build_bundle
 from tests.helpers.shared_views import write_gan_views
 
 CAR = BUNDLED / "car"

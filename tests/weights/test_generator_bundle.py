@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+from backend.commands import build_bundle, import_weights
 from backend.common.bundle_files import BUNDLED, FOLDERS_VARIABLE
 from backend.errors import BundleError
 from backend.models.storage import write_tensors
@@ -30,7 +31,6 @@ from backend.weights.generator_bundle import (
     whole,
     write_generator_bundle,
 )
-from scripts import build_bundle, import_weights
 from tests.helpers.stylegan2_checkpoints import random_generator, written
 
 TINY = GeneratorConfig(16, 6, 7, 2, channels=(4, 3, 2))

@@ -18,7 +18,7 @@ import torch
 from ...common.records import Camera
 from ...data.multi_views import GAN_VIEWS
 from ...weights.bundle import load_bundle
-from ...weights.run_folder import load_bundle_or_run
+from ...weights.run_folder import load_network
 from ..silhouettes import SIZE
 from . import sheet as comparison_sheet
 from .data import PHOTOGRAPHS, Pictures, kind_of_data, read_gan_views, read_photographs, read_rendered_views
@@ -81,7 +81,7 @@ def compare(
     start = time.perf_counter()
     kinds = [kind_of_data(Path(data.what)) for data in comparison.data]
     networks = [
-        ComparedNetwork(one.label, one.what, *load_bundle_or_run(one.what, device)) for one in comparison.networks
+        ComparedNetwork(one.label, one.what, *load_network(one.what, device)) for one in comparison.networks
     ]
     report: dict[str, Any] = {
         "format": FORMAT,

@@ -40,7 +40,7 @@ from ...render.shading import Texture
 from ...render.soft_mask import SoftMaskConfig
 from ...render.template import Template, TemplateConfig, make_template
 from ...weights.bundle import INVERSE_GRAPHICS
-from ...weights.run_folder import load_bundle_or_run
+from ...weights.run_folder import load_network
 from ..averages import settle, update_average
 from ..loop import LoopConfig, Task, cosine_rate, run
 from .evaluation import finished, sheet_of
@@ -321,7 +321,7 @@ def start_network(config: MultiViewTraining) -> tuple[InverseGraphics, Template]
     if not config.start:
         template = make_template(config.template)
         return InverseGraphics(config.network, template), template
-    return load_bundle_or_run(config.start)
+    return load_network(config.start)
 
 
 def make_task(config: MultiViewTraining, data: Path, device: torch.device) -> MultiViewTask:
