@@ -25,11 +25,12 @@ import torch
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
-from ..common import content
+from ..common.content import of_aspect
+from ..common.files import replacing, write_json
+from ..common.pictures import is_picture
 from ..errors import UnrenderError
 from ..progress_bar import tracked
 
-_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _VERSION = 3
 
 Alpha = Literal["black", "plain", "ignore"]
@@ -64,7 +65,7 @@ class ImageSetConfig:
 
     def content(self) -> tuple[int, int, int, int]:
         """Top, left, height and width of the images within the square."""
-        return content.of_aspect(self.resolution, self.aspect)
+        return of_aspect(self.resolution, self.aspect)
 
 
 @dataclass
@@ -135,11 +136,11 @@ def load_images(source: Path, config: ImageSetConfig, packed: Path, progress: bo
             damaged.append(f"{name}: {error}")
     if kept == 0:
         raise ImageSetError(f"None of the {len(names)} images in {source} could be read; the first: {damaged[0]}.")
-    np.save(packed.with_suffix(".kept.npy"), images[:kept])
-    packed.with_suffix(".kept.npy").replace(packed)
+    with replacing(packed) as partial, open(partial, "wb") as file:
+        np.save(file, images[:kept])
     del images
     unfinished.unlink()
-    card.write_text(json.dumps({**wanted, "images": kept, "damaged": damaged}, indent=1), encoding="utf-8")
+    write_json(card, {**wanted, "images": kept, "damaged": damaged})
     return ImageSet(np.load(packed, mmap_mode="r", allow_pickle=False), config)
 
 
@@ -199,7 +200,7 @@ def _names(source: Path) -> Iterator[str]:
     """In one order on every machine; of rendered objects their views alone, not what else lies beside them."""
     if source.is_dir():
         paths = sorted(source.glob("objects/*/view_*.png")) if (source / "dataset.json").is_file() else []
-        paths = paths or sorted(path for path in source.rglob("*") if path.suffix.lower() in _ENDINGS)
+        paths = paths or sorted(path for path in source.rglob("*") if is_picture(path))
         yield from (path.relative_to(source).as_posix() for path in paths)
         return
     try:
@@ -207,7 +208,7 @@ def _names(source: Path) -> Iterator[str]:
             inside = sorted(archive.namelist())
     except (zipfile.BadZipFile, OSError) as error:
         raise ImageSetError(f"{source} is neither a folder nor a zip that can be read: {error}.") from error
-    yield from (name for name in inside if Path(name).suffix.lower() in _ENDINGS)
+    yield from (name for name in inside if is_picture(name))
 
 
 def _read(source: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:

@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ..common.files import write_text
 from ..models.storage import read_tensors, write_tensors
 from ..progress_bar import Bar
 
@@ -104,7 +105,7 @@ def run(
     first, before = load_checkpoint(checkpoint, task) if checkpoint.exists() else (0, 0.0)
     logger = _Logger(out, config.tensorboard) if writes else None
     if writes:
-        (out / "config.json").write_text(json.dumps(asdict(describe), indent=1, default=str), encoding="utf-8")
+        write_text(out / "config.json", json.dumps(asdict(describe), indent=1, default=str))
     losses, began, figures = _Losses(), time.perf_counter(), {}
     with Bar(
         f"Training {out.name}", config.steps, unit=progress.unit, first=first, scale=progress.per_step, shown=writes

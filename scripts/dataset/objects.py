@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import bpy
 import numpy as np
 from PIL import Image
+
+from backend.common import files
 
 from .cameras import ViewCamera, sample_camera, shared_cameras, studio_camera
 from .cars.car import ObjectMesh, build_car
@@ -67,18 +68,11 @@ def source_of(out: Path, index: int) -> str | None:
     return json.loads(file.read_text()).get("source") if file.is_file() else None
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside and rename, so that a kill leaves either nothing or the whole file."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(data)
-    os.replace(beside, path)
-
-
 def refuse(out: Path, index: int, source: str, reason: str) -> None:
     """Note that the model `source` cannot be object `index`."""
     folder = object_folder(out, index)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "refused.json", json.dumps({"file": source, "reason": reason}).encode())
+    files.write_json(folder / "refused.json", {"file": source, "reason": reason})
 
 
 def write_index(config: DatasetConfig, category: str = "car") -> None:
@@ -105,7 +99,7 @@ def write_index(config: DatasetConfig, category: str = "car") -> None:
     if config.shared_cameras:
         index["kind"] = "shared-views"
     config.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(config.out / "dataset.json", (json.dumps(index, indent=1) + "\n").encode())
+    files.write_json(config.out / "dataset.json", index)
 
 
 class ObjectRenderer:
@@ -212,10 +206,10 @@ class ObjectRenderer:
                 truths.append(self.truth.render())
         if truths:
             coordinates, regions = (np.stack(arrays) for arrays in zip(*truths, strict=True))
-            write_atomically(folder / "truth.npz", pack_truth(coordinates, regions))
+            files.write_bytes(folder / "truth.npz", pack_truth(coordinates, regions))
         np.savez_compressed(folder / "mesh.npz", vertices=mesh.vertices, faces=mesh.triangles())
         whole = {"seed": [self.config.seed, index], **description, "views": views}
-        write_atomically(folder / "object.json", (json.dumps(whole) + "\n").encode())
+        files.write_text(folder / "object.json", json.dumps(whole) + "\n")
 
     def _camera(self, rng: np.random.Generator, view: int, vertices: np.ndarray) -> ViewCamera:
         if self.cameras:
@@ -250,6 +244,5 @@ def save_view(path: Path, colour: np.ndarray, mask: np.ndarray) -> None:
     """Write the picture with its background, and the mask as straight alpha, as an 8-bit PNG."""
     rgba = np.concatenate([encode_srgb(colour), mask[..., None]], axis=-1)
     image = Image.fromarray((rgba * 255 + 0.5).astype(np.uint8), "RGBA")
-    beside = path.with_name(path.name + ".part")
-    image.save(beside, "PNG", compress_level=6)
-    os.replace(beside, path)
+    with files.replacing(path) as partial:
+        image.save(partial, "PNG", compress_level=6)

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from ...common.pictures import is_picture
 from ...common.records import Camera
 from ...data.multi_views import GAN_VIEWS, kind_of, load_multi_views
 from ...data.rendered_views import cameras_of_crops, cut, load_views
@@ -34,7 +35,6 @@ PHOTOGRAPHS = "photographs"
 KINDS = (GAN_VIEWS, RENDERED_VIEWS, PHOTOGRAPHS)
 VIEWS = 6
 """Pictures of an object that are looked at, spread over the azimuth."""
-_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2")
 
 Mesh = tuple[np.ndarray, np.ndarray]
 """Vertices (V, 3) in the canonical frame and triangles (F, 3)."""
@@ -90,7 +90,7 @@ def kind_of_data(folder: Path) -> str:
 
 def photographs_in(folder: Path) -> list[Path]:
     """Pictures that lie in a folder itself, in one order on every machine."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _ENDINGS)
+    return sorted(path for path in folder.iterdir() if is_picture(path))
 
 
 def spread(places: Sequence[float], count: int = VIEWS) -> list[int]:

@@ -12,7 +12,6 @@ Letters: K meshes, V template vertices, P surface points, S components.
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from scipy.sparse import coo_matrix, csc_matrix, identity
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
+from ...common.files import replacing
 from ...common.records import Camera
 from ...progress_bar import tracked
 from ...render.camera import Cameras, camera_positions, project
@@ -192,7 +192,5 @@ def fit_meshes(folders: list[Path], template: Template, cache: Path, symmetric: 
 
 def _save_fits(cache: Path, known: dict[str, np.ndarray]) -> None:
     cache.parent.mkdir(parents=True, exist_ok=True)
-    temporary = cache.with_suffix(".part")
-    with open(temporary, "wb") as file:
+    with replacing(cache) as partial, open(partial, "wb") as file:
         np.savez_compressed(file, names=np.array(list(known)), vertices=np.stack(list(known.values())))
-    os.replace(temporary, cache)

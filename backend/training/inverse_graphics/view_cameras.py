@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from ...common.files import write_json
 from ...common.records import Camera
 from ...common.view_set import View, azimuth_deg_of
 from ...data.multi_views import MultiViews
@@ -219,9 +219,7 @@ def save_cameras(path: Path, cameras: ViewCameras, views: list[View]) -> None:
         for view, first, last, turned in zip(views, start.unbatch(), end.unbatch(), change, strict=True)
     ]  # fmt: skip
     whole = {"format": 1, "mean_change_deg": round(float(change.mean()), 4), "views": records}
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, path)
+    write_json(path, whole)
 
 
 def read_cameras(path: Path) -> dict[int, Camera]:
