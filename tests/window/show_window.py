@@ -10,10 +10,12 @@ rendered by Cycles: EEVEE's shaders take minutes without a graphics card. Writes
 
 README's picture is made by
 
-    export HOME=$PWD/out/window/home BLENDER_USER_RESOURCES=$PWD/out/window/resources UNRENDER_PYTHON=$PWD/.venv/bin/python
+    export HOME=$PWD/out/window/home BLENDER_USER_RESOURCES=$PWD/out/window/resources
+    export UNRENDER_PYTHON=$PWD/.venv/bin/python
     python scripts/build_extension.py --out out/window
-    ../shared/tools/real-blender run 5.2 --command extension install-file out/window/unrender-0.1.0.zip -r user_default -e
-    ../shared/tools/real-blender run 5.2 --factory-startup --addons bl_ext.user_default.unrender \
+    alias blender="../shared/tools/real-blender run 5.2"
+    blender --command extension install-file out/window/unrender-0.1.0.zip -r user_default -e
+    blender --factory-startup --addons bl_ext.user_default.unrender \
         --window-geometry 0 0 1400 800 -P tests/window/show_window.py -- out/window examples/car.jpg
     cp out/window/window.png .github/readme/window.png
 """
