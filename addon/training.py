@@ -1,15 +1,14 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run of ``scripts/train.py`` as a task of :mod:`job`: a child process of its own, beside the worker.
+"""A run of ``backend.commands.train`` as a task of :mod:`job`: a child process of its own, beside the worker.
 
 A run takes minutes to hours and would keep the worker from sliders and photos meanwhile. The child writes into a log,
-whose last progress bar is shown; nothing here blocks.
+whose last line of progress is shown; nothing here blocks.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,20 +16,19 @@ import time
 from typing import Any
 
 from . import environment, places, preferences
-from .wire import client, records
+from .wire import client, progress, records
 
+MODULE = "backend.commands.train"
 CANCEL_SECONDS = 1.0
 """How long a run may take to stop by itself before it is ended."""
-TAIL_BYTES = 4096
-"""Of the log's end, what is searched for a progress bar or a reason."""
-BAR = re.compile(r"([^\r\n:|]+):\s+(\d+)%\|")
-"""Of a progress bar: what is done, and how many per cent of it."""
+TAIL_BYTES = 16384
+"""How much of the log's end is searched for progress or a reason."""
 PREFIX = "train.py: "
 """Begins the one sentence with which a run tells why it failed."""
 
 
 class TrainingRun:
-    """One run, which begins at once; ``arguments`` are those of ``scripts/train.py``."""
+    """One run, which begins at once; ``arguments`` are those of the command ``train``."""
 
     def __init__(self, arguments: list[str], stage: str):
         """Raises :class:`environment.NoEnvironment`, OSError where the child or its log cannot be made."""
@@ -42,10 +40,11 @@ class TrainingRun:
         self._code: int | None = None
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                [command.arguments[0], str(places.ROOT / "scripts" / "train.py"), *arguments],
+                [command.arguments[0], "-m", MODULE, *arguments, "--progress", "json"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                cwd=self.log_path.parent,  # with -m, Python also looks for modules in the folder where it starts
                 env=client.child_environment(command.python_path) | dict(command.variables),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
@@ -83,28 +82,29 @@ class TrainingRun:
         if self._code != 0:
             raise client.WorkerError(self._reason())
 
-    def _tail(self) -> str:
+    def _lines(self) -> list[str]:
+        """Returns the last lines of the log, of which the first may be cut short."""
         try:
             with self.log_path.open("rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
-                return log.read().decode("utf-8", "replace")
+                return log.read().decode("utf-8", "replace").splitlines()
         except OSError:
-            return ""
+            return []
 
     def _read_progress(self) -> bool:
-        bars = BAR.findall(self._tail())
-        if not bars:
+        reports = filter(None, map(progress.parse_line, reversed(self._lines())))
+        report = next(reports, None)
+        if report is None:
             return False
-        stage, per_cent = bars[-1]
-        latest = records.Progress(stage.strip(), int(per_cent) / 100)
+        latest = records.Progress(report.stage, report.fraction)
         if latest == self.progress:
             return False
         self.progress = latest
         return True
 
     def _reason(self) -> str:
-        """One sentence about a run that failed."""
-        told = [line for line in re.split(r"[\r\n]+", self._tail()) if line.startswith(PREFIX)]
+        """Returns one sentence about a run that failed."""
+        told = [line for line in self._lines() if line.startswith(PREFIX)]
         if told:
             return told[-1].removeprefix(PREFIX)
         return f"The run stopped unexpectedly (code {self._code}); its log is {self.log_path}."

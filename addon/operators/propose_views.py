@@ -35,7 +35,7 @@ class UNRENDER_OT_propose_views(job.JobOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> job.Steps:
         """Has a child process look for the views, then opens them."""
         settings = context.scene.unrender
-        folder = Path(os.path.normpath(bpy.path.abspath(settings.views_folder)))
+        folder = Path(os.path.abspath(bpy.path.abspath(settings.views_folder)))
         if (folder / view_set.FILE_NAME).exists():
             raise ValueError(f"A view set lies in {folder} already: open it, or choose another folder.")
         arguments = ["views", "--data", generator_of(settings), "--out", str(folder)]
@@ -49,7 +49,7 @@ def generator_of(settings: bpy.types.PropertyGroup) -> str:
     """Returns the chosen bundle's name, or the path of the generator's file or folder."""
     if settings.views_generator != choices.FILE:
         return settings.views_generator
-    return os.path.normpath(bpy.path.abspath(settings.views_generator_file))
+    return os.path.abspath(bpy.path.abspath(settings.views_generator_file))
 
 
 CLASSES = (UNRENDER_OT_propose_views,)

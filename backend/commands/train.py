@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from ..common.progress import json_lines
 from .entry import guarded, use_threads
 
 PROGRAM = "train.py"
@@ -50,6 +52,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
+    parser.add_argument(
+        "--progress", choices=("bar", "json"), default="bar", help="a bar, or lines of JSON for another program"
+    )
     parser.add_argument("settings", nargs="*", metavar="key=value", help="changes of the preset's settings")
     return parser.parse_intermixed_args(arguments)
 
@@ -77,7 +82,9 @@ def run(options: argparse.Namespace) -> int:
     config = presets[options.preset]
     for setting in options.settings:
         config = changed(config, setting)
-    figures = train(config, options.data, options.out, resume=options.resume, device=choose_device(options.device))
+    device = choose_device(options.device)
+    with json_lines(sys.stdout) if options.progress == "json" else nullcontext():
+        figures = train(config, options.data, options.out, resume=options.resume, device=device)
     print("  ".join(f"{name}={value:.4g}" for name, value in figures.items()))
     return 0
 

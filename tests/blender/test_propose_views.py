@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Propose Views inside the bpy package: a child process runs scripts/train.py; progress, cancel, errors."""
+"""Propose Views inside the bpy package: a child process runs the command train; progress, cancel, errors."""
 
 from __future__ import annotations
 
@@ -22,10 +22,16 @@ from backend.common import view_set
 from tests.blender.test_views import drawn, strip
 
 PROPOSER = """
-import shutil, sys, time
+import json, shutil, sys, time
 words = sys.argv[1:]
-sys.stderr.write("Measuring the split:  50%|##   | 5/10\\rLooking at views:  25%|#  | 1/4 [00:01<00:03]\\r")
-sys.stderr.flush()
+
+def tell(stage, step, steps):
+    line = dict(stage=stage, fraction=step / steps, step=step, steps=steps, figures={{}})
+    print(json.dumps(line), flush=True)
+
+tell("Measuring the split", 5, 10)
+tell("Looking at views", 1, 4)
+print("a table of figures, as the search prints it:  50%|##   | 5/10", flush=True)
 time.sleep(0.3)
 shutil.copytree({ready!r}, words[words.index("--out") + 1], dirs_exist_ok=True)
 print(*words, file=open({told!r}, "w"), sep="\\n")
@@ -46,11 +52,14 @@ def registered(root, tmp_path, monkeypatch):
 
 @pytest.fixture
 def script(tmp_path, monkeypatch):
-    """Returns a function that puts a program in the place of scripts/train.py."""
-    path = tmp_path / "root" / "scripts" / "train.py"
-    path.parent.mkdir(parents=True)
-    monkeypatch.setattr(places, "ROOT", tmp_path / "root")
-    return path.write_text
+    """Returns a function that puts a program in the place of backend.commands.train."""
+    root = tmp_path / "root"
+    (root / "backend" / "commands").mkdir(parents=True)
+    for package in (root / "backend", root / "backend" / "commands"):
+        (package / "__init__.py").touch()
+    command = client.WorkerCommand([sys.executable], root, tmp_path / "worker.log", {})
+    monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
+    return (root / "backend" / "commands" / "train.py").write_text
 
 
 def settings(tmp_path):
@@ -73,7 +82,7 @@ def test_proposed_views_are_opened(tmp_path, script):
     assert views.current.views.folder == tmp_path / "views" and views.current.chosen == 3
     assert told.read_text().split() == [
         "views", "--data", str(tmp_path / "generator.safetensors"), "--out", str(tmp_path / "views"), "--device", "cpu",
-        "proposals.views=7",
+        "proposals.views=7", "--progress", "json",
     ]  # fmt: skip
 
 
@@ -104,7 +113,7 @@ def test_a_run_that_fails_is_one_sentence(tmp_path, script, program, sentence):
     assert re.search(sentence, session.status.error)
 
 
-def test_progress_is_that_of_the_last_bar(tmp_path, script):
+def test_progress_is_that_of_the_last_line_of_json(tmp_path, script):
     ready = tmp_path / "empty"
     ready.mkdir()
     script(PROPOSER.format(ready=str(ready), told=str(tmp_path / "told.txt")))
@@ -135,7 +144,7 @@ def test_cancel_ends_the_run_within_about_a_second(tmp_path, script, listens):
         os.kill(run._process.pid, 0)
 
 
-def test_the_products_script_understands_the_button(tmp_path):
+def test_the_products_command_understands_the_button(tmp_path):
     settings(tmp_path).views_count = 3
     with pytest.raises(RuntimeError):
         bpy.ops.unrender.propose_views()
