@@ -24,7 +24,8 @@ from ..common.records import Camera
 from ..common.shape_space import ShapeSpace
 from ..render.camera import Cameras, project
 from ..render.rasterize import rasterize
-from ..render.soft_mask import SoftMaskConfig, soft_mask
+from ..render.searches import soft_mask
+from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template
 from .shape_decoder import SpaceDecoder
 

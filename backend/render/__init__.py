@@ -8,7 +8,7 @@ From a scene to a loss, and where each step lives:
 :mod:`.camera`                   every convention, stated once; world points to pixels and depth
 :mod:`.rasterize`                the nearest face of every pixel, its barycentric weights and depth
 :mod:`.fragments`                any attributes, interpolated
-:mod:`.soft_mask`                DIB-R's soft silhouette
+:mod:`.searches`                 ``soft_mask``, DIB-R's soft silhouette
 :mod:`.boundary`                 paper B's renderer, whose pictures change linearly as edges cross pixels
 :mod:`.shading`, :mod:`.light`   textures, vertex colours, normals; spherical-harmonic light and sRGB
 :mod:`.picture`                  all of it in one call: ``render``
@@ -17,5 +17,6 @@ From a scene to a loss, and where each step lives:
 :mod:`.pytorch3d_adapter`        the same computed by PyTorch3D, where it is installed
 ===============================  ==============================================================================
 
-:mod:`.triangles`, :mod:`.pairs` and :mod:`.triton_kernels` are the machinery behind the rasterisers.
+:mod:`.triangles` and :mod:`.searches` are the machinery behind the rasterisers; the latter choose between plain torch
+(:mod:`.pairs`, :mod:`.soft_mask`) and the kernels (:mod:`.triton_kernels`), which know nothing of each other.
 """

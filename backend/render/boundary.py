@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 
 from .fragments import Fragments
-from .pairs import Raster, nearest_margins, nearest_triangles, nearness
+from .pairs import nearness
 from .rasterize import fragments_of, pixel_centres
-from .triangles import Triangles, can_be_drawn, closest_on_outline, edge_functions, outlines, screen_triangles
+from .searches import nearest_margins, nearest_triangles
+from .triangles import Raster, Triangles, can_be_drawn, closest_on_outline, edge_functions, outlines, screen_triangles
 
 
 class BoundaryLayers(NamedTuple):

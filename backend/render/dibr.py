@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from .fragments import Fragments, interpolate
-from .pairs import Raster, nearest_triangles, nearness
+from .pairs import nearness
 from .rasterize import fragments_of
-from .soft_mask import SoftMaskConfig, soft_mask_of
-from .triangles import can_be_drawn, edge_functions, screen_triangles
+from .searches import nearest_triangles, soft_mask_of
+from .soft_mask import SoftMaskConfig
+from .triangles import Raster, can_be_drawn, edge_functions, screen_triangles
 
 _ANY_DEPTH = -torch.inf
 

@@ -4,7 +4,8 @@
 
 A triangle is cut into the rows of pixels it crosses, each row gives the span of pixels between its edges, and every
 pixel of every span becomes a pair. So the work grows with the triangles and the pixels they cover, whatever their
-boxes. The lists are made in pieces of bounded length, which bounds the memory.
+boxes. The lists are made in pieces of bounded length, which bounds the memory. On a GPU :mod:`.searches` may choose
+:mod:`.triton_kernels` instead.
 
 Nothing here is differentiated: gradients begin where the nearest triangle is known.
 
@@ -19,30 +20,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from . import triton_kernels
-from .triangles import EdgeFunctions, Triangles, closest_on_outline, outlines
+from .triangles import (
+    PUSH_BACK,
+    SLACK,
+    TRIANGLE_BITS,
+    EdgeFunctions,
+    Raster,
+    Triangles,
+    closest_on_outline,
+    outlines,
+)
 
 MAXIMAL_SPANS = 1 << 18
 """Rows of triangles in one piece of work."""
 MAXIMAL_PAIRS = 1 << 18
 """Pairs in one piece of work, about 100 bytes each."""
-_SLACK = 0.01
-"""Pixels that a span is taken longer at each end, against rounding, before its ends are checked."""
-_TRIANGLE_BITS = 31
-PUSH_BACK = 0.5
-"""Depth of a margin point grows by this share at the margin's outer end: paper B's renderer."""
-
-
-class Raster(NamedTuple):
-    """The pictures that triangles are drawn into."""
-
-    batch: int
-    height: int
-    width: int
-
-    @property
-    def pixels(self) -> int:
-        return self.batch * self.height * self.width
 
 
 def nearness(triangles: Triangles, perspective: bool) -> Tensor:
@@ -61,8 +53,6 @@ def nearest_triangles(
     order: (3, M) of :func:`nearness`; drawn: (M,). Of triangles at the very same depth (in float32) the last one
     wins, on every device.
     """
-    if triton_kernels.use_kernels(order):
-        return triton_kernels.nearest_triangles(triangles, functions, order, drawn, raster)
     best = torch.zeros(raster.pixels, dtype=torch.int64, device=drawn.device)
     corner_share = order / functions.area
     boxes = _boxes(triangles, drawn, raster, 0.0)
@@ -94,8 +84,6 @@ def nearest_margins(
     point counts, pushed back by up to half with its distance (paper B's renderer), so that a triangle's own
     neighbour on a smooth surface hides its margin.
     """
-    if triton_kernels.use_kernels(triangles.x):
-        return triton_kernels.nearest_margins(triangles, functions, drawn, raster, margin, crisp_depth, perspective)
     best = torch.zeros(raster.pixels, dtype=torch.int64, device=drawn.device)
     edges = outlines(triangles)
     boxes = _boxes(triangles, drawn, raster, margin)
@@ -132,7 +120,7 @@ def _margin_depth(
 
 def _keep_nearest(best: Tensor, pixel: Tensor, triangle: Tensor, value: Tensor) -> None:
     """One scatter decides: the rank of the value stands above the triangle, and both are compared as one number."""
-    best.scatter_reduce_(0, pixel, _rank(value).bitwise_left_shift_(_TRIANGLE_BITS).bitwise_or_(triangle), "amax")
+    best.scatter_reduce_(0, pixel, _rank(value).bitwise_left_shift_(TRIANGLE_BITS).bitwise_or_(triangle), "amax")
 
 
 def _rank(value: Tensor) -> Tensor:
@@ -144,8 +132,8 @@ def _rank(value: Tensor) -> Tensor:
 
 def _winners(best: Tensor) -> Tensor:
     """The triangle in the lower bits, unless nothing or -inf stands above it."""
-    lowest = int(_rank(torch.tensor([-torch.inf]))) << _TRIANGLE_BITS
-    lower = (1 << _TRIANGLE_BITS) - 1
+    lowest = int(_rank(torch.tensor([-torch.inf]))) << TRIANGLE_BITS
+    lower = (1 << TRIANGLE_BITS) - 1
     return torch.where(best > lowest | lower, best & lower, -1)
 
 
@@ -211,8 +199,8 @@ def _columns(rows: _Rows, raster: Raster, margin: float) -> tuple[Tensor, Tensor
     # An edge that runs along the row bounds nothing here: it has bounded the rows.
     left = torch.where(rows.slope > 0, crossing, -torch.inf).amax(dim=0).maximum(rows.left)
     right = torch.where(rows.slope < 0, crossing, torch.inf).amin(dim=0).minimum(rows.right)
-    first = (left - 0.5 - _SLACK).ceil().clamp_(0, raster.width).long()
-    last = (right - 0.5 + _SLACK).floor().clamp_(-1, raster.width - 1).long()
+    first = (left - 0.5 - SLACK).ceil().clamp_(0, raster.width).long()
+    last = (right - 0.5 + SLACK).floor().clamp_(-1, raster.width - 1).long()
     return first, last
 
 

@@ -17,8 +17,9 @@ from .camera import Cameras, project
 from .fragments import Fragments
 from .light import lit
 from .rasterize import rasterize
+from .searches import soft_mask
 from .shading import Material, normals_at
-from .soft_mask import SoftMaskConfig, soft_mask
+from .soft_mask import SoftMaskConfig
 
 RENDERERS = ("dibr", "boundary", "pytorch3d")
 

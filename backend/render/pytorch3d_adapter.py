@@ -94,7 +94,7 @@ def soft_mask(
     config: SoftMaskConfig = _USUAL,
     faces_per_pixel: int = FACES_PER_PIXEL,
 ) -> Tensor:
-    """DIB-R's soft mask (N, H, W) in [0, 1]; all as of :func:`soft_mask.soft_mask`, from PyTorch3D's distances.
+    """DIB-R's soft mask (N, H, W) in [0, 1]; all as of :func:`.searches.soft_mask`, from PyTorch3D's distances.
 
     faces_per_pixel: only so many faces count for a pixel, those nearest to the camera, which takes the place of
     ``config.maximal_faces``. A warning says where there are more; small pictures of fine meshes have many. Memory and

@@ -4,7 +4,7 @@
 
 The foreground half of DIB-R (Chen et al., NeurIPS 2019): a covered pixel takes the face's attributes by barycentric
 interpolation, differentiable in the attributes and, through the weights, in the vertices. What happens at the
-silhouette is the business of :mod:`.soft_mask` (DIB-R) and :mod:`.boundary` (paper B).
+silhouette is the business of :func:`.searches.soft_mask` (DIB-R) and :mod:`.boundary` (paper B).
 
 Letters: N batch, V vertices, F faces, M = N * F, H, W picture, P = N * H * W pixels.
 """
@@ -19,8 +19,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .fragments import Fragments
-from .pairs import Raster, nearest_triangles, nearness
-from .triangles import Triangles, can_be_drawn, edge_functions, screen_triangles
+from .pairs import nearness
+from .searches import nearest_triangles
+from .triangles import Raster, Triangles, can_be_drawn, edge_functions, screen_triangles
 
 
 def rasterize(

@@ -3,7 +3,8 @@
 """DIB-R's soft silhouette (Chen et al., NeurIPS 2019): pixels beside the object feel the faces near them.
 
 A pixel that sees a face has 1. Any other has 1 - prod_j (1 - exp(-sigma_inverse d_j^2)) over the faces j whose
-enlarged bounding box holds it, d_j being the distance to the face's outline. Front and back faces count.
+enlarged bounding box holds it, d_j being the distance to the face's outline. Front and back faces count. This is the
+plain function; :mod:`.searches` chooses between it and the kernels.
 
 Letters: N batch, V vertices, F faces, M = N * F, H, W picture, P pixels or pairs of a triangle and a pixel.
 """
@@ -19,13 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import triton_kernels
-from .fragments import Fragments
-from .pairs import MAXIMAL_PAIRS, MAXIMAL_SPANS, Raster, pieces, pixel_range, repeat_ranges
-from .triangles import NEAR, Triangles, closest_on_outline, counts_beside, outlines, screen_triangles
-
-_OPAQUE = 1 - 1e-6
-"""Influence is kept below this, so that its logarithm and gradient stay finite."""
+from .pairs import MAXIMAL_PAIRS, MAXIMAL_SPANS, pieces, pixel_range, repeat_ranges
+from .triangles import NEAR, OPAQUE, Raster, Triangles, closest_on_outline, counts_beside, outlines, screen_triangles
 
 
 @dataclass(frozen=True)
@@ -43,17 +39,6 @@ class SoftMaskConfig:
     to front faces too; the mask is a little fainter beside it, and half of the work is saved."""
 
 
-def soft_mask(screen: Tensor, faces: Tensor, fragments: Fragments, config: SoftMaskConfig = SoftMaskConfig()) -> Tensor:
-    """The soft mask (N, H, W) in [0, 1] of meshes on the screen (N, V, 3), faces (F, 3).
-
-    fragments: of :func:`rasterize` for the same scene. Differentiable once in ``screen``; the gradient moves the
-    edges nearest to each pixel, and pixels that see a face have none.
-    """
-    _, height, width = fragments.face_index.shape
-    unit = 0.5 * max(height, width)
-    return soft_mask_of(screen, faces, fragments.face_index < 0, config, (unit, unit))
-
-
 def soft_mask_of(
     screen: Tensor,
     faces: Tensor,
@@ -62,14 +47,13 @@ def soft_mask_of(
     unit: tuple[float, float],
     near: float = NEAR,
 ) -> Tensor:
-    """The same where only the uncovered pixels (N, H, W) are known.
+    """The soft mask (N, H, W) in [0, 1] of meshes on the screen (N, V, 3), faces (F, 3).
 
-    unit: pixels of one unit of distance in x and in y; near: faces with a corner nearer than this do not count.
+    uncovered: (N, H, W) bool, pixels that see no face; unit: pixels of one unit of distance in x and in y; near: faces
+    with a corner nearer than this do not count. Differentiable once in ``screen``.
     """
     if faces.shape[0] == 0 or uncovered.numel() == 0:
         return (~uncovered).to(screen.dtype) + screen[:0].sum()
-    if config.maximal_faces is None and triton_kernels.use_kernels(screen):
-        return triton_kernels.soft_mask_of(screen, faces, uncovered, config, unit, near)
     mask: Tensor = _SoftMask.apply(screen, faces, uncovered, config, unit, near)  # type: ignore[no-untyped-call]
     return mask
 
@@ -143,7 +127,7 @@ def _influences(
     pairs = _pairs_beside(triangles, counted, uncovered, margin)
     for triangle, pixel, x, y in _first(pairs, uncovered.numel(), config.maximal_faces):
         closest = closest_on_outline(edges, triangle, x / unit[0], y / unit[1])
-        strength = closest.squared_distance.mul_(-config.sigma_inverse).exp_().clamp_(max=_OPAQUE)
+        strength = closest.squared_distance.mul_(-config.sigma_inverse).exp_().clamp_(max=OPAQUE)
         edge = closest.start * number + triangle
         ends_of = starts.index_select(0, edge), ends.index_select(0, edge)
         yield _Influence(pixel, *ends_of, closest.fraction, closest.away_x, closest.away_y, strength)

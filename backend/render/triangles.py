@@ -19,6 +19,26 @@ NEAR = 1e-4
 """Faces with a corner nearer than this (in the scene's unit) or behind the camera are not drawn."""
 MINIMAL_AREA = 1e-9
 """Twice a triangle's area in pixels, below which it has no inside."""
+PUSH_BACK = 0.5
+"""Depth of a margin point grows by this share at the margin's outer end: paper B's renderer."""
+OPAQUE = 1 - 1e-6
+"""Influence on the soft mask is kept below this, so that its logarithm and gradient stay finite."""
+SLACK = 0.01
+"""Pixels that a span is taken longer at each end, against rounding, before its ends are checked."""
+TRIANGLE_BITS = 31
+"""Bits of a triangle's number below the rank of its nearness, where both are compared as one number."""
+
+
+class Raster(NamedTuple):
+    """The pictures that triangles are drawn into."""
+
+    batch: int
+    height: int
+    width: int
+
+    @property
+    def pixels(self) -> int:
+        return self.batch * self.height * self.width
 
 
 class Triangles(NamedTuple):

@@ -6,7 +6,7 @@ The plain functions make lists whose lengths depend on the scene, so on a GPU th
 again. Here one program takes one triangle (every BANDS-th strip of its rows) and walks along its pixels; nothing is
 counted, nothing is listed, and the host never waits. Each function has a plain twin of the same meaning, and repeats
 its arithmetic operation by operation, one rounding for one rounding, so that both find the same triangles, those that
-share an edge or lie at the same depth included. The twin is what the kernels are checked against.
+share an edge or lie at the same depth included. The twin is what :mod:`.searches` checks the kernels against.
 
 The kernels also run in Triton's interpreter on CPU tensors (TRITON_INTERPRET=1).
 
@@ -15,20 +15,25 @@ Letters: N batch, V vertices, F faces, M = N * F triangles of all pictures, H, W
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-# The module, not its names: it imports this one. So does soft_mask, which imports names of pairs; see further down.
-from . import pairs
-from .triangles import EdgeFunctions, Triangles, can_be_drawn, counts_beside, edge_functions, outlines, screen_triangles
+from .triangles import (
+    OPAQUE,
+    PUSH_BACK,
+    SLACK,
+    TRIANGLE_BITS,
+    EdgeFunctions,
+    Raster,
+    Triangles,
+    counts_beside,
+    outlines,
+    screen_triangles,
+)
 from .triton_programs import (
-    AVAILABLE,
     log_transparency_kernel,
     nearest_margins_kernel,
     nearest_triangles_kernel,
@@ -36,11 +41,8 @@ from .triton_programs import (
 )
 
 if TYPE_CHECKING:
-    from .pairs import Raster
     from .soft_mask import SoftMaskConfig
 
-SWITCH = "UNRENDER_TRITON"
-"""Environment variable: 0 keeps to the plain functions."""
 _ROWS = 8
 _COLUMNS = 16
 """Pixels that a program looks at together."""
@@ -48,26 +50,6 @@ _BANDS = 4
 """Programs that share a triangle: one takes rows 0 to 7, 32 to 39 and so on, the next 8 to 15, 40 to 47 and so on."""
 # Fused products and sums round once; fused at will, they would not round as the twin does.
 _LAUNCH = {"ROWS": _ROWS, "COLUMNS": _COLUMNS, "BANDS": _BANDS, "num_warps": 1, "enable_fp_fusion": False}
-
-_logger = logging.getLogger(__name__)
-_trusted: dict[torch.device, bool] = {}
-
-
-def use_kernels(tensor: Tensor) -> bool:
-    """Whether the kernels take a scene on this tensor's device and of its type, rather than the plain functions.
-
-    True for float32 on CUDA where Triton is installed, ``UNRENDER_TRITON`` is not 0, and the kernels have found on
-    this device what the plain functions find. That is checked at the first call, which takes some seconds; where they
-    have not, a warning is logged once and the answer stays False.
-    """
-    if not AVAILABLE or not tensor.is_cuda or tensor.dtype != torch.float32 or os.environ.get(SWITCH) == "0":
-        return False
-    device = tensor.device
-    if device not in _trusted:
-        # The check calls the plain functions, which ask here, and shall get them.
-        _trusted[device] = False
-        _trusted[device] = _agrees(device)
-    return _trusted[device]
 
 
 def nearest_triangles(
@@ -80,7 +62,7 @@ def nearest_triangles(
     _launch(
         nearest_triangles_kernel, number, raster,
         best, table, triangles.x.contiguous(), triangles.y.contiguous(), _bytes(drawn), number,
-        SLACK=pairs._SLACK, TRIANGLE_BITS=pairs._TRIANGLE_BITS,
+        SLACK=SLACK, TRIANGLE_BITS=TRIANGLE_BITS,
     )  # fmt: skip
     return _winners(best)
 
@@ -97,7 +79,7 @@ def nearest_margins(
         nearest_margins_kernel, number, raster,
         best, table, triangles.x.contiguous(), triangles.y.contiguous(), triangles.depth.contiguous(),
         outlines(triangles), _bytes(drawn), crisp_depth.contiguous(), number, float(margin),
-        PERSPECTIVE=perspective, PUSH_BACK=pairs.PUSH_BACK, SLACK=pairs._SLACK, TRIANGLE_BITS=pairs._TRIANGLE_BITS,
+        PERSPECTIVE=perspective, PUSH_BACK=PUSH_BACK, SLACK=SLACK, TRIANGLE_BITS=TRIANGLE_BITS,
     )  # fmt: skip
     return _winners(best)
 
@@ -132,7 +114,7 @@ class _SoftMask(torch.autograd.Function):
         log_transparency = screen.new_zeros(uncovered.numel())
         triangles = screen_triangles(screen, faces)
         number, scene = _soft_scene(triangles, uncovered, config, unit, near)
-        raster = pairs.Raster(*uncovered.shape)
+        raster = Raster(*uncovered.shape)
         _launch(log_transparency_kernel, number, raster, log_transparency, *scene)
         ctx.save_for_backward(screen, faces, uncovered, log_transparency)
         ctx.arguments = config, unit, near
@@ -147,7 +129,7 @@ class _SoftMask(torch.autograd.Function):
         number, scene = _soft_scene(triangles, uncovered, config, unit, near)
         of_log = gradient.reshape(-1) * log_transparency.exp()
         of_corners = screen.new_zeros(_BANDS, 2, 3, number)
-        raster = pairs.Raster(*uncovered.shape)
+        raster = Raster(*uncovered.shape)
         _launch(soft_corners_kernel, number, raster, of_corners, of_log, *scene)
         of_screen = screen.new_zeros(3, screen.shape[0] * screen.shape[1])
         of_screen[:2].index_add_(1, triangles.vertex.reshape(-1), of_corners.sum(dim=0).view(2, -1))
@@ -158,20 +140,18 @@ def _soft_scene(
     triangles: Triangles, uncovered: Tensor, config: SoftMaskConfig, unit: tuple[float, float], near: float
 ) -> tuple[int, tuple[Tensor | float, ...]]:
     """The number of triangles, and what both kernels of the soft mask take."""
-    from .soft_mask import _OPAQUE
-
     counted = counts_beside(triangles, near, front_faces_only=config.front_faces_only)
     number = counted.numel()
     return number, (
         triangles.x.contiguous(), triangles.y.contiguous(), outlines(triangles, unit), _bytes(counted),
         _bytes(uncovered), number, float(unit[0]), float(unit[1]), float(config.sigma_inverse),
-        float(config.box_length), _OPAQUE,
+        float(config.box_length), OPAQUE,
     )  # fmt: skip
 
 
 def _winners(best: Tensor) -> Tensor:
     """The triangle in the lower bits, where anything was written at all."""
-    return torch.where(best > 0, best & ((1 << pairs._TRIANGLE_BITS) - 1), -1)
+    return torch.where(best > 0, best & ((1 << TRIANGLE_BITS) - 1), -1)
 
 
 def _bytes(flags: Tensor) -> Tensor:
@@ -187,61 +167,3 @@ def _launch(kernel: Any, number: int, raster: Raster, *arguments: Tensor | float
         kernel[(number, _BANDS)](
             *arguments, number // raster.batch, raster.height, raster.width, **constants, **_LAUNCH
         )  # fmt: skip
-
-
-def _agrees(device: torch.device) -> bool:
-    """Whether kernels and plain functions find the same in a small scene; a warning says that they do not."""
-    try:
-        with torch.inference_mode(False), torch.enable_grad():
-            differing = _differences(device)
-    except Exception:
-        # Whatever a compiler, a driver or a version of Triton may raise: the plain functions remain.
-        _logger.warning(
-            "The renderer's Triton kernels cannot run on %s; plain torch takes over.", device, exc_info=True
-        )
-        return False
-    if differing:
-        _logger.warning(
-            "The renderer's Triton kernels disagree with plain torch on %s (%s); plain torch takes over.",
-            device, ", ".join(differing),
-        )  # fmt: skip
-    return not differing
-
-
-def _differences(device: torch.device) -> list[str]:
-    """Names of what kernels and plain functions find differently, beyond rounding; two pictures of 4 triangles."""
-    from . import soft_mask
-
-    raster = pairs.Raster(2, 24, 40)
-    random = torch.Generator().manual_seed(0)
-    places = torch.rand(8, 1, 3, generator=random) * torch.tensor([40.0, 24.0, 1.0]) + torch.tensor([0.0, 0.0, 1.0])
-    corners = places + torch.randn(8, 3, 3, generator=random) * torch.tensor([6.0, 6.0, 0.05])
-    screen = corners.view(2, 12, 3).to(device)
-    faces = torch.arange(12, device=device).view(4, 3)
-    triangles = screen_triangles(screen, faces)
-    functions, drawn = edge_functions(triangles), can_be_drawn(triangles, cull_back_faces=False)
-    scene = triangles, functions, pairs.nearness(triangles, True), drawn, raster
-    found = pairs.nearest_triangles(*scene)
-    before = torch.where(found < 0, torch.inf, 1.5)
-    beside = triangles, functions, drawn, raster, 2.0, before, True
-    uncovered = (found < 0).view(*raster)
-    config = soft_mask.SoftMaskConfig(sigma_inverse=100.0, box_length=0.2)
-    soft = [
-        _mask_and_gradient(function, screen, faces, uncovered, config, (20.0, 20.0), 1e-4)
-        for function in (soft_mask_of, soft_mask.soft_mask_of)
-    ]
-    shares = {
-        "nearest triangles": (nearest_triangles(*scene) != found).float().mean() / 0.01,
-        "nearest margins": (nearest_margins(*beside) != pairs.nearest_margins(*beside)).float().mean() / 0.01,
-        "soft mask": (soft[0][0] - soft[1][0]).abs().amax() / 1e-4,
-        "soft mask's gradient": (soft[0][1] - soft[1][1]).abs().amax() / (1e-3 * soft[1][1].abs().amax()),
-    }
-    # Written so that what is not a number differs.
-    return [name for name, share in shares.items() if not float(share) < 1]
-
-
-def _mask_and_gradient(function: Callable[..., Tensor], screen: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    screen = screen.clone().requires_grad_()
-    mask = function(screen, *arguments)
-    (gradient,) = torch.autograd.grad(mask.square().sum(), screen)
-    return mask.detach(), gradient

@@ -19,8 +19,9 @@ from backend.render.camera import Cameras, project
 from backend.render.part_map import part_map
 from backend.render.picture import render
 from backend.render.rasterize import rasterize
+from backend.render.searches import soft_mask
 from backend.render.shading import Texture
-from backend.render.soft_mask import SoftMaskConfig, soft_mask
+from backend.render.soft_mask import SoftMaskConfig
 from backend.render.template import Template
 
 SIZE, BATCH = 128, 8

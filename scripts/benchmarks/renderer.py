@@ -25,7 +25,7 @@ from backend.render import pytorch3d_adapter
 from backend.render.boundary import rasterize_boundary
 from backend.render.camera import Cameras, project
 from backend.render.rasterize import rasterize
-from backend.render.soft_mask import soft_mask
+from backend.render.searches import soft_mask
 
 from .spheres import icosphere
 

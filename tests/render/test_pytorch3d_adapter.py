@@ -23,7 +23,8 @@ from backend.render import pytorch3d_adapter as adapter
 from backend.render.camera import Cameras, project
 from backend.render.fragments import Fragments
 from backend.render.rasterize import rasterize
-from backend.render.soft_mask import SoftMaskConfig, soft_mask
+from backend.render.searches import soft_mask
+from backend.render.soft_mask import SoftMaskConfig
 from backend.render.template import CAR_BOX, make_template
 from tests.helpers import pytorch3d_twin as twin
 from tests.helpers import screen_scenes

@@ -19,7 +19,8 @@ from test_triton_kernels import INTERPRETED, needs_triton, octahedra, scattered_
 import backend.render.soft_mask as module
 from backend.render import triton_kernels
 from backend.render.rasterize import rasterize
-from backend.render.soft_mask import SoftMaskConfig, soft_mask
+from backend.render.searches import soft_mask
+from backend.render.soft_mask import SoftMaskConfig
 from tests.helpers import slow_renderer as slow
 from tests.helpers.screen_scenes import empty_scenes, random_scene, sphere
 

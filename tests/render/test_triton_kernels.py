@@ -22,9 +22,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backend.render import pairs, soft_mask, triton_kernels
+from backend.render import pairs, searches, soft_mask, triton_kernels
 from backend.render.soft_mask import SoftMaskConfig
-from backend.render.triangles import can_be_drawn, edge_functions, screen_triangles
+from backend.render.triangles import Raster, can_be_drawn, edge_functions, screen_triangles
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton is not installed")
@@ -35,7 +35,7 @@ NEAR = 1e-4
 class Scene(NamedTuple):
     screen: torch.Tensor
     faces: torch.Tensor
-    raster: pairs.Raster
+    raster: Raster
 
     def found_by(self, module, *, perspective: bool = True, cull: bool = True) -> torch.Tensor:
         triangles = screen_triangles(self.screen, self.faces)
@@ -74,7 +74,7 @@ def octahedra() -> Scene:
         torch.stack([turned[:, 0] * size + x, 8.7 - turned[:, 1] * size, 3 - turned[:, 2]], dim=1)
         for size, x in ((9.0, 12.3), (5.0, 2.1))
     ]
-    return Scene(torch.stack(pictures), faces, pairs.Raster(2, 18, 27))
+    return Scene(torch.stack(pictures), faces, Raster(2, 18, 27))
 
 
 def scattered_triangles() -> Scene:
@@ -93,13 +93,13 @@ def scattered_triangles() -> Scene:
     corners[1, 1, :, 1] -= 200
     faces = torch.arange(30).view(10, 3)
     faces[3, 1] = faces[3, 0]
-    return Scene(corners.view(2, -1, 3), faces, pairs.Raster(2, 37, 17))
+    return Scene(corners.view(2, -1, 3), faces, Raster(2, 37, 17))
 
 
 def square(depth: float = 2.0, orders: tuple[tuple[int, int, int], ...] = ((0, 1, 2), (0, 2, 3))) -> Scene:
     """A square whose corners are pixel centres, cut along a diagonal that passes through pixel centres."""
     corners = torch.tensor([[0.5, 0.5, depth], [0.5, 8.5, depth], [8.5, 8.5, depth], [8.5, 0.5, depth]])
-    return Scene(corners[None], torch.tensor(orders), pairs.Raster(1, 9, 9))
+    return Scene(corners[None], torch.tensor(orders), Raster(1, 9, 9))
 
 
 class HostWaits(TorchDispatchMode):
@@ -160,7 +160,7 @@ class TestInTheInterpreter:
         torch.testing.assert_close(gradient, expected_gradient, atol=1e-4, rtol=0)
 
     def test_faint_influences_keep_their_digits(self):
-        scene = square()._replace(raster=pairs.Raster(1, 9, 40))
+        scene = square()._replace(raster=Raster(1, 9, 40))
         mask, _ = scene.mask_by(triton_kernels, SoftMaskConfig(18.0, 2.0))
         # So far to the right, one triangle's side and the other one's lower corner are the closest points. Added to
         # 1 in float32, most of these influences would be lost.
@@ -207,14 +207,14 @@ class TestInTheInterpreter:
         scene = square()
         for empty in (
             scene._replace(faces=scene.faces[:0]),
-            scene._replace(raster=pairs.Raster(1, 0, 9)),
-            Scene(scene.screen[:0], scene.faces, pairs.Raster(0, 9, 9)),
+            scene._replace(raster=Raster(1, 0, 9)),
+            Scene(scene.screen[:0], scene.faces, Raster(0, 9, 9)),
         ):
             found = empty.found_by(triton_kernels)
             assert found.shape == (empty.raster.pixels,) and (found == -1).all()
 
     def test_the_check_at_first_use_passes(self):
-        assert triton_kernels._differences(torch.device("cpu")) == []
+        assert searches._differences(torch.device("cpu")) == []
 
     def test_the_check_at_first_use_notices_differences(self, monkeypatch):
         monkeypatch.setattr(triton_kernels, "nearest_triangles", lambda *scene: pairs.nearest_triangles(*scene) - 1)
@@ -222,7 +222,7 @@ class TestInTheInterpreter:
         monkeypatch.setattr(
             triton_kernels, "soft_mask_of", lambda *scene: soft_mask.soft_mask_of(*scene) * torch.nan
         )  # fmt: skip
-        differing = triton_kernels._differences(torch.device("cpu"))
+        differing = searches._differences(torch.device("cpu"))
         assert differing == ["nearest triangles", "soft mask", "soft mask's gradient"]
 
 
@@ -235,29 +235,29 @@ def on_gpu(dtype: torch.dtype = torch.float32, device: str = "cuda:0") -> Simple
 def trusting(monkeypatch) -> list[torch.device]:
     """Kernels that pass their check; the devices that were checked."""
     checked: list[torch.device] = []
-    monkeypatch.setattr(triton_kernels, "AVAILABLE", True)
-    monkeypatch.setattr(triton_kernels, "_trusted", {})
-    monkeypatch.setattr(triton_kernels, "_differences", lambda device: checked.append(device) or [])
-    monkeypatch.delenv(triton_kernels.SWITCH, raising=False)
+    monkeypatch.setattr(searches, "AVAILABLE", True)
+    monkeypatch.setattr(searches, "_trusted", {})
+    monkeypatch.setattr(searches, "_differences", lambda device: checked.append(device) or [])
+    monkeypatch.delenv(searches.SWITCH, raising=False)
     return checked
 
 
 def test_kernels_are_used_once_checked_on_the_device(trusting):
-    assert all(triton_kernels.use_kernels(on_gpu(device=device)) for device in ("cuda:0", "cuda:1", "cuda:0"))
+    assert all(searches.use_kernels(on_gpu(device=device)) for device in ("cuda:0", "cuda:1", "cuda:0"))
     assert trusting == [torch.device("cuda:0"), torch.device("cuda:1")]
 
 
 def test_kernels_are_for_single_precision_on_a_gpu_alone(trusting, monkeypatch):
-    assert not triton_kernels.use_kernels(on_gpu(torch.float64))
-    assert not triton_kernels.use_kernels(on_gpu(device="cpu"))
-    monkeypatch.setattr(triton_kernels, "AVAILABLE", False)
-    assert not triton_kernels.use_kernels(on_gpu())
+    assert not searches.use_kernels(on_gpu(torch.float64))
+    assert not searches.use_kernels(on_gpu(device="cpu"))
+    monkeypatch.setattr(searches, "AVAILABLE", False)
+    assert not searches.use_kernels(on_gpu())
     assert trusting == []
 
 
 def test_a_variable_switches_the_kernels_off(trusting, monkeypatch):
     monkeypatch.setenv("UNRENDER_TRITON", "0")
-    assert not triton_kernels.use_kernels(on_gpu())
+    assert not searches.use_kernels(on_gpu())
     assert trusting == []
 
 
@@ -267,19 +267,10 @@ def fail(device: torch.device) -> list[str]:
 
 @pytest.mark.parametrize("check, said", [(fail, "no compiler"), (lambda device: ["soft mask"], "soft mask")])
 def test_kernels_that_fail_their_check_are_left_alone_after_one_warning(trusting, monkeypatch, caplog, check, said):
-    monkeypatch.setattr(triton_kernels, "_differences", check)
+    monkeypatch.setattr(searches, "_differences", check)
     with caplog.at_level(logging.WARNING):
-        assert not any(triton_kernels.use_kernels(on_gpu()) for _ in range(3))
+        assert not any(searches.use_kernels(on_gpu()) for _ in range(3))
     assert len(caplog.records) == 1 and said in caplog.text
-
-
-def test_the_plain_functions_are_there_during_the_check(trusting, monkeypatch):
-    answers = []
-    monkeypatch.setattr(
-        triton_kernels, "_differences", lambda device: answers.append(triton_kernels.use_kernels(on_gpu())) or []
-    )
-    assert triton_kernels.use_kernels(on_gpu())
-    assert answers == [False]
 
 
 def test_a_limit_to_the_faces_is_refused():
@@ -294,7 +285,7 @@ def test_a_limit_to_the_faces_is_refused():
 def test_the_gpu_finds_what_the_cpu_finds_and_never_makes_the_host_wait(make):
     on_cpu = make()
     scene = Scene(on_cpu.screen.cuda(), on_cpu.faces.cuda(), on_cpu.raster)
-    assert triton_kernels.use_kernels(scene.screen)
+    assert searches.use_kernels(scene.screen)
     config = SoftMaskConfig(300.0, 0.12)
 
     assert (scene.found_by(triton_kernels).cpu() != on_cpu.found_by(pairs)).float().mean() < 0.005
