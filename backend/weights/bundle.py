@@ -28,6 +28,7 @@ from ..common.bundle_files import (
     named_folders,
 )
 from ..common.files import write_json
+from ..common.measures import with_current_names
 from ..errors import BundleError
 from ..models.inverse_graphics import InverseGraphics, InverseGraphicsConfig
 from ..models.segmenter import Segmenter, load_segmenter
@@ -68,6 +69,8 @@ def read_card(folder: Path) -> dict[str, Any]:
             raise ValueError(f"format {info.get('format')} is not {FORMAT}, update the extension or the bundle")
     except (ValueError, OSError) as error:
         raise BundleError(f"The weights bundle in {folder} cannot be used: {error}") from error
+    if isinstance(info.get("metrics"), dict):
+        info["metrics"] = with_current_names(info["metrics"])
     return info
 
 

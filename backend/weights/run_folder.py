@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ..common import content
 from ..common.bundle_files import CARD, GENERATOR, INVERSE_GRAPHICS, TEMPLATE
+from ..common.measures import with_current_names
 from ..common.records import DEFAULT_BUNDLE
 from ..errors import BundleError
 from ..models.inverse_graphics import InverseGraphics
@@ -85,7 +86,7 @@ class Run:
         validations = [record for record in records if any(name.startswith("validation/") for name in record)]
         if not validations:
             return {}
-        return {name.removeprefix("validation/"): value for name, value in validations[-1].items()}
+        return with_current_names({name.removeprefix("validation/"): value for name, value in validations[-1].items()})
 
     def network(self) -> tuple[InverseGraphics, Template]:
         """Returns the inverse-graphics network, on the CPU, and its template. Raises one of :data:`DAMAGE`."""

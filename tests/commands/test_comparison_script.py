@@ -100,7 +100,7 @@ def test_without_cameras_the_table_has_dashes(folder: Path, tmp_path: Path) -> N
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert report["cameras"] is None and report["data"][0]["label"] == "generated" and report["data"][0]["objects"] == 1
     dashed = [line.split("|")[1].strip() for line in table(report).splitlines() if line.endswith("| – |")]
-    assert len(dashed) == 5 and "front/rear flips" in dashed and "silhouette IoU, unseen side" in dashed
+    assert len(dashed) == 5 and "front/rear flips" in dashed and "silhouette IoU, other views" in dashed
 
 
 @pytest.mark.parametrize(

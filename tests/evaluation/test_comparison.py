@@ -118,7 +118,7 @@ def told(pictures: Pictures, oracle: Oracle, **changes: object) -> dict[str, flo
 def test_the_truth_has_no_error_on_renders(renders: tuple[Pictures, Oracle]) -> None:
     figures = told(*renders)
     print(figures)
-    assert min(figures[f"iou_{name}"] for name in ("own_camera", "view_camera", "unseen_side")) > 0.96
+    assert min(figures[f"iou_{name}"] for name in ("own_camera", "view_camera", "other_view")) > 0.96
     assert figures["azimuth_error_deg"] < 0.01 and figures["elevation_error_deg"] < 0.01 and figures["flip"] == 0
     assert figures["colour_error"] < 0.03
     for form in ("", "_boxed"):
@@ -132,7 +132,7 @@ def test_front_taken_for_rear_is_a_flip_and_no_error_of_the_shape(renders: tuple
     figures = told(pictures, oracle, cameras=replace(oracle.cameras, azimuth=oracle.cameras.azimuth + math.pi))
     assert figures["flip"] == 1 and figures["azimuth_error_deg"] == pytest.approx(180, abs=0.01)
     assert figures["iou_own_camera"] < true["iou_own_camera"] - 0.05
-    same = ("iou_view_camera", "iou_unseen_side", "elevation_error_deg", "chamfer", "solid_iou")
+    same = ("iou_view_camera", "iou_other_view", "elevation_error_deg", "chamfer", "solid_iou")
     assert {name: figures[name] for name in same} == {name: true[name] for name in same}
 
 
@@ -168,7 +168,7 @@ def test_a_shape_without_area_has_no_distance(renders: tuple[Pictures, Oracle]) 
     assert figures["colour_error"]["value"] is None and figures["iou_own_camera"]["value"] == 0
 
 
-def test_unseen_sides_are_the_pictures_a_right_angle_away(seen: tuple[Pictures, Oracle]) -> None:
+def test_other_views_are_the_pictures_a_right_angle_away(seen: tuple[Pictures, Oracle]) -> None:
     """Which they are by arithmetic on degrees; and their mean is that of what each picture alone has."""
     pictures, oracle = seen
     degrees = pictures.cameras.azimuth.rad2deg().tolist()
@@ -180,14 +180,14 @@ def test_unseen_sides_are_the_pictures_a_right_angle_away(seen: tuple[Pictures, 
         assert pictures.apart(number).tolist() == others and others
         # One shape for all: what a picture's own view shows of it is what others see there.
         expected = np.mean([records[k]["iou_view_camera"] for k in others])
-        assert record["iou_unseen_side"] == pytest.approx(expected, abs=1e-5)
+        assert record["iou_other_view"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_an_object_seen_from_one_side_alone_has_no_unseen_side(seen: tuple[Pictures, Oracle]) -> None:
+def test_an_object_seen_from_one_side_alone_has_no_other_view(seen: tuple[Pictures, Oracle]) -> None:
     pictures, oracle = seen
     beside = replace(pictures.cameras, azimuth=0.1 * torch.arange(len(pictures)) / len(pictures))
     records = measure(compared(oracle), replace(pictures, cameras=beside))
-    assert all(record["iou_unseen_side"] is None for record in records)
+    assert all(record["iou_other_view"] is None for record in records)
 
 
 def test_colour_error_is_the_mean_over_what_both_cover() -> None:
@@ -236,7 +236,7 @@ def test_the_truth_has_no_error_on_a_generators_views(generated: tuple[Path, dic
     records = measure(compared(Oracle(pictures, pictures.cameras, vertices, textures)), pictures)
     figures = {name: figure["value"] for name, figure in figures_of(records, pictures.kind).items()}
     print(figures)
-    assert min(figures[f"iou_{name}"] for name in ("own_camera", "view_camera", "unseen_side")) > 0.96
+    assert min(figures[f"iou_{name}"] for name in ("own_camera", "view_camera", "other_view")) > 0.96
     assert figures["azimuth_error_deg"] < 0.01 and figures["flip"] == 0 and figures["colour_error"] < 0.03
     assert "chamfer" not in figures and "solid_iou" not in records[0]
     sheet = comparison_sheet.sheet([compared(Oracle(pictures, pictures.cameras, vertices, textures))], pictures)

@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from backend.models.inverse_graphics import InverseGraphics
-from backend.training.inverse_graphics.codes import standardise_shape_codes
-from backend.training.inverse_graphics.evaluation import finished
+from backend.training.inverse_graphics.codes import finished, standardise_shape_codes
 from backend.training.inverse_graphics.free_cameras import PRESETS, train
 from backend.weights.bundle import load_inverse_graphics
 from tests.helpers.shared_views import write_gan_views

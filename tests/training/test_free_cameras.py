@@ -19,7 +19,7 @@ from backend.render.mesh_losses import silhouette_iou
 from backend.render.picture import HARD, render
 from backend.render.shading import Texture
 from backend.training.averages import SETTLING_CROPS
-from backend.training.inverse_graphics.free_camera_evaluation import camera_figures
+from backend.training.inverse_graphics.evaluation import camera_figures
 from backend.training.inverse_graphics.free_cameras import PRESETS, MultiViewTask, MultiViewTraining, make_task, train
 from backend.training.inverse_graphics.view_cameras import ViewCameras, ViewCamerasConfig, read_cameras
 from backend.training.loop import save_checkpoint

@@ -122,7 +122,7 @@ def test_a_run_is_not_overwritten_unasked(data: Path, tmp_path: Path) -> None:
     "arguments, sentence",
     [
         (["inverse-graphics", "colour=3"], "There is no setting 'colour'"),
-        (["inverse-graphics", "loop.steps=many"], "does not fit steps"),
+        (["inverse-graphics", "loop.steps=many"], "does not fit loop.steps"),
         (["inverse-graphics", "--preset", "huge"], "no preset 'huge'"),
         (["inverse-graphics"], "No rendered object lies in"),
     ],

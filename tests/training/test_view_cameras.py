@@ -18,8 +18,8 @@ from scipy.spatial.transform import Rotation
 
 from backend.data.multi_views import load_multi_views
 from backend.data.rendered_views import cameras_of_crops
+from backend.evaluation.silhouettes import boxed
 from backend.render.camera import Cameras, project
-from backend.training.inverse_graphics.free_camera_evaluation import boxed
 from backend.training.inverse_graphics.view_cameras import (
     ViewCameras,
     ViewCamerasConfig,

@@ -20,7 +20,7 @@ from backend.errors import BundleError
 from backend.models.segmenter import Segmenter, SegmenterConfig, save_segmenter
 from backend.training.inverse_graphics.free_cameras import PRESETS, train
 from backend.training.inverse_graphics.view_cameras import read_cameras
-from backend.weights.bundle import load_bundle, segmenter_file
+from backend.weights.bundle import load_bundle, read_card, segmenter_file
 from backend.weights.generator_bundle import load_generator_bundle
 from tests.helpers.shared_views import write_gan_views
 
@@ -180,7 +180,7 @@ def test_texts_alone_can_be_changed(tmp_path: Path) -> None:
     out = tmp_path / "car"
     out.mkdir()
     shutil.copy(CAR / CARD, out)
-    before = json.loads((out / CARD).read_text())
+    before = read_card(out)
     assert build_bundle.main(["--out", str(out), "--title", "Cars", "--description", "Rendered ones"]) == 0
     after = json.loads((out / CARD).read_text())
     assert after == {**before, "title": "Cars", "description": "Rendered ones"}

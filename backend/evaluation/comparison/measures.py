@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ...common.measures import OTHER_VIEW, OWN_CAMERA, VIEW_CAMERA
 from ...models.inverse_graphics import InverseGraphics
 from ...render.camera import Cameras
 from ...render.mesh_losses import silhouette_iou
@@ -89,7 +90,7 @@ class ComparedNetwork:
 
 @torch.no_grad()
 def measure(network: ComparedNetwork, pictures: Pictures) -> list[Record]:
-    """(P) records; :data:`backend.evaluation.comparison.comparison.table.MEASURES` says what each entry is."""
+    """(P) records; :data:`.table.MEASURES` says what each entry is."""
     records: list[Record] = []
     true: _TrueShape | None = None
     with tqdm(total=len(pictures), desc=f"{network.label} on {pictures.label}", unit="picture") as bar:
@@ -116,7 +117,7 @@ def _seen(network: ComparedNetwork, pictures: Pictures, numbers: Tensor, answer:
     mask = (target[:, 3] > 0.5).float()
     picture = network.show(answer, answer.cameras, SIZE)
     return {
-        "iou_own_camera": silhouette_iou(picture.mask, mask),
+        OWN_CAMERA: silhouette_iou(picture.mask, mask),
         "colour_error": colour_error(picture.rgb, picture.mask * mask, target),
     }
 
@@ -137,8 +138,8 @@ def _through_views(network: ComparedNetwork, pictures: Pictures, numbers: Tensor
     views = pictures.cameras[numbers].to(network.device)
     azimuth = _angle_deg(answer.cameras.azimuth - views.azimuth)
     return {
-        "iou_view_camera": _through(network, pictures, numbers, answer.vertices),
-        "iou_unseen_side": _unseen(network, pictures, numbers, answer.vertices),
+        VIEW_CAMERA: _through(network, pictures, numbers, answer.vertices),
+        OTHER_VIEW: _other_views(network, pictures, numbers, answer.vertices),
         "azimuth_error_deg": azimuth,
         "flip": (azimuth > 90).float(),
         "elevation_error_deg": _angle_deg(answer.cameras.elevation - views.elevation),
@@ -153,7 +154,7 @@ def _through(network: ComparedNetwork, pictures: Pictures, numbers: Tensor, vert
     return silhouette_iou(network.silhouettes(vertices, views), mask)
 
 
-def _unseen(network: ComparedNetwork, pictures: Pictures, numbers: Tensor, vertices: Tensor) -> Tensor:
+def _other_views(network: ComparedNetwork, pictures: Pictures, numbers: Tensor, vertices: Tensor) -> Tensor:
     """(N,) mean IoU in the object's pictures from a right angle away or more; NaN where there is none."""
     others = [pictures.apart(number) for number in numbers.tolist()]
     counts = torch.tensor([len(some) for some in others])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...common.measures import OTHER_VIEW, OWN_CAMERA, VIEW_CAMERA
 from ...data.multi_views import GAN_VIEWS
 from .data import PHOTOGRAPHS, RENDERED_VIEWS
 from .measures import Record
@@ -37,12 +38,12 @@ class Measure:
 _CANONICAL = "Both meshes as they stand in the canonical frame."
 _BOXED = "Each mesh is first moved and scaled until its box is centred and has a longest side of 1; nothing is turned."
 MEASURES = (
-    Measure("iou_own_camera", "silhouette IoU, own camera", "{:.3f}", EVERYTHING,
+    Measure(OWN_CAMERA, "silhouette IoU, own camera", "{:.3f}", EVERYTHING,
             "In the picture that the network sees, through the camera that it predicts."),
-    Measure("iou_view_camera", "silhouette IoU, view's camera", "{:.3f}", VIEWS_OF_OBJECTS,
+    Measure(VIEW_CAMERA, "silhouette IoU, view's camera", "{:.3f}", VIEWS_OF_OBJECTS,
             "Through the view's camera (of rendered views the true one), shifted and scaled until the object's box is "
             "the mask's."),
-    Measure("iou_unseen_side", "silhouette IoU, unseen side", "{:.3f}", VIEWS_OF_OBJECTS,
+    Measure(OTHER_VIEW, "silhouette IoU, other views", "{:.3f}", VIEWS_OF_OBJECTS,
             "The same in the object's other pictures whose azimuth is 90° or more from the one seen; their mean."),
     Measure("azimuth_error_deg", "azimuth error, median", "{:.1f}°", VIEWS_OF_OBJECTS,
             "Between the camera predicted and the view's.", statistics.median),
