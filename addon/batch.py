@@ -11,12 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import batch_run, job, preview, session
-from .wire import protocol, records
-
-PICTURE_EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".avif"}
-)
-"""What is taken from a folder; a file that is named itself is tried whatever its name."""
+from .wire import pictures, protocol, records
 
 
 def parser() -> batch_run.Parser:
@@ -56,9 +51,7 @@ def find_photos(inputs: Sequence[str]) -> list[Path]:
     for text in inputs:
         path = Path(text).expanduser().absolute()
         if path.is_dir():
-            photos += sorted(
-                entry for entry in path.iterdir() if entry.suffix.lower() in PICTURE_EXTENSIONS and entry.is_file()
-            )
+            photos += sorted(entry for entry in path.iterdir() if pictures.is_picture(entry) and entry.is_file())
         else:
             photos.append(path)
     return list(dict.fromkeys(photos))

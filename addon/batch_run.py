@@ -9,7 +9,6 @@ item gave a scene, 1 if one did not, 2 if nothing could be begun.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -25,7 +24,7 @@ import numpy as np
 
 from . import choices, export, job, preferences, preview, scene, session
 from .environment import INTERPRETER_VARIABLE
-from .wire import records
+from .wire import files, records
 
 REPORT_FORMAT = 1
 LARGEST_TEXTURE = 8192
@@ -133,7 +132,7 @@ def run(
         return _refuse(parser, "Stopped.", 130)
     finally:
         session.end_worker()
-    export.write_beside(report_path, lambda path: path.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))
+    files.write_json(report_path, report)
     failed = sum(1 for record in report[kind] if record["error"])
     print(f"{len(items) - failed} of {len(items)} done; report: {report_path}", flush=True)
     return 1 if failed else 0

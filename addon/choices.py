@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from .wire import bundle_files
+
 DEFAULT = "DEFAULT"
 """The choice that stands for what the preferences say."""
 FILE = "FILE"
@@ -78,7 +80,7 @@ def numbers(identifiers: Iterable[str]) -> dict[str, int]:
 
 def read_card(folder: Path) -> dict[str, str]:
     """Returns the texts of a bundle's card, each on one line; none of a damaged one: the worker says what is wrong."""
-    path = folder / "bundle.json"
+    path = folder / bundle_files.CARD
     try:
         return _texts_of(path, path.stat().st_mtime_ns)
     except OSError:

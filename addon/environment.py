@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import places
-from .wire import client, records
+from .wire import bundle_files, client, files, records
 
 REQUIREMENTS = (
     "torch>=2.3",
@@ -30,7 +30,6 @@ REQUIREMENTS = (
 )
 """Those of pyproject.toml, which does not travel with the extension; a test compares them."""
 INTERPRETER_VARIABLE = "UNRENDER_PYTHON"
-BUNDLES_VARIABLE = "UNRENDER_BUNDLES"
 """Tells the worker in what folders to look for bundles beside its own."""
 FINISHED_MARK = "unrender-complete"
 """File that is written into an environment when everything is installed."""
@@ -96,7 +95,7 @@ def worker_command(chosen: str = "") -> client.WorkerCommand:
         arguments=[str(interpreter.path), "-m", "backend.worker"],
         python_path=places.ROOT,
         log_path=places.user_folder() / "logs" / "worker.log",
-        variables={BUNDLES_VARIABLE: os.pathsep.join(map(str, places.bundle_folders()))},
+        variables={bundle_files.FOLDERS_VARIABLE: os.pathsep.join(map(str, places.bundle_folders()))},
     )
 
 
@@ -142,7 +141,7 @@ class Installation:
         elif self._steps:
             self._next_step()
         else:
-            (self._folder / FINISHED_MARK).write_text("complete\n")
+            files.write_text(self._folder / FINISHED_MARK, "complete\n")
             self._finish(None)
         return True
 

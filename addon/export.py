@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shutil
@@ -17,7 +16,7 @@ import bpy
 
 from . import parts, pixels, scene
 from .camera import SENSOR_WIDTH, focal_length
-from .wire import records
+from .wire import files, records
 
 
 class OutputError(OSError):
@@ -43,7 +42,7 @@ def write_folder(
         partial.mkdir(parents=True)
         pixels.write_png(partial / names["texture"], result.texture)
         pixels.write_png(partial / names["preview"], preview)
-        (partial / names["camera"]).write_text(json.dumps(camera_file(built, result), indent=1) + "\n", "utf-8")
+        files.write_json(partial / names["camera"], camera_file(built, result))
         for kind in sorted(formats, key=list(FORMATS).index):
             names[kind] = FORMATS[kind](partial, built, result.name)
         folder.mkdir(exist_ok=True)
@@ -66,13 +65,6 @@ def refusal_to_write(folder: Path) -> str:
     except OSError as error:
         return f"The folder {folder} cannot be written to ({error.strerror}): choose another with --out."
     return ""
-
-
-def write_beside(path: Path, write: Callable[[Path], Any]) -> None:
-    """Has a file written under another name, then renames it: a reader never sees half of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    write(partial)
-    partial.replace(path)
 
 
 def camera_record(result: records.Reconstruction) -> dict[str, Any]:

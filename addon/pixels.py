@@ -14,6 +14,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from .wire import files
+
 
 def to_blender(pixels: np.ndarray) -> np.ndarray:
     """Returns flat float32 RGBA for ``Image.pixels`` from (H, W, 1 | 3 | 4) or (H, W), uint8 or float."""
@@ -78,7 +80,7 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     data = b"\x89PNG\r\n\x1a\n"
     for kind, content in chunks:
         data += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-    path.write_bytes(data)
+    files.write_bytes(path, data)
 
 
 def resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

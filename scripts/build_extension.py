@@ -19,6 +19,10 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from backend.common import files  # noqa: E402 - the repository's root is not on the path before
+
 MOST_BYTES = 40 * 1024 * 1024
 """What an extension may weigh: more would not be downloaded gladly."""
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -65,15 +69,16 @@ def build(out: Path) -> Path:
     patterns = manifest["build"]["paths_exclude_pattern"]
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{manifest['id']}-{manifest['version']}.zip"
-    partial = path.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with (
+        files.replacing(path) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+    ):
         for name in candidates():
             if not is_excluded(name, patterns):
                 entry = zipfile.ZipInfo(name, ZIP_TIME)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
                 archive.writestr(entry, (ROOT / name).read_bytes())
-    partial.replace(path)
     return path
 
 

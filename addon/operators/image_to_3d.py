@@ -10,9 +10,7 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import job, masks, preferences, scene, session
-from ..wire import protocol, records
-
-PICTURE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+from ..wire import pictures, protocol, records
 
 
 def request_of(settings: bpy.types.PropertyGroup, image_path: str) -> records.ReconstructRequest:
@@ -80,7 +78,7 @@ class UNRENDER_FH_picture(bpy.types.FileHandler):
     bl_idname = "UNRENDER_FH_picture"
     bl_label = "Image to 3D"
     bl_import_operator = "unrender.image_to_3d"
-    bl_file_extensions = ";".join(PICTURE_EXTENSIONS)
+    bl_file_extensions = ";".join(pictures.ENDINGS)
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:

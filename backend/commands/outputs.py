@@ -27,8 +27,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
     """Writes (H, W, 3) uint8 as PNG. Raises OSError."""
-    from PIL import Image
+    from ..data import pictures
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.replacing(path) as partial:
-        Image.fromarray(picture).save(partial, format="PNG")
+    pictures.write_picture(path, picture)

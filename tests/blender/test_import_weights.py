@@ -18,7 +18,7 @@ import addon
 from addon import environment, places, session
 from addon.operators import weights
 from addon.ui import preferences, properties
-from addon.wire import client
+from addon.wire import bundle_files, client
 
 WRITER = """
 import sys
@@ -47,7 +47,7 @@ def bundles(root, tmp_path, monkeypatch):
         [sys.executable, "-m", "backend.worker"],
         root,
         tmp_path / "worker.log",
-        {environment.BUNDLES_VARIABLE: str(tmp_path / "user" / "bundles")},
+        {bundle_files.FOLDERS_VARIABLE: str(tmp_path / "user" / "bundles")},
     )
     monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
     yield tmp_path / "user" / "bundles"
