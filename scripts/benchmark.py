@@ -14,16 +14,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-for folder in (ROOT, ROOT / "scripts"):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import command_line
+
+ROOT = command_line.ROOT
 PARTS = ("renderer", "parts", "pipeline", "stylegan2")
 DEFAULT_RUNS = {"renderer": 2, "parts": 12, "pipeline": 3, "stylegan2": 5}
 
@@ -36,8 +35,8 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"benchmark.py: {message}\n")
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The checked command line; leaves the program on a wrong one."""
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Returns the checked command line; leaves the program on a wrong one."""
     parser = Parser(prog="benchmark.py", description="Measures the product's budgets on this machine.")
     parser.add_argument("--only", choices=PARTS, help="one part alone")
     parser.add_argument("--photo", type=Path, default=ROOT / "examples" / "car.jpg", help="what the pipeline is given")
@@ -159,11 +158,12 @@ def print_figures(figures: dict[str, float], budgets: dict[str, float]) -> None:
         print(f"{name:50}{value:9.3f}{budget}")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; the exit code."""
+def main(arguments: list[str]) -> int:
+    """Measures, and returns the exit code."""
     options = parse(arguments)
     from benchmarks import machine
 
+    from backend.common import files
     from backend.ipc import client
 
     report: dict[str, Any] = {"machine": machine.facts(options.device, options.threads)}
@@ -180,7 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
         if "stylegan2" in options.parts:
             report["stylegan2"] = measure_stylegan2(options)
         if options.json:
-            options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            files.write_json(options.json, report)
     except (client.WorkerError, OSError) as error:
         print(f"benchmark.py: {error}", file=sys.stderr)
         return 1
@@ -191,4 +191,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(command_line.own_arguments(sys.argv)))

@@ -22,8 +22,14 @@ import backend.commands  # noqa: F401 - sets how threads wait, before any progra
 
 
 def own_arguments(argv: list[str]) -> list[str]:
-    """Returns what follows ``--``, for what stands before it is Blender's; without ``--`` all after the script."""
-    return argv[argv.index("--") + 1 :] if "--" in argv else argv[1:]
+    """Returns what follows ``--``, for what stands before it is Blender's.
+
+    Without ``--`` it is all that follows the script, and nothing in a Blender, whose own arguments those are.
+    """
+    if "--" in argv:
+        return argv[argv.index("--") + 1 :]
+    blender = getattr(sys.modules.get("bpy"), "app", None)
+    return [] if getattr(blender, "binary_path", "") else argv[1:]
 
 
 def run(script: str, command: str = "") -> int:

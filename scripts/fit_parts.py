@@ -15,15 +15,13 @@ import argparse
 import csv
 import json
 import math
-import os
 import sys
 import time
 from pathlib import Path
 
-# Before torch is loaded: threads that spin while they wait make a busy machine many times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import command_line
 import cv2
 import numpy as np
 from PIL import Image
@@ -133,7 +131,7 @@ def record_of(name: str, fitted: FittedParts, seconds: float) -> dict:
     }
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Run the program; return its exit code."""
     parser = argparse.ArgumentParser(prog="fit_parts", description="Fit the template with parts to outlines.")
     parser.add_argument("kind", choices=("photos", "renders"))
@@ -143,7 +141,7 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, default=BUNDLED / "car", help="folder of the template and its space")
     parser.add_argument("--out", type=Path, required=True, help="folder of report.json and sheet.png")
     parser.add_argument("--limit", type=int, help="only so many objects")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.kind == "photos" and (options.masks is None or options.labels is None):
         parser.error("photographs need --masks and --labels.")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -171,4 +169,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(command_line.own_arguments(sys.argv)))

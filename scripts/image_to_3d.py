@@ -13,17 +13,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import command_line
 
 from addon import batch, registered
 
-
-def arguments(argv: list[str]) -> list[str]:
-    """What follows ``--``, for what stands before it is Blender's; without ``--`` all that follows the script."""
-    return argv[argv.index("--") + 1 :] if "--" in argv else argv[1:]
-
-
 if __name__ == "__main__":
     with registered():
-        code = batch.run(arguments(sys.argv))
+        code = batch.run(command_line.own_arguments(sys.argv))
     sys.exit(code)

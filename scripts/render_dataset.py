@@ -19,13 +19,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[:2]]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bpy  # noqa: E402
-from dataset import sheet  # noqa: E402
-from dataset.imported import AXES, MeshFileError, find_meshes, import_mesh, skipped_models, turn  # noqa: E402
-from dataset.objects import LOOKS, DatasetConfig, ObjectRenderer, is_done, refuse, source_of, write_index  # noqa: E402
-from tqdm import tqdm  # noqa: E402
+import bpy
+import command_line
+from dataset import sheet
+from dataset.imported import AXES, MeshFileError, find_meshes, import_mesh, skipped_models, turn
+from dataset.objects import LOOKS, DatasetConfig, ObjectRenderer, is_done, refuse, source_of, write_index
+from tqdm import tqdm
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,8 +48,8 @@ def joined_axes(arguments: list[str]) -> list[str]:
     return result
 
 
-def parse_arguments(arguments: list[str]) -> argparse.Namespace:
-    """Return the checked command line; leaves the program on a wrong one."""
+def make_parser() -> Parser:
+    """Return the parser of this program's options."""
     parser = Parser(prog="render_dataset", description="Render objects with masks, cameras, light and meshes.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
     parser.add_argument("--objects", type=int, help="number of objects (default: all files of --meshes)")
@@ -100,6 +101,12 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         help="also write the coordinate and the part that every pixel shows (truth.npz)",
     )
     parser.add_argument("--worker-index", type=int, default=None, help=argparse.SUPPRESS)
+    return parser
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Return the checked command line; leaves the program on a wrong one."""
+    parser = make_parser()
     options = parser.parse_args(joined_axes(arguments))
     if options.category is None:
         options.category = "car" if options.meshes is None else "object"
@@ -125,13 +132,6 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     except OSError as error:
         parser.error(f"cannot write to {options.out}: {error.strerror}.")
     return options
-
-
-def script_arguments() -> list[str]:
-    """Return what follows `--`, or without Blender everything."""
-    if "--" in sys.argv:
-        return sys.argv[sys.argv.index("--") + 1 :]
-    return [] if bpy.app.binary_path else sys.argv[1:]
 
 
 def start_worker(arguments: list[str], index: int, workers: int) -> subprocess.Popen:
@@ -208,7 +208,7 @@ def watch(config: DatasetConfig, total: int, start: Callable[[int], subprocess.P
 
 def main() -> int:
     """Run the program; return its exit code."""
-    arguments = script_arguments()
+    arguments = command_line.own_arguments(sys.argv)
     options = parse_arguments(arguments)
     files = find_meshes(options.meshes) if options.meshes else []
     if options.meshes and options.worker_index is None and (skipped := skipped_models(options.meshes)):
