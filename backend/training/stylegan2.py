@@ -30,7 +30,7 @@ from .gan_losses import PathLengthMean, discriminator_loss, generator_loss, path
 from .loop import LoopConfig, Progress, Task, run
 from .memory import keep_freed_memory
 from .stylegan2_evaluation import GeneratorJudge, JudgeConfig
-from .stylegan2_start import start_from
+from .stylegan2_start import give_weights, mean_path_length
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,22 @@ class StyleGAN2Task(Task):
         return torch.optim.Adam(
             network.parameters(), self.config.learning_rate * ratio, betas=(0.0, 0.99**ratio), eps=1e-8
         )
+
+    def start_from(self, start: str) -> str:
+        """Takes the weights of a run or of a generator; returns a sentence where the discriminator begins fresh.
+
+        Raises ValueError where there is nothing to start from, or nothing that fits.
+        """
+        config = self.config
+        with_discriminator = give_weights(start, (self.model, self.average), self.discriminator)
+        if config.path_length_weight:
+            # Lengths drawn towards a mean that begins at 0 would undo for a while what was learned.
+            self.path_length_mean.value = mean_path_length(self.model, config.batch, config.seed, self.device)
+        if with_discriminator:
+            return ""
+        alone = config.discriminator_kimg
+        first = f"and learns alone for the first {alone:g} kimg" if alone else "and learns beside the generator at once"
+        return f"The start {start} holds a generator alone: the discriminator begins fresh {first}."
 
     def step(self, step: int) -> dict[str, Tensor]:
         config = self.config
@@ -333,7 +349,7 @@ def train(config: StyleGAN2Training, data: Path, out: Path, *, resume: bool, dev
         images = processes.in_turn(lambda: load_images(data, config.images, packed, progress=processes.first))
         task = StyleGAN2Task(config, images, processes.device(device), processes)
         if config.start and not (out / "checkpoint.safetensors").exists():
-            said = start_from(task, config.start)
+            said = task.start_from(config.start)
             if said and processes.first:
                 print(said, flush=True)
         return run(

@@ -9,8 +9,9 @@ smaller one says of the same picture at half its size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -23,31 +24,32 @@ from ..models.stylegan2_layers import SLOPE, EqualisedConv
 from ..weights.generator_bundle import load_generator_bundle
 from .gan_losses import path_lengths
 
-if TYPE_CHECKING:
-    from .stylegan2 import StyleGAN2Task
-
 State = dict[str, Tensor]
 
 
-def start_from(task: StyleGAN2Task, start: str) -> str:
-    """Gives a task the weights of a run's folder, or of a generator: a bundle by name or folder, or a file.
+def give_weights(start: str, generators: Sequence[Generator], discriminator: Discriminator) -> bool:
+    """Gives a generator, its average and a discriminator the weights of a run, or of a generator alone.
 
-    Returns a sentence where the discriminator begins fresh, or nothing. Raises ValueError with one sentence where
-    there is nothing to start from, or nothing that fits.
+    ``generators`` are the one that learns and its average. ``start`` is a run's folder, or a generator: a bundle by
+    name or folder, or a file. Returns whether the start has a discriminator; without one the discriminator keeps its
+    own weights. Raises ValueError with one sentence where there is nothing to start from, or nothing that fits.
     """
     given = _networks(start)
-    for name, network in (("generator", task.model), ("average", task.average)):
+    for name, network in zip(("generator", "average"), generators, strict=True):
         _give_generator(network, given[name], start)
-    if "discriminator" in given:
-        _give_discriminator(task.discriminator, given["discriminator"], start)
-    if task.config.path_length_weight:
-        # Lengths drawn towards a mean that begins at 0 would undo for a while what was learned.
-        task.path_length_mean.value = _mean_path_length(task)
-    if "discriminator" in given:
-        return ""
-    alone = task.config.discriminator_kimg
-    first = f"and learns alone for the first {alone:g} kimg" if alone else "and learns beside the generator at once"
-    return f"The start {start} holds a generator alone: the discriminator begins fresh {first}."
+    if "discriminator" not in given:
+        return False
+    _give_discriminator(discriminator, given["discriminator"], start)
+    return True
+
+
+def mean_path_length(generator: Generator, count: int, seed: int, device: torch.device) -> Tensor:
+    """Mean over ``count`` pictures, the same for the same seed; no random numbers are drawn but its own."""
+    random = torch.Generator().manual_seed(seed)
+    codes = generator.map(torch.randn(count, generator.config.z_dim, generator=random).to(device))
+    images = generator.synthesize(generator.styles(codes), "const")
+    noise = torch.randn(images.shape, generator=random).to(device)
+    return path_lengths(images, codes, noise).mean().detach()
 
 
 def _networks(start: str) -> dict[str, State]:
@@ -163,13 +165,3 @@ def _set_rows(layer: EqualisedConv, weights: Tensor) -> None:
     layer.weight[: len(weights)] = weights / (layer.scale * layer.gain)
     if layer.bias is not None:
         layer.bias[: len(weights)] = 0
-
-
-def _mean_path_length(task: StyleGAN2Task) -> Tensor:
-    """Of one batch of pictures, the same in every process; the task's random numbers go on as if none were drawn."""
-    model, count = task.model, task.config.batch
-    random = torch.Generator().manual_seed(task.config.seed)
-    codes = model.map(torch.randn(count, model.config.z_dim, generator=random).to(task.device))
-    images = model.synthesize(model.styles(codes), "const")
-    noise = torch.randn(images.shape, generator=random).to(task.device)
-    return path_lengths(images, codes, noise).mean().detach()

@@ -22,7 +22,6 @@ from backend.models.stylegan2_layers import Resampler
 from backend.training.adaptive_augment import AugmentationConfig
 from backend.training.stylegan2 import PRESETS, StyleGAN2Task, StyleGAN2Training, train
 from backend.training.stylegan2_evaluation import JudgeConfig
-from backend.training.stylegan2_start import start_from
 from backend.weights.generator_bundle import GeneratorCard, load_generator_bundle, write_generator_bundle
 from tests.helpers.synthetic import write_dataset
 
@@ -79,7 +78,7 @@ def test_a_run_of_half_the_resolution_gives_its_pictures_and_its_verdicts(
     data: Path, run: Path, tmp_path: Path
 ) -> None:
     task = task_of(miniature(16), data, tmp_path)
-    assert start_from(task, str(run)) == ""
+    assert task.start_from(str(run)) == ""
     z = torch.randn(6, 16, generator=torch.Generator().manual_seed(1))
     small = load_generator(run / "generator.safetensors")
     expected = Resampler().upsample(pictures(small, z))
@@ -94,7 +93,7 @@ def test_a_run_of_half_the_resolution_gives_its_pictures_and_its_verdicts(
 
 def test_all_of_what_is_new_learns(data: Path, run: Path, tmp_path: Path) -> None:
     task = task_of(miniature(16), data, tmp_path)
-    start_from(task, str(run))
+    task.start_from(str(run))
     before = {name: value.clone() for name, value in task.discriminator.state_dict().items()}
     z = torch.randn(8, 16)
     images = pictures(task.model, z)
@@ -119,7 +118,7 @@ def test_the_bundled_generators_pictures_are_the_same_at_twice_the_size() -> Non
         path_length_weight=0.0,
     )
     task = StyleGAN2Task(config, ImageSet(np.zeros((1, side, side, 3), dtype=np.uint8), config.images), CPU)
-    said = start_from(task, "car")
+    said = task.start_from("car")
     assert "holds a generator alone" in said and said.count(".") == 1
     z = torch.randn(4, small.config.z_dim, generator=torch.Generator().manual_seed(0))
     before = pictures(small, z)
@@ -145,7 +144,7 @@ def test_generators_in_any_precision_are_a_start(data: Path, run: Path, tmp_path
     write_generator_bundle(folder, small, GeneratorCard(8, (0, 0, 8, 8)), half=True, replace=False)
     save_network(folder / "generator.safetensors", small, small.config, precision=precision)
     task = task_of(miniature(16), data, tmp_path)
-    assert "begins fresh and learns beside the generator" in start_from(task, str(folder))
+    assert "begins fresh and learns beside the generator" in task.start_from(str(folder))
     z = torch.randn(4, 16)
     assert all(value.dtype == torch.float32 for value in task.model.state_dict().values())
     assert torch.allclose(pictures(task.model, z), Resampler().upsample(pictures(small, z)), atol=0.1)
@@ -154,7 +153,7 @@ def test_generators_in_any_precision_are_a_start(data: Path, run: Path, tmp_path
 def test_path_lengths_are_drawn_towards_those_of_the_start(data: Path, run: Path, tmp_path: Path) -> None:
     task = task_of(miniature(16), data, tmp_path)
     state = task.generator.get_state()
-    start_from(task, str(run))
+    task.start_from(str(run))
     begun = float(task.path_length_mean.value)
     assert begun > 0 and torch.equal(task.generator.get_state(), state)
     assert float(task._path_length_step()["path_length"]) / 2 == pytest.approx(begun, rel=0.5)
@@ -169,7 +168,7 @@ def test_alone_the_discriminator_learns_and_the_generator_stays_bit_for_bit(
     train(replace(config, kimg=0.04), data, tmp_path / "alone", resume=False, device=CPU)
     assert "the discriminator begins fresh and learns alone for the first 0.04 kimg" in capsys.readouterr().out
     begun = task_of(config, data, tmp_path)
-    start_from(begun, generator)
+    begun.start_from(generator)
     after = checkpoint(tmp_path / "alone")
     for name, network in begun.networks.items():
         moved = [
@@ -190,7 +189,7 @@ def test_alone_the_discriminator_learns_and_the_generator_stays_bit_for_bit(
 def test_starts_that_do_not_fit_are_refused_in_one_sentence(data: Path, run: Path, tmp_path: Path) -> None:
     def refused(start: Path | str, resolution: int = 16, **changes) -> str:
         with pytest.raises(ValueError) as caught:
-            start_from(task_of(miniature(resolution, **changes), data, tmp_path), str(start))
+            task_of(miniature(resolution, **changes), data, tmp_path).start_from(str(start))
         return str(caught.value)
 
     narrow = GeneratorConfig(16, 16, 16, 1, channels=(16, 10, 8))
