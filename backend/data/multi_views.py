@@ -26,7 +26,7 @@ from ..common.records import Camera
 from ..common.view_set import View, bin_of
 from ..progress_bar import tracked
 from ..render.camera import Cameras
-from .rendered_views import crop_around, cut, load_views
+from .rendered_views import crops_around, cut, load_views
 
 GAN_VIEWS = "gan-views"
 SHARED_VIEWS = "shared-views"
@@ -166,7 +166,7 @@ def _load_gan_views(folder: Path, limit: int | None, progress: bool) -> MultiVie
     if len({picture.shape for picture in rgba}) > 1:
         raise ValueError(f"The pictures in {folder} are not all of one size.")
     packed = np.stack(rgba)
-    return MultiViews(packed, _crops(packed), torch.tensor(view_of), objects, views, folders)
+    return MultiViews(packed, crops_around(packed[..., 3]), torch.tensor(view_of), objects, views, folders)
 
 
 def _square(path: Path) -> np.ndarray:
@@ -177,10 +177,6 @@ def _square(path: Path) -> np.ndarray:
     top, left = (side - height) // 2, (side - width) // 2
     around = ((top, side - height - top), (left, side - width - left), (0, 0))
     return np.pad(picture, around) if height != width else picture
-
-
-def _crops(rgba: np.ndarray) -> Tensor:
-    return torch.tensor([crop_around(picture[..., 3]) for picture in rgba], dtype=torch.float32)
 
 
 def _load_shared_views(folder: Path, limit: int | None, progress: bool) -> MultiViews:

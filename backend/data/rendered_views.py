@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..common.records import Camera
-from ..models.inverse_graphics import CROP_MARGIN
+from ..models.crop import crop_around
 from ..progress_bar import tracked
 from ..render.camera import Cameras, focal_length_in_pixels
 
@@ -87,7 +87,7 @@ def load_views(folder: Path, limit: int | None = None, progress: bool = True) ->
             light.append(view["light"])
     packed = np.stack(rgba)
     masks = packed[..., 3].reshape(-1, *packed.shape[2:4])
-    crops = torch.tensor([crop_around(mask) for mask in masks], dtype=torch.float32)
+    crops = crops_around(masks)
     lights = torch.tensor(light, dtype=torch.float32)
     return RenderedViews(packed, Cameras.batch(cameras), lights, crops, done, _regions(Path(folder)))
 
@@ -98,13 +98,9 @@ def _regions(folder: Path) -> tuple[str, ...]:
     return tuple(json.loads(index.read_text(encoding="utf-8")).get("regions", ())) if index.is_file() else ()
 
 
-def crop_around(mask: np.ndarray) -> tuple[float, float, float]:
-    """Centre x, centre y and side of the square crop of a mask (H, W) uint8."""
-    rows, columns = np.where(mask.max(axis=1) > 127)[0], np.where(mask.max(axis=0) > 127)[0]
-    if len(rows) == 0:
-        return mask.shape[1] / 2, mask.shape[0] / 2, float(max(mask.shape))
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    return (left + right) / 2, (top + bottom) / 2, CROP_MARGIN * float(max(bottom - top, right - left))
+def crops_around(masks: np.ndarray) -> Tensor:
+    """Centre x, centre y and side (N, 3) of the crops of masks (N, H, W) uint8, in pixels."""
+    return torch.tensor([crop_around(mask) for mask in masks], dtype=torch.float32)
 
 
 def jittered(crops: Tensor, generator: torch.Generator, scale: float = 0.09, shift: float = 0.05) -> Tensor:

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..data.rendered_views import crop_around, cut
+from ..data.rendered_views import crops_around, cut
 from ..models.inverse_graphics import InverseGraphics, Prediction
 from ..models.segmenter import Segmenter
 
@@ -101,7 +101,7 @@ class NetworkReader:
         masks, second = np.stack([mask for mask, _ in parts]), np.array([share for _, share in parts])
         area = (masks > 127).mean(axis=(1, 2))
         rgba = torch.from_numpy(np.concatenate([pictures, masks[..., None]], axis=3))
-        crops = torch.tensor([crop_around(mask) for mask in masks], dtype=torch.float32)
+        crops = crops_around(masks)
         seen = cut(_squared(rgba), _moved(crops, *pictures.shape[1:3]), self.network.config.image_size)
         prediction = self.network(seen.to(self.device).contiguous(memory_format=torch.channels_last))
         weights = masks.astype(np.float64)[..., None] / 255

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,13 +14,12 @@ import numpy as np
 from ..common.records import Camera
 from .inverse_graphics import CROP_MARGIN
 
-_MOST_SAMPLES_A_SIDE = 16
+_MAX_SAMPLES_A_SIDE = 16
 """A texel of the crop is the mean of at most this many samples squared."""
 
 
-@dataclass(frozen=True)
-class Crop:
-    """A square of a photo, in its pixels; it may reach beyond the photo's edges."""
+class Crop(NamedTuple):
+    """A square of a picture, in its pixels; it may reach beyond the picture's edges."""
 
     center_x: float
     center_y: float
@@ -27,17 +27,16 @@ class Crop:
 
 
 def crop_around(mask: np.ndarray) -> Crop:
-    """The crop around the object of a mask (H, W) uint8.
+    """The crop around the object of a mask (H, W) uint8, in training as in use.
 
-    Raises:
-        ValueError: The mask selects nothing.
+    A mask that selects nothing gives the whole picture in a square, so that a crop is there for every picture of a
+    batch; whoever needs an object asks for one before.
     """
     rows, columns = np.flatnonzero(mask.max(axis=1) > 127), np.flatnonzero(mask.max(axis=0) > 127)
     if len(rows) == 0:
-        raise ValueError("A mask that selects nothing has no crop")
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    longer = float(max(bottom - top, right - left))
-    return Crop((left + right) / 2, (top + bottom) / 2, CROP_MARGIN * longer)
+        return Crop(mask.shape[1] / 2, mask.shape[0] / 2, float(max(mask.shape)))
+    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    return Crop((left + right) / 2, (top + bottom) / 2, CROP_MARGIN * max(bottom - top, right - left))
 
 
 def extract(rgb: np.ndarray, mask: np.ndarray, crop: Crop, size: int) -> np.ndarray:
@@ -57,7 +56,7 @@ def extract(rgb: np.ndarray, mask: np.ndarray, crop: Crop, size: int) -> np.ndar
     colour = cv2.multiply(rgb[top:bottom, left:right], cv2.merge([part, part, part]), scale=1 / 255)
     premultiplied = np.dstack([colour, part])
     # Every pixel is the mean of samples no farther apart than the photo's pixels, so that no detail is missed.
-    samples = min(max(1, math.ceil(crop.side / size)), _MOST_SAMPLES_A_SIDE)
+    samples = min(max(1, math.ceil(crop.side / size)), _MAX_SAMPLES_A_SIDE)
     step = crop.side / (size * samples)
     # From the centres of the samples to places in the part, whose first pixel's centre is its 0, 0.
     origin_x = crop.center_x - crop.side / 2 + 0.5 * step - 0.5 - left
@@ -71,20 +70,6 @@ def extract(rgb: np.ndarray, mask: np.ndarray, crop: Crop, size: int) -> np.ndar
         borderMode=cv2.BORDER_CONSTANT,
     )
     return cv2.resize(sampled.astype(np.float32) / 255, (size, size), interpolation=cv2.INTER_AREA)
-
-
-def camera_of_crop(camera_of_photo: Camera, crop: Crop, width: int, height: int) -> Camera:
-    """The camera at the same place whose whole, square picture is the crop."""
-    focal = 0.5 * height / math.tan(0.5 * camera_of_photo.field_of_view)
-    longer = max(width, height)
-    origin_x = 0.5 * width + camera_of_photo.shift_x * longer
-    origin_y = 0.5 * height - camera_of_photo.shift_y * longer
-    return replace(
-        camera_of_photo,
-        field_of_view=2 * math.atan(0.5 * crop.side / focal),
-        shift_x=(origin_x - crop.center_x) / crop.side,
-        shift_y=(crop.center_y - origin_y) / crop.side,
-    )
 
 
 def camera_of_photo(camera_of_crop: Camera, crop: Crop, width: int, height: int) -> Camera:

@@ -23,6 +23,7 @@ from ..models.segmenter import Segmenter
 from ..weights.bundle import choose_device
 from .photo import Photo, load_mask
 
+_NO_OBJECT = "No object was found in {}: supply a mask or a picture with a transparent background."
 _PAPER = 128
 """The grey beside the photo where the segmenter looks beyond its edge, as in its training."""
 
@@ -105,6 +106,8 @@ def cut_out(
     mask = np.zeros((height, width), dtype=np.uint8)
     left, top, right, bottom = window
     mask[top:bottom, left:right] = _at_full_resolution(rgb, coarse)
+    if not (mask > 127).any():  # a faint object may be lost on the way to the full resolution
+        raise PhotoError(_NO_OBJECT.format(photo.name))
     report(1.0)
     return CutOut(mask, "segmenter")
 
@@ -126,9 +129,7 @@ def _find(
         if chosen is not None and _is_object(look, chosen, photo.rgb, config):
             break
     else:
-        raise PhotoError(
-            f"No object was found in {photo.name}: supply a mask or a picture with a transparent background."
-        )
+        raise PhotoError(_NO_OBJECT.format(photo.name))
     for number in range(1, config.looks):
         report(0.5 * number / config.looks)
         closer = _look(photo.rgb, _window_around(look, chosen, config), segmenter, device)

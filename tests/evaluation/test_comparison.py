@@ -19,7 +19,6 @@ from PIL import Image
 from torch import Tensor
 
 from backend.common.records import Camera, ReconstructRequest
-from backend.data.rendered_views import crop_around
 from backend.evaluation.comparison import sheet as comparison_sheet
 from backend.evaluation.comparison.data import (
     Pictures,
@@ -31,6 +30,7 @@ from backend.evaluation.comparison.data import (
 )
 from backend.evaluation.comparison.measures import ComparedNetwork, colour_error, measure
 from backend.evaluation.comparison.table import figures_of
+from backend.models.crop import crop_around
 from backend.models.inverse_graphics import Prediction, apparent_size_of
 from backend.pipeline.reconstruct import reconstruct
 from backend.render.camera import Cameras

@@ -12,7 +12,6 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from backend.data.rendered_views import crop_around
 from backend.gan_views.readings import (
     NetworkReader,
     Readings,
@@ -23,6 +22,7 @@ from backend.gan_views.readings import (
     largest_part,
     vote,
 )
+from backend.models.crop import crop_around
 from backend.models.inverse_graphics import field_of_view_of
 from backend.render.camera import Cameras
 from backend.render.light import uniform_light
