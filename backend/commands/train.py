@@ -22,6 +22,7 @@ from .entry import guarded, use_threads
 PROGRAM = "train.py"
 TASKS = {
     "inverse-graphics": "training.inverse_graphics.known_cameras",
+    "parts": "training.parts.task",
     "segmenter": "training.segmenter",
     "stylegan2": "training.stylegan2",
     "views": "gan_views.search",
@@ -40,7 +41,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         type=Path,
         required=True,
         help="folder made by scripts/render_dataset.py; for stylegan2 also any folder or zip of images; for views a "
-        "generator: a bundle's name or folder, or a file",
+        "generator: a bundle's name or folder, a run's folder, or a file",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoints, logs, pictures")
     parser.add_argument(

@@ -22,8 +22,7 @@ from ..common.files import write_json
 from ..common.view_set import FILE_NAME, View, ViewSet
 from ..data.pictures import write_picture
 from ..models.stylegan2 import Generator
-from ..weights.bundle import load_bundle
-from ..weights.generator_bundle import load_generator_bundle
+from ..weights.run_folder import load_bundle_or_run, load_generator_or_run
 from .objects import ObservedGenerator
 from .proposals import Candidate, Candidates, ProposalConfig, choose, measure_candidates
 from .readings import NetworkReader
@@ -63,7 +62,7 @@ PRESETS: dict[str, ViewsTraining] = {
 
 
 def train(config: ViewsTraining, data: Path, out: Path, *, resume: bool, device: torch.device) -> dict[str, float]:
-    """Looks for the view codes of the generator ``data``, a bundle's name or folder or a generator's file.
+    """Looks for the view codes of the generator ``data``: a bundle's name or folder, a run's folder, or a file.
 
     Returns figures of the set. With ``resume`` a set that is there is left as it is.
 
@@ -76,8 +75,8 @@ def train(config: ViewsTraining, data: Path, out: Path, *, resume: bool, device:
         if resume:
             return {}
         raise FileExistsError(f"A view set lies in {out} already; choose another folder.")
-    loaded = load_generator_bundle(str(data), device)
-    bundle = load_bundle(config.bundle, device)
+    loaded = load_generator_or_run(str(data), device)
+    bundle = load_bundle_or_run(config.bundle, device)
     reader = NetworkReader(bundle.inverse_graphics, bundle.segmenter, device, config.batch)
     observed = ObservedGenerator(loaded.generator, loaded.content, reader, device, config.batch)
     return find_views(config, observed, out, name=str(data))

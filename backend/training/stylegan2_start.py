@@ -17,11 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BundleError
-from ..models.storage import read_tensors
 from ..models.stylegan2 import Generator
 from ..models.stylegan2_discriminator import Discriminator, DiscriminatorBlock
 from ..models.stylegan2_layers import SLOPE, EqualisedConv
-from ..weights.generator_bundle import load_generator_bundle
+from ..weights.run_folder import CHECKPOINT, checkpoint_networks, load_generator_or_run
 from .gan_losses import path_lengths
 
 State = dict[str, Tensor]
@@ -54,19 +53,14 @@ def mean_path_length(generator: Generator, count: int, seed: int, device: torch.
 
 def _networks(start: str) -> dict[str, State]:
     """The states of generator, average and, from a run, the discriminator."""
-    checkpoint = Path(start) / "checkpoint.safetensors"
-    if not checkpoint.is_file():
+    if not (Path(start) / CHECKPOINT).is_file():
         try:
-            state = load_generator_bundle(start).generator.state_dict()
+            state = load_generator_or_run(start).generator.state_dict()
         except BundleError as error:
             raise ValueError(f"The start {start} is no run with a checkpoint and no generator: {error}") from error
         return {"generator": state, "average": state}
-    networks: dict[str, State] = {"generator": {}, "discriminator": {}, "average": {}}
-    for name, value in read_tensors(checkpoint)[0].items():
-        kind, _, rest = name.partition("/")
-        network, _, layer = rest.partition("/")
-        if kind == "network" and network in networks:
-            networks[network][layer] = value
+    held = checkpoint_networks(Path(start))
+    networks = {name: held.get(name, {}) for name in ("generator", "discriminator", "average")}
     if not all(networks.values()):
         raise ValueError(f"The start {start} is the run of another task: it holds no generator and discriminator.")
     return networks

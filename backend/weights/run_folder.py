@@ -177,7 +177,10 @@ def load_generator_or_run(name_or_path: str | Path, device: torch.device | str =
     if not (is_run(folder) and (folder / GENERATOR).is_file() and (folder / CONFIG).is_file()):
         return load_generator_bundle(name_or_path, device)
     loaded = load_generator_bundle(folder / GENERATOR, device)
+    run = Run.read(folder)
+    if "images" not in run.config:  # a file that somebody put beside another program's settings
+        return loaded
     with usable(folder):
-        images = Run.read(folder).images()
+        images = run.images()
         picture = content.of_aspect(loaded.generator.config.resolution, float(images["aspect"]))
     return replace(loaded, name=folder.resolve().name, info={"images": images}, content=picture)
