@@ -152,12 +152,13 @@ class Pipeline:
         }
 
     def bundle(self, name: str, device: str) -> Any:
-        """Returns a loaded bundle, the most recently used ones from memory."""
-        from .weights.bundle import choose_device, load_bundle
+        """Returns a loaded bundle, or run, the most recently used ones from memory."""
+        from .weights.bundle import choose_device
+        from .weights.run_folder import load_bundle_or_run
 
         chosen = choose_device(device)
         key = (name, str(chosen))
-        loaded = self._bundles.pop(key, None) or load_bundle(name, chosen)
+        loaded = self._bundles.pop(key, None) or load_bundle_or_run(name, chosen)
         self._bundles[key] = loaded
         while len(self._bundles) > self.KEPT_BUNDLES:
             del self._bundles[next(iter(self._bundles))]
@@ -284,6 +285,8 @@ def main() -> int:
     reader, writer = take_standard_streams()
     # Ctrl-C in a terminal reaches every process of the group; the one that owns this worker decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Read when torch is loaded. As in ipc.client, for a worker that was started by hand.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         ready = describe()
     except ImportError as error:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-# Before torch is imported: tests share few cores, and threads that wait for one another make them slow.
+# Before torch is imported: tests share few cores, and threads that spin while they wait make them slow.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -237,6 +237,27 @@ def test_the_variables_of_blenders_python_do_not_reach_the_child(tmp_path):
     assert "PYTHONHOME" not in environment
 
 
+def test_the_childs_threads_sleep_while_they_wait_unless_the_user_says_otherwise(tmp_path):
+    assert ipc.child_environment(tmp_path, {})["OMP_WAIT_POLICY"] == "passive"
+    assert ipc.child_environment(tmp_path, {"OMP_WAIT_POLICY": "active"})["OMP_WAIT_POLICY"] == "active"
+
+
+@pytest.mark.parametrize("chosen", ["", "active"])
+def test_a_worker_started_by_hand_sets_how_threads_wait_before_torch_is_loaded(root, chosen):
+    code = (
+        "import os, sys\nfrom backend import worker\n"
+        "def describe():\n"
+        "    assert 'torch' not in sys.modules\n"
+        "    sys.stderr.write(os.environ['OMP_WAIT_POLICY'])\n"
+        "    os._exit(0)\n"
+        "worker.describe = describe\nworker.main()\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": chosen} if chosen else {}
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.stderr == (chosen or "passive")
+
+
 def test_a_request_that_cannot_travel_is_an_error_of_the_request(start):
     client = start()
     with pytest.raises(ipc.WorkerError, match="cannot be sent"):
