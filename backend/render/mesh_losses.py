@@ -3,7 +3,8 @@
 """Regularisers of a deformed mesh, and the silhouette loss: paper A's equation 1.
 
 None of the papers says how its terms are normalised, so every docstring here does: over what is summed, over what is
-averaged. All are means over the batch.
+averaged. All are means over the batch. A mesh need be neither closed nor a manifold: a vertex without an edge adds
+nothing to the Laplacian, and every pair of triangles at an edge counts in the flatness.
 
 Letters: N batch, V vertices, E edges, F triangles.
 """
@@ -11,6 +12,7 @@ Letters: N batch, V vertices, E edges, F triangles.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -19,17 +21,22 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class MeshTopology:
-    """Index tensors that the regularisers need, made once for a template."""
+    """Index tensors that the regularisers need, made once for a mesh."""
 
     edges: Tensor
     """(E, 2) int64."""
     degree: Tensor
     """(V, 1) number of neighbours."""
     hinges: Tensor
-    """(E', 4) int64: an edge's two vertices and the vertex opposite in each of its two triangles."""
+    """(H, 4) int64, one for every pair of triangles that share an edge: the edge's two vertices, then the vertex
+    opposite in each of the two. An edge of one triangle has no pair, an edge of three has three."""
 
     @staticmethod
-    def of(edges: np.ndarray, triangles: np.ndarray, number_of_vertices: int, device: str | torch.device = "cpu"):
+    def of(
+        edges: np.ndarray, triangles: np.ndarray, number_of_vertices: int, device: str | torch.device = "cpu"
+    ) -> MeshTopology:
+        """Returns the topology of a mesh with edges (E, 2) and triangles (F, 3)."""
+        edges = np.asarray(edges, np.int64).reshape(-1, 2)
         degree = np.bincount(edges.reshape(-1), minlength=number_of_vertices).reshape(-1, 1)
         return MeshTopology(
             torch.as_tensor(edges, dtype=torch.int64, device=device),
@@ -44,19 +51,22 @@ def _hinges(triangles: np.ndarray) -> np.ndarray:
         for i in range(3):
             a, b, c = triangle[i], triangle[(i + 1) % 3], triangle[(i + 2) % 3]
             opposite.setdefault((min(a, b), max(a, b)), []).append(c)
-    return np.array([[*edge, *pair] for edge, pair in sorted(opposite.items()) if len(pair) == 2])
+    hinges = [[*edge, *pair] for edge, corners in sorted(opposite.items()) for pair in combinations(corners, 2)]
+    return np.array(hinges, np.int64).reshape(-1, 4)
 
 
 def neighbour_difference(field: Tensor, topology: MeshTopology) -> Tensor:
-    """Mean of the neighbours minus the own value (N, V, D), of a field (N, V, D) on the vertices."""
+    """Mean of the neighbours minus the own value (N, V, D), of a field (N, V, D) on the vertices; 0 without any."""
     a, b = topology.edges.unbind(dim=1)
     total = torch.zeros_like(field).index_add(1, a, field[:, b]).index_add(1, b, field[:, a])
-    return total / topology.degree - field
+    return total / topology.degree.clamp(min=1) - field * (topology.degree > 0)
 
 
 def laplacian_loss(offsets: Tensor, topology: MeshTopology) -> Tensor:
     """Mean over the vertices of the squared length of the uniform Laplacian, times V: the sum over the vertices.
 
+    A vertex without an edge adds 0, the sum over no neighbours, as PyTorch3D documents its term (its code draws such a
+    vertex to the origin).
     offsets: (N, V, 3) from the template, so that the template's own curvature is free. DIB-R's published training
     multiplies by 3 V what is a mean over the 3 components too, which is the same number.
     """
@@ -64,10 +74,14 @@ def laplacian_loss(offsets: Tensor, topology: MeshTopology) -> Tensor:
 
 
 def flatness_loss(vertices: Tensor, topology: MeshTopology) -> Tensor:
-    """Mean of (1 - cos)^2 over pairs of adjacent triangles of meshes (N, V, 3); between 0, a plane, and 4, a fold.
+    """Mean of (1 - cos)^2 over pairs of triangles that share an edge, of meshes (N, V, 3); 0 is a plane, 4 a fold.
 
-    cos is that of the angle between their normals. DIB-R's published training multiplies by the number of edges.
+    cos is that of the angle between their normals. Where three triangles share an edge, all three pairs count, as in
+    PyTorch3D (whose term is 1 - cos); without any pair the loss is 0. DIB-R's published training multiplies by the
+    number of edges.
     """
+    if len(topology.hinges) == 0:
+        return vertices[:0].sum()  # the sum of nothing keeps the graph
     a, b, c, d = vertices[:, topology.hinges].unbind(dim=2)
     first = torch.cross(b - a, c - a, dim=-1)
     second = torch.cross(d - a, b - a, dim=-1)
@@ -79,8 +93,10 @@ def edge_length_loss(vertices: Tensor, topology: MeshTopology, rest_lengths: Ten
     """Mean over the edges of the squared difference between an edge's length and its length at rest.
 
     vertices: (N, V, 3); rest_lengths: (E,) in the same unit, or one for all. At 0 the loss shrinks long edges and so
-    spreads the vertices evenly.
+    spreads the vertices evenly. Without edges the loss is 0.
     """
+    if len(topology.edges) == 0:
+        return vertices[:0].sum()
     a, b = topology.edges.unbind(dim=1)
     # The root has no gradient at 0, where two vertices meet.
     squared = ((vertices[:, a] - vertices[:, b]) ** 2).sum(dim=-1)

@@ -130,6 +130,14 @@ def test_nothing_found_is_one_sentence_with_a_remedy() -> None:
         cut_out(scene(640, 480), FindsRed(), CPU)
 
 
+def test_an_object_that_is_lost_at_the_full_resolution_was_not_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_at_full_resolution", lambda rgb, coarse: np.full(rgb.shape[:2], 127, np.uint8))
+    with pytest.raises(PhotoError, match="No object was found in street: supply a mask"):
+        cut_out(scene(640, 480, ((0.5, 0.4), (0.3, 0.15))), FindsRed(), CPU)
+
+
 def test_transparency_comes_before_the_segmenter() -> None:
     photo = scene(640, 480, ((0.5, 0.4), (0.3, 0.15)))
     photo.alpha = np.zeros((480, 640), dtype=np.uint8)

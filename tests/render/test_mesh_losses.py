@@ -69,6 +69,54 @@ def test_flatness_of_a_plane_is_nothing_and_of_a_fold_is_four() -> None:
     assert flatness_loss(corners, topology).item() == pytest.approx(1, abs=1e-5)
 
 
+# Two triangles and a fin at one edge, a triangle apart from them, and a vertex in none: neither closed nor a manifold.
+TORN_TRIANGLES = np.array([[0, 1, 2], [1, 0, 3], [0, 1, 4], [5, 6, 7]])
+TORN_EDGES = np.array(sorted({tuple(sorted((t[i], t[i - 1]))) for t in TORN_TRIANGLES.tolist() for i in range(3)}))
+TORN = MeshTopology.of(TORN_EDGES, TORN_TRIANGLES, 9)
+
+
+def torn_mesh() -> torch.Tensor:
+    return torch.rand(2, 9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+
+
+def test_a_vertex_without_an_edge_adds_nothing_to_the_laplacian() -> None:
+    mesh = torn_mesh()
+    total = 0.0
+    for vertices in mesh.numpy():
+        for vertex in range(8):
+            neighbours = [edge[1 - edge.index(vertex)] for edge in TORN_EDGES.tolist() if vertex in edge]
+            total += float(((vertices[neighbours].mean(axis=0) - vertices[vertex]) ** 2).sum())
+    assert laplacian_loss(mesh, TORN).item() == pytest.approx(total / 2, rel=1e-9)
+    mesh.requires_grad_()
+    (gradient,) = torch.autograd.grad(laplacian_loss(mesh, TORN), mesh)
+    assert (gradient[:, 8] == 0).all() and (gradient[:, :8] != 0).any(dim=2).all()
+
+
+def test_every_pair_of_triangles_at_an_edge_counts_in_the_flatness_and_open_edges_do_not() -> None:
+    mesh = torn_mesh()
+    terms = []
+    for vertices in mesh.numpy():
+        along = vertices[1] - vertices[0]
+        for first, second in ((2, 3), (2, 4), (3, 4)):
+            a = np.cross(along, vertices[first] - vertices[0])
+            b = np.cross(vertices[second] - vertices[0], along)
+            terms.append((1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b)) ** 2)
+    assert flatness_loss(mesh, TORN).item() == pytest.approx(np.mean(terms), rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", [laplacian_loss, flatness_loss, edge_length_loss])
+def test_losses_of_torn_meshes_have_the_gradients_of_finite_differences(loss) -> None:
+    assert torch.autograd.gradcheck(lambda v: loss(v, TORN), (torn_mesh().requires_grad_(),))
+
+
+@pytest.mark.parametrize("loss", [laplacian_loss, flatness_loss, edge_length_loss])
+def test_points_without_edges_and_triangles_cost_nothing(loss) -> None:
+    points = torn_mesh().requires_grad_()
+    nothing = loss(points, MeshTopology.of(np.empty((0, 2)), np.empty((0, 3)), 9))
+    (gradient,) = torch.autograd.grad(nothing, points)
+    assert nothing.item() == 0 and (gradient == 0).all()
+
+
 @pytest.mark.parametrize("rest", [0.0, 0.2])
 def test_edge_length_is_the_mean_over_the_edges(rest: float) -> None:
     vertices = random_field(2, batch=1)
