@@ -19,6 +19,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+if dist.is_available():
+    # Its functions take the group of the moment of this import as default. Optimisers import it at their first step,
+    # when training has begun: the group would be held for ever, and Gloo's threads would outlive Python, which aborts
+    # a process now and then as it ends. Imported here, there is no group yet that could be held.
+    import torch.distributed.nn.functional
+
 Result = TypeVar("Result")
 
 
@@ -95,7 +101,11 @@ def processes_from_environment() -> Processes:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """Joins the other processes for the time of the block, if there are any."""
+    """Joins the other processes for the time of the block, if there are any.
+
+    Every process leaves the block when all have reached its end; what held them together is gone by then, its threads
+    included. A block that is left by an exception waits for nobody.
+    """
     processes = processes_from_environment()
     if processes.count == 1:
         yield processes
@@ -105,5 +115,6 @@ def joined(device: torch.device) -> Iterator[Processes]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield processes
+        dist.barrier()
     finally:
         dist.destroy_process_group()
