@@ -26,7 +26,7 @@ TESTED_BY = {
     "scripts/demo.sh": "tests/test_docs.py::test_shell_scripts_are_well_formed",
     "scripts/test.sh": "tests/test_docs.py::test_shell_scripts_are_well_formed",
     "scripts/setup.sh": "tests/test_docs.py::test_shell_scripts_are_well_formed",
-    "scripts/build_extension.py": "tests/test_docs.py::test_the_extension_is_built_under_the_name_that_the_readme_installs",
+    "scripts/build_extension.py": "tests/test_docs.py::test_the_extension_is_built_as_the_readme_installs_it",
     "scripts/image_to_3d.py": "tests/blender/test_image_to_3d.py",
     "unrender image-to-3d": "tests/window/test_window.py::test_the_command_works_without_a_window",
     "scripts/generate.py": "tests/blender/test_generate_script.py",
@@ -275,7 +275,7 @@ def test_shell_scripts_are_well_formed() -> None:
         assert f"entry: .venv/bin/{check}\n" in hooks
 
 
-def test_the_extension_is_built_under_the_name_that_the_readme_installs(tmp_path: Path) -> None:
+def test_the_extension_is_built_as_the_readme_installs_it(tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "scripts/build_extension.py", "--out", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
