@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from backend.models.stylegan2 import Generator, GeneratorConfig
+from backend.weights.importers.stylegan2_import import import_checkpoint
+from backend.weights.importers.untrusted import CheckpointError
 from tests.helpers import pickle_samples, stylegan2_port_twin, stylegan2_tensorflow_twin
 
 Images = Callable[[Tensor, float], Tensor]
@@ -162,3 +165,12 @@ def written(folder: Path, kind: str, name: str = "model", **arguments: Any) -> t
     path = folder / f"{name}.{ENDINGS[kind]}"
     path.write_bytes(sample.data)
     return path, sample
+
+
+def refused(path: Path, out: Path) -> str:
+    """The one sentence with which an import is refused; it writes nothing."""
+    with pytest.raises(CheckpointError) as caught:
+        import_checkpoint(path, out)
+    pickle_samples.assert_one_sentence(caught.value, path)
+    assert not out.exists()
+    return str(caught.value)

@@ -21,7 +21,7 @@ from backend.common.bundle_files import BUNDLED, FOLDERS_VARIABLE
 from backend.errors import BundleError
 from backend.models.storage import write_tensors
 from backend.models.stylegan2 import GeneratorConfig, load_generator, save_generator
-from backend.weights.bundle import bundle_folders, load_bundle
+from backend.weights.bundle import bundle_folders, load_bundle, read_card
 from backend.weights.generator_bundle import (
     GeneratorCard,
     LoadedGenerator,
@@ -136,9 +136,9 @@ def test_image_to_3d_does_not_load_the_generator_beside_its_networks(user: Path)
     folder.mkdir()
     for path in (BUNDLED / "car").iterdir():
         (folder / path.name).symlink_to(path) if path.suffix != ".json" else shutil.copy(path, folder)
-    before = json.loads((folder / "bundle.json").read_text())
+    before = read_card(folder)
     add_generator(folder, random_generator(TINY), GeneratorCard(16, (0, 0, 16, 16)))
-    after = json.loads((folder / "bundle.json").read_text())
+    after = read_card(folder)
     assert {name: after[name] for name in before if name != "generator"} == {
         name: before[name] for name in before if name != "generator"
     }

@@ -332,7 +332,7 @@ OTHERS: dict[str, tuple[Callable[[], bytes], str]] = {
     "a number": (lambda: pickle.dumps(5), "a dictionary is missing"),
     "a dict of others": (lambda: pickle.dumps({"weights": [1.0]}), "holds no StyleGAN2 generator"),
     "a discriminator": (lambda: pickled({"D": samples.ada_snapshot()["D"]}), "holds no StyleGAN2 generator"),
-    "a bare state dict": (lambda: samples.saved(samples.port_snapshot()["g"]), "holds no StyleGAN2 generator"),
+    "a discriminator alone": (lambda: samples.saved(samples.port_snapshot()["d"]), "holds no StyleGAN2 generator"),
     "two networks": (lambda: pickled(samples.tensorflow_snapshot()[:2]), "does not hold the three networks"),
     "another port": (
         lambda: samples.saved({"g_ema": OrderedDict(weight=torch.zeros(1))}),

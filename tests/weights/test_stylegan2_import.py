@@ -25,7 +25,7 @@ from backend.weights.importers.untrusted import CheckpointError
 from tests.helpers import stylegan2_port_twin, stylegan2_tensorflow_twin
 from tests.helpers.hostile_samples import harmful
 from tests.helpers.pickle_samples import ada_snapshot, assert_one_sentence, pickled, port_snapshot, saved, write
-from tests.helpers.stylegan2_checkpoints import SAMPLES, SMALL, ada_network, tensorflow_networks, written
+from tests.helpers.stylegan2_checkpoints import SAMPLES, SMALL, ada_network, refused, tensorflow_networks, written
 from tests.helpers.stylegan2_reference import load_reference, needs_reference, relative_error
 
 KINDS = sorted(SAMPLES)
@@ -249,15 +249,6 @@ def test_a_name_without_letters_is_refused() -> None:
 
 
 # What is refused
-
-
-def refused(path: Path, out: Path) -> str:
-    """The one sentence with which an import is refused; it writes nothing."""
-    with pytest.raises(CheckpointError) as caught:
-        import_checkpoint(path, out)
-    assert_one_sentence(caught.value, path)
-    assert not out.exists()
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("name", list(harmful(Path("touched"))))

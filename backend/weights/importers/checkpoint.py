@@ -4,7 +4,7 @@
 
 - ``ada``: NVIDIA's PyTorch pickles (StyleGAN2-ADA's, and StyleGAN2 from StyleGAN3's code), a dict with G, D, G_ema;
 - ``tensorflow``: NVIDIA's first pickles, a tuple (G, D, Gs);
-- ``state``: the common PyTorch port's ``.pt``, a dict of state dicts g, d, g_ema.
+- ``state``: the common PyTorch port's ``.pt``, a dict of state dicts g, d, g_ema, or one generator's state dict alone.
 
 Here the names stay as the file has them. Conditional networks and other architectures are refused by name.
 """
@@ -76,6 +76,8 @@ class Checkpoint:
     kind: Literal["ada", "tensorflow", "state"]
     networks: dict[Role, Any] = field(default_factory=dict)
     """:class:`AdaNetwork`, :class:`TensorFlowNetwork` or :class:`StateDict`, as ``kind`` says. Holds G_ema or G."""
+    names_networks: bool = True
+    """Whether the file says which network is which; a generator's state dict alone does not, and is given as G."""
 
 
 def read_checkpoint(path: Path | str, roles: tuple[Role, ...] = ROLES) -> Checkpoint:
@@ -249,19 +251,25 @@ def _check_tensorflow(network: TensorFlowNetwork) -> None:
 
 # PyTorch ports
 
+_PORT_GENERATOR = "conv1.conv.modulation.weight"
+"""A tensor that every generator of the port has."""
+
 
 def _states(tree: Any, arrays: Arrays, roles: tuple[Role, ...]) -> Checkpoint:
     items = mapping(tree)
     names: dict[Role, str] = {"G": "g", "D": "d", "G_ema": "g_ema"}
     found: dict[Role, Any] = {role: items[name] for role, name in names.items() if name in items}
     average = items.get("latent_avg")
+    alone = not found and _PORT_GENERATOR in items
+    if alone:
+        found = {"G": {name: value for name, value in items.items() if name != "latent_avg"}}
     latent_avg = None if average is None else arrays.array(average, "latent_avg")
     networks: dict[Role, Any] = {}
     for role, node in _choose(found, roles).items():
         tensors = {str(name): arrays.array(value, str(name)) for name, value in mapping(node).items()}
-        _check_architecture(tensors, "conv1.conv.modulation.weight", "final_linear.1.weight", "state dict")
+        _check_architecture(tensors, _PORT_GENERATOR, "final_linear.1.weight", "state dict")
         networks[role] = StateDict(tensors, None if role == "D" else latent_avg)
-    return Checkpoint("state", networks)
+    return Checkpoint("state", networks, names_networks=not alone)
 
 
 # All of them

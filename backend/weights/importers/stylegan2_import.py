@@ -54,6 +54,9 @@ KINDS: dict[Kind, str] = {
 _ADA_KIND = {"activation": ("lrelu", "linear"), "architecture": ("skip",)}
 """Attributes of StyleGAN2-ADA's layers that change what they compute, with the values that are supported."""
 
+COLOURS = 3
+"""Channels of every image here."""
+
 Report = Callable[[str, float], None]
 """Is told what is done next, in a few words, and how much is done, from 0 to 1; may raise to stop."""
 
@@ -180,7 +183,9 @@ def read_generator(path: Path | str) -> FoundGenerator:
     except (ValueError, IndexError, TypeError, ArithmeticError, RuntimeError, MemoryError) as error:
         raise _refusal(path, error) from error
     found = _found(checkpoint.kind, path.name, generator)
-    if role == "G":
+    if not checkpoint.names_networks:
+        found.notes.append("The file holds one generator alone and does not say whether it is the moving average.")
+    elif role == "G":
         found.notes.append("The file has no moving average of the generator; this is the generator itself.")
     if checkpoint.kind == "state" and checkpoint.networks[role].latent_avg is None:
         estimate_average(generator)
@@ -239,7 +244,13 @@ def _option(arguments: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _built(config: GeneratorConfig, state: Mapping[str, Tensor]) -> Generator:
-    """The network of a state whose shapes have been checked, so that it takes no more memory than the state."""
+    """The network of a state whose shapes have been checked, so that it takes no more memory than the state.
+
+    Raises ValueError where its images are not in colour.
+    """
+    if config.image_channels != COLOURS:
+        channels = "1 channel" if config.image_channels == 1 else f"{config.image_channels} channels"
+        raise ValueError(f"Its images have {channels} instead of red, green and blue; choose one of colour images.")
     generator = Generator(config)
     generator.load_state_dict(dict(state))
     return generator.eval().requires_grad_(False)
