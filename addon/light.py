@@ -12,31 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
-COSINE_LOBE = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5)
-"""By how much the cosine weakens each coefficient, relative to pi."""
+from .wire import harmonics
+
 PANORAMA_HEIGHT = 32
 ROUNDS = 60
 FLOOR = 1e-4
 """Least irradiance that is asked for: multiplicative correction needs something to multiply."""
-
-
-def basis(normals: np.ndarray) -> np.ndarray:
-    """Returns the nine real spherical harmonics (..., 9) of unit vectors (..., 3)."""
-    x, y, z = normals[..., 0], normals[..., 1], normals[..., 2]
-    return np.stack(
-        [
-            np.full_like(x, 0.282095),
-            0.488603 * y,
-            0.488603 * z,
-            0.488603 * x,
-            1.092548 * x * y,
-            1.092548 * y * z,
-            0.315392 * (3 * z * z - 1),
-            1.092548 * x * z,
-            0.546274 * (x * x - y * y),
-        ],
-        axis=-1,
-    )
 
 
 def panorama_directions(height: int = PANORAMA_HEIGHT) -> np.ndarray:
@@ -62,9 +43,11 @@ def panorama(light: np.ndarray, height: int = PANORAMA_HEIGHT) -> np.ndarray:
     weight = transport.sum(axis=0)[:, None]
 
     light = np.asarray(light, np.float64)
-    wanted = np.maximum(basis(normals) @ light, FLOOR)
+    wanted = np.maximum(harmonics.spherical_harmonics(normals) @ light, FLOOR)
     mean = np.maximum(wanted.mean(axis=0), FLOOR)
-    radiance = np.maximum(basis(directions) @ (light / COSINE_LOBE[:, None]), 0.02 * mean)
+    radiance = np.maximum(
+        harmonics.spherical_harmonics(directions) @ (light / harmonics.COSINE_LOBE[:, None]), 0.02 * mean
+    )
     for _ in range(ROUNDS):
         radiance *= (transport.T @ (wanted / (transport @ radiance))) / weight
     return radiance.reshape(height, 2 * height, 3).astype(np.float32)

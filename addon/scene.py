@@ -15,8 +15,8 @@ import numpy as np
 from mathutils import Color, Matrix, Vector
 
 from . import light, parts, pixels
-from .camera import SENSOR_WIDTH, camera_to_numbers, camera_to_world, focal_length, lens_shift
-from .wire import records
+from .camera import SENSOR_WIDTH, camera_to_numbers, focal_length, lens_shift
+from .wire import pinhole, records
 
 SHAPE_CODE, TEXTURE_CODE, CAMERA = "unrender_shape_code", "unrender_texture_code", "unrender_camera"
 """Names under which an object keeps the numbers that its sliders start from."""
@@ -204,7 +204,7 @@ def new_camera(result: records.Reconstruction, photo: np.ndarray | None, size: f
 
 def place_camera(camera: bpy.types.Object, target: bpy.types.Object, pose: records.Camera, size: float) -> None:
     """Puts a camera around an object's canonical centre, wherever the object stands and however it is turned."""
-    canonical = Matrix(camera_to_world(pose).tolist())
+    canonical = Matrix(pinhole.camera_to_world(pose).tolist())
     canonical.translation *= size
     basis = target.matrix_basis if target.parent is None else target.matrix_world
     centre = basis @ Vector((0, 0, target.get(parts.CENTRE_HEIGHT, 0.0)))

@@ -10,10 +10,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or "." not in __package__:
-    from backend.common import bundle_files, files, pictures, progress, records, view_set
+    from backend.common import bundle_files, files, harmonics, pictures, pinhole, progress, records, view_set
     from backend.ipc import client, protocol
 else:
-    from ..backend.common import bundle_files, files, pictures, progress, records, view_set
+    from ..backend.common import bundle_files, files, harmonics, pictures, pinhole, progress, records, view_set
     from ..backend.ipc import client, protocol
 
-__all__ = ["bundle_files", "client", "files", "pictures", "progress", "protocol", "records", "view_set"]
+__all__ = [
+    "bundle_files",
+    "client",
+    "files",
+    "harmonics",
+    "pictures",
+    "pinhole",
+    "progress",
+    "protocol",
+    "records",
+    "view_set",
+]

@@ -8,46 +8,13 @@ square, shifts are fractions of the longer side: the world origin falls on x = W
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-
-@dataclass(frozen=True)
-class ViewCamera:
-    """One camera; angles in radians, distance in lengths of the object."""
-
-    azimuth: float
-    elevation: float
-    distance: float
-    roll: float
-    field_of_view: float
-    shift_x: float
-    shift_y: float
-
-    def position(self) -> np.ndarray:
-        """Return the camera's place (3,) in the world."""
-        a, e = self.azimuth, self.elevation
-        return self.distance * np.array([np.sin(a) * np.cos(e), -np.cos(a) * np.cos(e), np.sin(e)])
-
-    def axes(self) -> np.ndarray:
-        """Return camera right, up and backward as rows (3, 3) in world axes."""
-        backward = self.position() / self.distance
-        right = np.array([np.cos(self.azimuth), np.sin(self.azimuth), 0.0])
-        up = np.cross(backward, right)
-        c, s = np.cos(self.roll), np.sin(self.roll)
-        return np.stack([c * right + s * up, c * up - s * right, backward])
-
-    def project(self, points: np.ndarray, resolution: int) -> np.ndarray:
-        """Return the pixel positions (V, 2) of world points (V, 3) in a square picture; y runs downwards."""
-        local = (points - self.position()) @ self.axes().T
-        scaled = local[:, :2] / -local[:, 2:] / (2 * np.tan(self.field_of_view / 2))
-        x = (0.5 + scaled[:, 0] + self.shift_x) * resolution
-        y = (0.5 - scaled[:, 1] - self.shift_y) * resolution
-        return np.stack([x, y], axis=1)
+from backend.common.pinhole import project
+from backend.common.records import Camera
 
 
-def sample_camera(rng: np.random.Generator, points: np.ndarray) -> ViewCamera:
+def sample_camera(rng: np.random.Generator, points: np.ndarray) -> Camera:
     """Draw a camera that keeps all `points` (V, 3) in the frame, the longer projected side at 55-95 % of it."""
     lowest = float(points[:, 2].min())
     distance = float(np.exp(rng.uniform(np.log(1.6), np.log(6.0))))
@@ -58,7 +25,7 @@ def sample_camera(rng: np.random.Generator, points: np.ndarray) -> ViewCamera:
     return framed(rng, points, azimuth, elevation, distance, float(np.deg2rad(roll)))
 
 
-def studio_camera(rng: np.random.Generator, points: np.ndarray) -> ViewCamera:
+def studio_camera(rng: np.random.Generator, points: np.ndarray) -> Camera:
     """Draw a camera of the studio: near upright, the object in the middle, its longer side 75-90 % of the picture's."""
     lowest = float(points[:, 2].min())
     distance = float(np.exp(rng.uniform(np.log(2.5), np.log(5.0))))
@@ -67,7 +34,7 @@ def studio_camera(rng: np.random.Generator, points: np.ndarray) -> ViewCamera:
     return framed(rng, points, azimuth, elevation, distance, roll, fill=(0.75, 0.90), wander=0.008)
 
 
-def shared_cameras(rng: np.random.Generator, count: int, points: np.ndarray) -> list[ViewCamera]:
+def shared_cameras(rng: np.random.Generator, count: int, points: np.ndarray) -> list[Camera]:
     """Draw cameras that all objects within the hull of `points` (V, 3) are seen by, as a view code's are.
 
     Azimuths are spread over the circle, one at random in each of `count` equal parts; elevations are 0 to 25 degrees.
@@ -90,14 +57,14 @@ def framed(
     roll: float,
     fill: tuple[float, float] = (0.55, 0.95),
     wander: float = 0.05,
-) -> ViewCamera:
+) -> Camera:
     """Return the camera there, with `points` (V, 3) in the frame, their longer projected side at `fill` of it.
 
     `wander` is the deviation of the object's middle from the picture's, in picture widths.
     """
     # At half-tangent 1/2 the projection is in picture widths; the extent then fixes the field of view exactly.
-    probe = ViewCamera(azimuth, elevation, distance, roll, 2 * np.arctan(0.5), 0.0, 0.0)
-    flat = probe.project(points, 1) - 0.5
+    probe = Camera(azimuth, elevation, distance, roll, 2 * np.arctan(0.5), 0.0, 0.0)
+    flat = project(probe, points, 1, 1) - 0.5
     low, high = flat.min(axis=0), flat.max(axis=0)
     extent = rng.uniform(*fill)
     scale = extent / (high - low).max()
@@ -105,4 +72,4 @@ def framed(
     room = np.maximum(0.49 - (high - low) / 2, 0)
     shift = np.clip(rng.normal(0, wander, 2), -room, room) - (low + high) / 2
     field_of_view = 2 * np.arctan(0.5 / scale)
-    return ViewCamera(azimuth, elevation, distance, probe.roll, float(field_of_view), float(shift[0]), float(-shift[1]))
+    return Camera(azimuth, elevation, distance, probe.roll, float(field_of_view), float(shift[0]), float(-shift[1]))

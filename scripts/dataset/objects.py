@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from backend.common import files
+from backend.common.records import Camera
 
-from .cameras import ViewCamera, sample_camera, shared_cameras, studio_camera
+from .cameras import sample_camera, shared_cameras, studio_camera
 from .cars.car import ObjectMesh, build_car
 from .cars.parameters import SPORTY, sample_parameters, sample_style
 from .imported import FRONTS, Model
@@ -116,7 +117,7 @@ class ObjectRenderer:
             self.truth = TruthScene(config.resolution, self.stage.camera, self.stage.folder)
         self.materials = CarMaterials()
         self.objects: list[bpy.types.Object] = []
-        self.cameras: list[ViewCamera] = []
+        self.cameras: list[Camera] = []
         if config.shared_cameras:
             half = np.array(CAR_BOX if config.meshes is None else (0.5, 0.5, 0.5))
             corners = half * (2 * np.indices((2, 2, 2)).reshape(3, -1).T - 1)
@@ -211,7 +212,7 @@ class ObjectRenderer:
         whole = {"seed": [self.config.seed, index], **description, "views": views}
         files.write_text(folder / "object.json", json.dumps(whole) + "\n")
 
-    def _camera(self, rng: np.random.Generator, view: int, vertices: np.ndarray) -> ViewCamera:
+    def _camera(self, rng: np.random.Generator, view: int, vertices: np.ndarray) -> Camera:
         if self.cameras:
             return self.cameras[view]
         return (studio_camera if self.studio else sample_camera)(rng, vertices)

@@ -10,7 +10,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from .cameras import ViewCamera
+from backend.common.pinhole import camera_to_world
+from backend.common.records import Camera
+
 from .cars.car import ObjectMesh
 from .exr import read_exr
 from .materials import MASK
@@ -68,13 +70,12 @@ class RenderScene:
         scene.render.film_transparent = False
         cycles.filter_width = 1.3
 
-    def look_through(self, view: ViewCamera) -> None:
+    def look_through(self, view: Camera) -> None:
         """Move the camera."""
         import mathutils
 
-        axes = view.axes()
-        self.camera.location = [float(c) for c in view.position()]
-        self.camera.rotation_quaternion = mathutils.Matrix([list(map(float, row)) for row in axes.T]).to_quaternion()
+        pose = mathutils.Matrix(camera_to_world(view).tolist())
+        self.camera.location, self.camera.rotation_quaternion = pose.to_translation(), pose.to_quaternion()
         data = self.camera.data
         data.sensor_fit, data.lens_unit = "VERTICAL", "FOV"
         wider = 1 + 2 * MARGIN / self._resolution

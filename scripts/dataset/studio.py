@@ -11,8 +11,10 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from backend.common.harmonics import spherical_harmonics
+
 from .materials import hsv
-from .world import WORLDS, WorldLight, harmonics, sun_light, world_light
+from .world import WORLDS, WorldLight, sun_light, world_light
 
 WORLD_WEIGHTS = {"studio": 4.0, "interior": 2.0, "courtyard": 1.5, "city": 1.5, "forest": 1.0}
 """How often each world lights the studio; the others hold a low sun or little light."""
@@ -108,7 +110,7 @@ class Studio:
         rotation = float(rng.uniform(0, 2 * np.pi))
         exposure, share = float(np.exp(rng.normal(np.log(0.95), 0.12))), float(rng.uniform(0.0, 0.4))
         # What falls on level ground, over pi: exposure is measured there, as a camera's meter would.
-        level = harmonics(np.array([0.0, 0.0, 1.0])) @ world_light(name, rotation, 1.0)
+        level = spherical_harmonics(np.array([0.0, 0.0, 1.0])) @ world_light(name, rotation, 1.0)
         strength = exposure * (1 - share) / float(level.mean())
         height, around = np.arcsin(rng.uniform(0.6, 0.97)), rng.uniform(0, 2 * np.pi)
         towards = np.array([np.cos(height) * np.cos(around), np.cos(height) * np.sin(around), np.sin(height)])

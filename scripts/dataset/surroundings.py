@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from .cameras import ViewCamera
+from backend.common.pinhole import camera_to_world
+from backend.common.records import Camera
+
 from .materials import Finish, body_tree, hsv, linear, plain_material, sample_look, set_body, set_plain
 
 FACADES, SLABS, HEDGES = 3, 2, 3
@@ -179,9 +181,9 @@ class Surroundings:
         """Take the objects that stand as parked cars behind; they are moved and shown by `arrange`."""
         self.parked = objects
 
-    def arrange(self, rng: np.random.Generator, camera: ViewCamera) -> None:
+    def arrange(self, rng: np.random.Generator, camera: Camera) -> None:
         """Build a street about the object: nothing of it stands between the object and the camera."""
-        eye = camera.position()
+        eye = camera_to_world(camera)[:3, 3]
         away = -eye * np.array([1, 1, 0]) / np.linalg.norm(eye[:2])
         for item, _ in (*self.facades, *self.slabs, *self.hedges, self.post):
             item.hide_render = True

@@ -13,6 +13,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from backend.common.harmonics import COSINE_LOBE, spherical_harmonics
+
 from .looks import hsv
 
 WORLDS = ("city", "courtyard", "forest", "interior", "night", "studio", "sunrise", "sunset")
@@ -27,26 +29,6 @@ STREET_WEIGHTS = {
     "interior": 0.3,
     "night": 0.3,
 }
-_BAND_WEIGHTS = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5)
-
-
-def harmonics(directions: np.ndarray) -> np.ndarray:
-    """Return the nine real spherical harmonics (..., 9) of unit directions (..., 3)."""
-    x, y, z = np.moveaxis(directions, -1, 0)
-    return np.stack(
-        [
-            np.full_like(x, 0.282095),
-            0.488603 * y,
-            0.488603 * z,
-            0.488603 * x,
-            1.092548 * x * y,
-            1.092548 * y * z,
-            0.315392 * (3 * z * z - 1),
-            1.092548 * x * z,
-            0.546274 * (x * x - y * y),
-        ],
-        axis=-1,
-    )
 
 
 def world_file(name: str) -> Path:
@@ -93,18 +75,18 @@ def world_light(name: str, rotation: float, strength: float, ground: np.ndarray 
         picture = np.where(directions[..., 2:] < 0, floor, picture)
     c, s = np.cos(rotation), np.sin(rotation)
     turned = directions @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
-    projected = np.einsum("hwk,hwc,hw->kc", harmonics(turned), picture, solid)
-    return projected * _BAND_WEIGHTS[:, None]
+    projected = np.einsum("hwk,hwc,hw->kc", spherical_harmonics(turned), picture, solid)
+    return projected * COSINE_LOBE[:, None]
 
 
 def sun_light(direction: np.ndarray, colour: np.ndarray, strength: float, ground: np.ndarray | None) -> np.ndarray:
     """Return the light (9, 3) of a sun that stands towards `direction`; `strength` is its irradiance."""
-    light = np.outer(harmonics(direction) * _BAND_WEIGHTS, colour * strength)
+    light = np.outer(spherical_harmonics(direction) * COSINE_LOBE, colour * strength)
     if ground is not None:
         directions, solid = equirect_directions()
         floor = ground * colour * strength * max(direction[2], 0) / np.pi
         below = np.where(directions[..., 2] < 0, solid, 0)
-        light += np.einsum("hwk,hw->k", harmonics(directions), below)[:, None] * _BAND_WEIGHTS[:, None] * floor
+        light += np.einsum("hwk,hw->k", spherical_harmonics(directions), below)[:, None] * COSINE_LOBE[:, None] * floor
     return light
 
 

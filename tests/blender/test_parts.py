@@ -13,8 +13,8 @@ bpy = pytest.importorskip("bpy")
 
 import addon
 from addon import handles, parts, pixels, scene
-from addon.camera import camera_to_world
 from backend.common import records
+from backend.common.pinhole import camera_to_world
 from tests.blender.test_scene import CAMERAS, project, render, silhouette
 from tests.helpers import toy
 

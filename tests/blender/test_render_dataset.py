@@ -189,9 +189,12 @@ def test_every_style_is_a_plausible_symmetric_car(style: str) -> None:
 
 def test_light_coefficients_match_cycles() -> None:
     import bpy
-    from dataset.cameras import ViewCamera
     from dataset.scene import RenderScene
-    from dataset.world import WorldLight, harmonics, sun_light, world_light
+    from dataset.world import WorldLight, sun_light, world_light
+
+    from backend.common.harmonics import spherical_harmonics
+    from backend.common.pinhole import camera_to_world
+    from backend.common.records import Camera
 
     size = 48
     stage = RenderScene(size, 64, 2)
@@ -206,16 +209,16 @@ def test_light_coefficients_match_cycles() -> None:
     shader.inputs["Color"].default_value = (1, 1, 1, 1)
     white.node_tree.links.new(shader.outputs[0], white.node_tree.nodes["Material Output"].inputs["Surface"])
     ball.data.materials.append(white)
-    camera = ViewCamera(0.7, 0.4, 40.0, 0.0, 2 * np.arctan(0.55 / 40), 0.0, 0.0)
+    camera = Camera(0.7, 0.4, 40.0, 0.0, 2 * np.arctan(0.55 / 40), 0.0, 0.0)
     stage.look_through(camera)
     steps = (np.arange(size) + 0.5) / size * 2 - 1
     x, y = np.meshgrid(steps * 1.1, -steps * 1.1)
     inside = x**2 + y**2 < 0.85**2
     local = np.stack([x, y, np.sqrt(np.maximum(1 - x**2 - y**2, 0))], axis=-1)
-    normals = local @ camera.axes()
+    normals = local @ camera_to_world(camera)[:3, :3].T
 
     def errors(coefficients: np.ndarray, picture: np.ndarray) -> float:
-        wanted = (harmonics(normals) @ coefficients)[inside]
+        wanted = (spherical_harmonics(normals) @ coefficients)[inside]
         return float(np.abs(wanted - picture[inside]).mean() / picture[inside].mean())
 
     for name, rotation in (("city", 0.0), ("sunset", 2.1)):

@@ -13,8 +13,9 @@ bpy = pytest.importorskip("bpy")
 
 import addon
 from addon import handles, light, pixels, preview, scene
-from addon.camera import camera_to_world
 from backend.common import records
+from backend.common.harmonics import COSINE_LOBE, spherical_harmonics
+from backend.common.pinhole import camera_to_world
 from tests.helpers import toy
 
 
@@ -166,7 +167,7 @@ def test_a_white_sphere_under_the_world_shows_the_irradiance(seed):
         inside = np.hypot(x, y) < 0.9
         backward = np.sqrt(np.maximum(1 - x * x - y * y, 0))
         normals = np.stack([x, y, backward], axis=-1) @ camera_to_world(pose)[:3, :3].T
-        expected = np.maximum(light.basis(normals) @ coefficients, 0)
+        expected = np.maximum(spherical_harmonics(normals) @ coefficients, 0)
         difference = np.abs(linear - expected)[inside]
         assert np.median(difference) < 0.03, "the light comes from elsewhere"
         assert np.mean(difference) < 0.04
@@ -178,8 +179,8 @@ def test_a_panorama_keeps_the_coefficients_of_a_light_that_needs_no_correction()
     sky = light.panorama(coefficients)
     directions = light.panorama_directions()
     angle = np.sqrt(1 - directions[..., 2:] ** 2) * (np.pi / light.PANORAMA_HEIGHT) ** 2
-    basis = light.basis(directions)
-    projected = np.einsum("hwk,hwc->kc", basis * angle, sky.astype(float)) * light.COSINE_LOBE[:, None]
+    basis = spherical_harmonics(directions)
+    projected = np.einsum("hwk,hwc->kc", basis * angle, sky.astype(float)) * COSINE_LOBE[:, None]
     np.testing.assert_allclose(projected, coefficients, atol=0.03)
 
 

@@ -17,10 +17,13 @@ pytest.importorskip("bpy")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from dataset.cameras import ViewCamera, studio_camera  # noqa: E402
+from dataset.cameras import studio_camera  # noqa: E402
 from dataset.objects import DatasetConfig  # noqa: E402
 from dataset.shapes import REGIONS  # noqa: E402
 from dataset.truth_file import unpack_truth  # noqa: E402
+
+from backend.common.pinhole import project  # noqa: E402
+from backend.common.records import Camera  # noqa: E402
 
 SIZE = 64
 
@@ -96,7 +99,7 @@ def test_coordinates_project_to_their_own_pixels_and_lie_on_the_mesh(rendered: P
         on = regions > 0
         rows, columns = np.nonzero(on)
         points = coordinates[on].astype(float)
-        landed = ViewCamera(**record["camera"]).project(points, SIZE)
+        landed = project(Camera(**record["camera"]), points, SIZE, SIZE)
         assert np.abs(landed - np.stack([columns, rows], axis=1) - 0.5).max() < 0.1
         assert distances_to_mesh(points, mesh["vertices"], mesh["faces"]).max() < 0.004
 
@@ -174,7 +177,7 @@ def test_studio_cameras_hold_the_object_in_the_middle() -> None:
     for camera in cameras:
         assert -0.3 < np.rad2deg(camera.elevation) < 25 and 2.5 <= camera.distance <= 5
         assert abs(np.rad2deg(camera.roll)) <= 1.5
-        points = camera.project(corners, 1)
+        points = project(camera, corners, 1, 1)
         assert 0.749 < np.ptp(points, axis=0).max() < 0.901
         assert np.abs((points.min(axis=0) + points.max(axis=0)) / 2 - 0.5).max() < 0.04
 
