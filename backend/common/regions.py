@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from .paints import PAINTS, srgb_of_hsv
+
 REGIONS = (
     "paint", "two_tone", "glass", "trim", "dark", "head_lamp", "tail_lamp", "plate", "chrome", "rubber", "rim",
     "underside", "interior",
@@ -79,26 +81,13 @@ class Palette:
         return Palette(**{n: Finish((r[0], r[1], r[2]), r[3], r[4]) for n, r in zip(REGIONS, rows, strict=True)})
 
 
-PAINTS: dict[str, tuple[float, tuple[float, float], tuple[float, float], tuple[float, float], float]] = {
-    "white": (0.22, (0.0, 1.0), (0.0, 0.03), (0.84, 0.94), 0.2),
-    "black": (0.15, (0.5, 0.7), (0.0, 0.2), (0.05, 0.12), 0.5),
-    "silver": (0.14, (0.5, 0.7), (0.0, 0.06), (0.60, 0.76), 1.0),
-    "grey": (0.17, (0.5, 0.7), (0.0, 0.14), (0.24, 0.48), 0.8),
-    "blue": (0.14, (0.56, 0.65), (0.45, 0.88), (0.20, 0.58), 0.7),
-    "red": (0.12, (-0.03, 0.02), (0.70, 0.95), (0.34, 0.70), 0.4),
-    "green": (0.03, (0.30, 0.46), (0.25, 0.70), (0.18, 0.44), 0.6),
-    "beige": (0.03, (0.08, 0.13), (0.08, 0.28), (0.55, 0.80), 0.5),
-}
-"""Paints of the street: their share, hue in turns, saturation, value (sRGB), and the chance of being metallic."""
-
-
 def random_palette(generator: np.random.Generator) -> Palette:
     """A palette with an ordinary paint, and now and then a second one, dark rims, chrome trim or a yellow plate."""
     plain = Palette()
     paint = _random_paint(generator)
     coin = generator.random(5)
-    second = Finish(_rgb(0.11, 0.06, 0.84), 0.4) if coin[4] < 0.4 else Finish(_rgb(0.6, 0.05, 0.13), 0.4)
-    rim = Finish(_rgb(0.6, 0.04, float(generator.uniform(0.16, 0.34))), 0.35, 0.4)
+    second = Finish(srgb_of_hsv(0.11, 0.06, 0.84), 0.4) if coin[4] < 0.4 else Finish(srgb_of_hsv(0.6, 0.05, 0.13), 0.4)
+    rim = Finish(srgb_of_hsv(0.6, 0.04, float(generator.uniform(0.16, 0.34))), 0.35, 0.4)
     return replace(
         plain,
         paint=paint,
@@ -110,17 +99,10 @@ def random_palette(generator: np.random.Generator) -> Palette:
 
 
 def _random_paint(generator: np.random.Generator) -> Finish:
-    shares = np.array([paint[0] for paint in PAINTS.values()])
-    _, hue, saturation, value, metallic = list(PAINTS.values())[generator.choice(len(PAINTS), p=shares / shares.sum())]
-    colour = _rgb(*(float(generator.uniform(*span)) for span in (hue, saturation, value)))
-    return Finish(colour, 0.35, 0.35) if generator.random() < metallic else Finish(colour, 0.35)
-
-
-def _rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
-    """The colour of a hue in turns, a saturation and a value."""
-    shift = np.clip(np.abs(np.mod(hue * 6 + np.array([0, 4, 2]), 6) - 3) - 1, 0, 1)
-    red, green, blue = (value * (1 - saturation + saturation * shift)).tolist()
-    return red, green, blue
+    shares = np.array([paint.share for paint in PAINTS.values()])
+    paint = list(PAINTS.values())[generator.choice(len(PAINTS), p=shares / shares.sum())]
+    colour = srgb_of_hsv(*(float(generator.uniform(*span)) for span in (paint.hue, paint.saturation, paint.value)))
+    return Finish(colour, 0.35, 0.35) if generator.random() < paint.metallic else Finish(colour, 0.35)
 
 
 def layer_indices(markings: tuple[str, ...]) -> list[tuple[int, int]]:

@@ -8,33 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backend.common.paints import PAINTS, Paint, srgb_of_hsv
+
 from .cars.parameters import CarParameters
 
-# Weights of paints, sRGB hue in 0..1, saturation and value ranges, chance of metallic paint.
-PAINTS = {
-    "white": (0.21, (0.0, 1.0), (0.0, 0.03), (0.80, 0.93), 0.2),
-    "black": (0.15, (0.5, 0.7), (0.0, 0.25), (0.03, 0.11), 0.5),
-    "silver": (0.14, (0.5, 0.7), (0.0, 0.06), (0.56, 0.74), 1.0),
-    "grey": (0.17, (0.5, 0.7), (0.0, 0.14), (0.22, 0.48), 0.8),
-    "blue": (0.14, (0.56, 0.65), (0.45, 0.88), (0.14, 0.55), 0.7),
-    "red": (0.12, (-0.03, 0.02), (0.70, 0.95), (0.26, 0.66), 0.4),
-    "green": (0.035, (0.30, 0.46), (0.25, 0.70), (0.14, 0.42), 0.6),
-    "brown": (0.035, (0.04, 0.10), (0.2, 0.55), (0.18, 0.50), 0.7),
-    "beige": (0.03, (0.08, 0.13), (0.08, 0.28), (0.55, 0.80), 0.5),
-    "yellow": (0.015, (0.11, 0.15), (0.75, 0.95), (0.70, 0.90), 0.1),
-    "orange": (0.012, (0.04, 0.08), (0.75, 0.95), (0.60, 0.85), 0.4),
-    "other": (0.013, (0.0, 1.0), (0.2, 0.7), (0.20, 0.70), 0.5),
-}
 _GAUDY = {"red": 2.4, "yellow": 3.5, "orange": 2.5}  # how much more often sports cars have these
 # What was sold before metallic paint: pastels, cream, maroon, dark green.
 OLD_PAINTS = {
-    "white": (0.18, (0.08, 0.14), (0.02, 0.10), (0.78, 0.90), 0.0),
-    "black": (0.16, (0.0, 1.0), (0.0, 0.1), (0.02, 0.07), 0.0),
-    "grey": (0.12, (0.5, 0.65), (0.02, 0.14), (0.35, 0.62), 0.1),
-    "beige": (0.14, (0.09, 0.14), (0.12, 0.34), (0.60, 0.85), 0.0),
-    "blue": (0.16, (0.53, 0.64), (0.20, 0.65), (0.25, 0.68), 0.1),
-    "green": (0.10, (0.27, 0.45), (0.15, 0.55), (0.18, 0.62), 0.1),
-    "red": (0.14, (-0.02, 0.03), (0.60, 0.92), (0.24, 0.62), 0.0),
+    "white": Paint(0.18, (0.08, 0.14), (0.02, 0.10), (0.78, 0.90), 0.0),
+    "black": Paint(0.16, (0.0, 1.0), (0.0, 0.1), (0.02, 0.07), 0.0),
+    "grey": Paint(0.12, (0.5, 0.65), (0.02, 0.14), (0.35, 0.62), 0.1),
+    "beige": Paint(0.14, (0.09, 0.14), (0.12, 0.34), (0.60, 0.85), 0.0),
+    "blue": Paint(0.16, (0.53, 0.64), (0.20, 0.65), (0.25, 0.68), 0.1),
+    "green": Paint(0.10, (0.27, 0.45), (0.15, 0.55), (0.18, 0.62), 0.1),
+    "red": Paint(0.14, (-0.02, 0.03), (0.60, 0.92), (0.24, 0.62), 0.0),
 }
 
 
@@ -76,19 +63,18 @@ def linear(colour: np.ndarray) -> np.ndarray:
 
 def hsv(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
     """Return the linear colour of an sRGB hue, saturation and value."""
-    shift = np.clip(np.abs(np.mod(hue + np.array([0, 2 / 3, 1 / 3]), 1.0) * 6 - 3) - 1, 0, 1)
-    red, green, blue = linear(value * (1 - saturation + saturation * shift)).tolist()
+    red, green, blue = linear(np.array(srgb_of_hsv(hue, saturation, value))).tolist()
     return red, green, blue
 
 
 def sample_paint(rng: np.random.Generator, sporty: bool = False, old: bool = False) -> tuple[str, Finish]:
     """Draw a paint with about the frequencies of the street; `sporty` cars are more often red, yellow or orange."""
     paints = OLD_PAINTS if old else PAINTS
-    weights = np.array([paint[0] * (_GAUDY.get(name, 1.0) if sporty else 1.0) for name, paint in paints.items()])
+    weights = np.array([paint.share * (_GAUDY.get(name, 1.0) if sporty else 1.0) for name, paint in paints.items()])
     name = str(rng.choice(list(paints), p=weights / weights.sum()))
-    _, hue, saturation, value, chance = paints[name]
-    colour = hsv(rng.uniform(*hue), rng.uniform(*saturation), rng.uniform(*value))
-    metallic = rng.uniform(0.25, 0.65) if rng.random() < chance else 0.0
+    paint = paints[name]
+    colour = hsv(rng.uniform(*paint.hue), rng.uniform(*paint.saturation), rng.uniform(*paint.value))
+    metallic = rng.uniform(0.25, 0.65) if rng.random() < paint.metallic else 0.0
     roughness = rng.uniform(0.28, 0.45) if metallic else rng.uniform(0.30, 0.5)
     return name, Finish(colour, roughness, metallic)
 

@@ -14,8 +14,9 @@ import pytest
 
 from backend import worker
 from backend.common.bundle_files import FOLDERS_VARIABLE, PARTS_TEMPLATE, SHAPE_SPACE
+from backend.common.paints import PAINTS
 from backend.common.records import GenerateRequest, Reconstruction
-from backend.common.regions import PAINTS, REGIONS, Palette, random_palette
+from backend.common.regions import REGIONS, Palette, random_palette
 from backend.errors import BundleError, Cancelled, UnrenderError
 from backend.ipc import client as ipc
 from backend.pipeline import generate as pipeline
@@ -159,7 +160,7 @@ def test_paints_are_those_of_the_street() -> None:
     paint = values[:, REGIONS.index("paint"), :3]
     saturation = 1 - paint.min(axis=1) / paint.max(axis=1)
     colourless = (saturation < 0.25).mean()
-    shares = {name: entry[0] for name, entry in PAINTS.items()}
+    shares = {name: paint.share for name, paint in PAINTS.items()}
     expected = sum(shares[name] for name in ("white", "black", "silver", "grey")) / sum(shares.values())
     assert abs(colourless - expected) < 0.08
     white, red = (paint.min(axis=1) > 0.78).mean(), ((saturation > 0.6) & (paint[:, 0] > 2 * paint[:, 2])).mean()
