@@ -58,7 +58,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _fault(options: argparse.Namespace) -> str:
-    """What is wrong with the options, in a sentence."""
+    """Returns what is wrong with the options, in a sentence, or nothing."""
     for name in ("repeat", "threads"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -86,7 +86,7 @@ def _fault(options: argparse.Namespace) -> str:
 
 
 def measure_renderer(options: argparse.Namespace, machine_line: str) -> tuple[dict[str, Any], bool]:
-    """Prints the renderer's figures and gives them for JSON; whether all could be measured."""
+    """Prints the renderer's figures; returns them for JSON, and whether all could be measured."""
     from benchmarks import plot, report, suite
     from benchmarks.renderer import PYTORCH3D, Settings
     from tqdm import tqdm
@@ -123,7 +123,7 @@ def measure_renderer(options: argparse.Namespace, machine_line: str) -> tuple[di
 
 
 def measure_parts(options: argparse.Namespace) -> dict[str, float]:
-    """Prints the figures of the template with parts beside the box, and gives them."""
+    """Prints the figures of the template with parts beside the box, and returns them."""
     from benchmarks import parts
 
     figures = parts.measure(options.repeat or DEFAULT_RUNS["parts"])
@@ -132,7 +132,7 @@ def measure_parts(options: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_pipeline(options: argparse.Namespace) -> dict[str, float]:
-    """Prints the pipeline's figures and gives them. Raises client.WorkerError."""
+    """Prints the pipeline's figures and returns them. Raises client.WorkerError."""
     from benchmarks import pipeline
 
     repeat = options.repeat or DEFAULT_RUNS["pipeline"]
@@ -142,7 +142,7 @@ def measure_pipeline(options: argparse.Namespace) -> dict[str, float]:
 
 
 def measure_stylegan2(options: argparse.Namespace) -> dict[str, float]:
-    """Prints the generator's figures and gives them."""
+    """Prints the generator's figures and returns them."""
     from benchmarks import stylegan2
 
     figures = stylegan2.measure(options.device, options.threads, options.repeat or DEFAULT_RUNS["stylegan2"])
@@ -151,7 +151,7 @@ def measure_stylegan2(options: argparse.Namespace) -> dict[str, float]:
 
 
 def print_figures(figures: dict[str, float], budgets: dict[str, float]) -> None:
-    """One a line, with its budget where there is one."""
+    """Prints figures, one a line, with its budget where there is one."""
     print()
     for name, value in figures.items():
         budget = f"  (budget {budgets[name]:g})" if name in budgets else ""

@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> int:
 
 
 def measure_bundle(options: argparse.Namespace) -> int:
-    """One bundle through the imported scene."""
+    """Measures one bundle through the imported scene; returns the exit code."""
     folders = sorted(path.parent for path in options.data.glob("objects/*/object.json"))
     if not folders:
         print(f"evaluate.py: no rendered object lies in {options.data}.", file=sys.stderr)
@@ -196,7 +196,7 @@ def line(record: dict[str, Any]) -> str:
 
 
 def summary(records: list[dict[str, Any]]) -> dict[str, float]:
-    """Means and medians over the objects that gave a result."""
+    """Returns means and medians over the objects that gave a result."""
     good = [record for record in records if not record["error"]]
     if not good:
         return {"objects": len(records), "failed": len(records)}

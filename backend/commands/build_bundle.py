@@ -141,7 +141,7 @@ def training_of(run: Run) -> dict[str, Any]:
 
 
 def find_segmenter(out: Path, named: str | None, before: dict[str, Any]) -> str | None:
-    """The name of the bundle whose segmenter is used, None where it is DIR's own. Raises BundleError.
+    """Returns the name of the bundle whose segmenter is used, None where it is DIR's own. Raises BundleError.
 
     ``named`` is a file to copy, the name of a bundle, or None for what DIR has by its files and its card ``before``.
     """

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
-    """Writes report and pictures; returns the report."""
+    """Writes report and pictures, and returns the report. Raises UnrenderError, ValueError or OSError."""
     from ..data.images import load_images
     from ..weights.bundle import choose_device
     from ..weights.run_folder import load_generator_or_run
@@ -110,7 +110,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def feature_networks(options: argparse.Namespace, device: Any) -> list[FeatureNetwork]:
-    """Our own, and Inception where its weights are given."""
+    """Returns our own network, and Inception where its weights are given. Raises ValueError."""
     from ..evaluation.features import encoder_features
     from ..evaluation.inception import inception_features
 
@@ -123,7 +123,7 @@ def feature_networks(options: argparse.Namespace, device: Any) -> list[FeatureNe
 def judge(
     options: argparse.Namespace, loaded: LoadedGenerator, networks: list[FeatureNetwork], images: ImageSet
 ) -> dict[str, Any]:
-    """The report: every network's figures, all in one, since their names differ."""
+    """Returns the report: the figures of all networks in one, since their names differ. Raises ValueError."""
     import torch
 
     from ..evaluation.features import judged
@@ -155,7 +155,7 @@ def judge(
 
 
 def image_config(options: argparse.Namespace, loaded: LoadedGenerator) -> ImageSetConfig:
-    """How the data are brought into the shape of the generator's pictures. Raises ValueError where they cannot be."""
+    """Returns how the data take the shape of the generator's pictures. Raises ValueError where they cannot."""
     from ..data.images import ImageSetConfig
 
     _, _, height, width = loaded.content
@@ -173,6 +173,7 @@ def image_config(options: argparse.Namespace, loaded: LoadedGenerator) -> ImageS
 
 
 def real_batches(images: ImageSet, loaded: LoadedGenerator, chosen: np.ndarray, batch: int) -> Iterator[Tensor]:
+    """Yields the chosen images, cut to the generator's content, as (N, 3, h, w) in [-1, 1]."""
     import torch
 
     from ..evaluation.grids import cropped
@@ -183,7 +184,7 @@ def real_batches(images: ImageSet, loaded: LoadedGenerator, chosen: np.ndarray, 
 
 
 def generated_batches(options: argparse.Namespace, loaded: LoadedGenerator) -> Iterator[Tensor]:
-    """With fresh noise, and rounded to bytes as the real images are."""
+    """Yields pictures (N, 3, h, w) in [-1, 1], made with fresh noise, and rounded to bytes as the real images are."""
     import torch
 
     from ..evaluation.grids import draw
@@ -197,12 +198,13 @@ def generated_batches(options: argparse.Namespace, loaded: LoadedGenerator) -> I
 
 
 def features(networks: list[FeatureNetwork], batches: Iterator[Tensor], count: int, what: str) -> list[Tensor]:
-    """(count, D) for each network, with a progress bar."""
+    """Returns features (count, D) for each network, with a progress bar."""
     import torch
-    from tqdm import tqdm
+
+    from ..progress_bar import Bar
 
     kept: list[list[Tensor]] = [[] for _ in networks]
-    with tqdm(total=count, desc=what, unit="img") as bar:
+    with Bar(what, count, unit="image") as bar:
         for images in batches:
             for network, vectors in zip(networks, kept, strict=True):
                 vectors.append(network(images).float().cpu())
@@ -211,7 +213,7 @@ def features(networks: list[FeatureNetwork], batches: Iterator[Tensor], count: i
 
 
 def write_pictures(options: argparse.Namespace, loaded: LoadedGenerator) -> None:
-    """samples, truncation, mixing, interpolation; from fixed seeds."""
+    """Writes samples, truncations, mixed styles and interpolations, all from the seed. Raises OSError."""
     from ..evaluation import grids
 
     generator, content, seed, psi = loaded.generator, loaded.content, options.seed, options.truncation

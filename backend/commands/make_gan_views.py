@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def make(options: argparse.Namespace) -> dict[str, Any]:
-    """Writes the data; returns the report."""
+    """Writes the data, and returns the report. Raises UnrenderError, ValueError or OSError."""
     from ..gan_views.dataset import write_gan_views
     from ..gan_views.objects import FilterConfig, GanViews, GanViewsConfig, ObservedGenerator
     from ..gan_views.readings import NetworkReader
@@ -90,7 +90,7 @@ def make(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def summary(report: dict[str, Any]) -> str:
-    """The report in a few lines."""
+    """Returns the report in a few lines."""
     lines = [
         f"{report['objects_kept']} of {report['objects']} objects, "
         f"{report['kept']} of {report['made']} pictures; left out:"

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def folders(photos: list[Path], out: Path) -> list[tuple[Path, Path]]:
-    """A folder for each photo, by its name; photos of one name are numbered."""
+    """Returns every photo with a folder by its name; photos of one name are numbered."""
     taken: dict[str, int] = {}
     result = []
     for path in photos:
@@ -116,7 +116,7 @@ class Projector:
         return record
 
     def project(self, path: Path) -> Projection:
-        """With a progress bar."""
+        """Projects one photo, with a progress bar. Raises UnrenderError or ValueError."""
         from tqdm import tqdm
 
         from ..common.records import Progress
@@ -148,7 +148,7 @@ class Projector:
 
 
 def config_of(options: argparse.Namespace) -> ProjectionConfig:
-    """The settings that the command line names, and the usual ones. Raises ValueError."""
+    """Returns the settings that the command line names, and the usual ones. Raises ValueError."""
     from ..pipeline.projection.projection import ProjectionConfig
 
     named = {"steps": options.steps, "candidates": options.candidates}
@@ -156,7 +156,7 @@ def config_of(options: argparse.Namespace) -> ProjectionConfig:
 
 
 def side_by_side(projection: Projection) -> np.ndarray:
-    """(h, 2 w, 3) uint8: the photo as it was compared, and the projection."""
+    """Returns (h, 2 w, 3) uint8: the photo as it was compared, and the projection."""
     import numpy as np
 
     both = np.concatenate([projection.target, projection.image], axis=1)
