@@ -27,13 +27,13 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from ..common.files import replacing, write_json, write_text
 from ..common.view_set import FILE_NAME
 from ..data.multi_views import GAN_VIEWS
 from ..data.pictures import write_picture
 from ..errors import OutputError
+from ..progress_bar import tracked
 from .objects import GanObject, GanViews, expected_azimuth, tally
 from .view_codes import CODES_FILE, ViewCodes
 
@@ -57,7 +57,7 @@ def write_gan_views(
     missing = [n for n in range(objects) if n not in known or not _is_there(folder, n, known[n])]
     made = 0
     with (folder / LIST).open("a", encoding="utf-8") as listed:
-        for number in tqdm(missing, desc="Making views", unit="object", disable=not progress):
+        for number in tracked(missing, "Making views", unit="object", shown=progress):
             record = _record(source.object(number), source.codes, folder)
             listed.write(json.dumps(record) + "\n")
             listed.flush()
@@ -92,6 +92,9 @@ def _begin(folder: Path, source: GanViews, objects: int, generator: str, categor
     if path.exists():
         try:
             old = json.loads(path.read_text(encoding="utf-8"))
+            # Data made before have other names for minimums.
+            filters = {name.replace("least_", "min_", 1): value for name, value in old.get("filters", {}).items()}
+            old["filters"] = filters
             others = [name for name in card if name != "objects" and old.get(name) != card[name]]
         except (ValueError, AttributeError, OSError) as error:
             raise OutputError(f"{path} is damaged: choose another folder.") from error

@@ -3,7 +3,7 @@
 """A generator as the teacher of many views (paper A): every content seen from every view code, masked and filtered.
 
 Objects have numbers; everything about an object follows from the seed and its number, so that any of them can be made
-again, in any order. ``gan_view_files.py`` writes them; training may take them as they are made.
+again, in any order. ``dataset.py`` writes them; training may take them as they are made.
 
 Letters: M views, V pictures of an object that passed the filters, h, w picture, N pictures, k, L, D as in
 ``view_codes.py``.
@@ -38,28 +38,29 @@ class FilterConfig:
     """Which pictures are left out. The first two filters are the paper's."""
 
     second_object: float = 0.15
-    """Area over the largest thing's from which a second thing is another object."""
-    least_area: float = 0.1
-    """Share of the picture that the mask has at least."""
+    """Area, as a share of the largest thing's, from which a second thing is another object."""
+    min_area: float = 0.1
+    """Smallest share of the picture that a mask covers."""
     azimuth_deg: float = 60.0
-    """How far the azimuth that is read in a picture may be from the guess for its view, which is the reading of many
-    contents; where there is no guess, from the middle of its bin. 180: no filter."""
-    least_confidence: float = 0.5
-    """Readings less sure than this are not held against a picture."""
+    """Largest difference of the azimuth that is read in a picture from the guess for its view, which is the reading of
+    many contents; where there is no guess, from the middle of its bin. 180: no filter."""
+    min_confidence: float = 0.5
+    """Confidence below which the reading of an azimuth is not held against a picture, from 0 to 1."""
     colour: float = 0.25
-    """How far the mean colour (sRGB, Euclidean) may be from the median of the object's pictures, where these are three
-    or more: what turns from red to blue is not one object."""
-    least_views: int = 2
-    """Objects with fewer pictures left are left out."""
+    """Largest Euclidean distance in sRGB of a picture's mean colour from the median of the object's pictures, where
+    these are three or more: what turns from red to blue is not one object."""
+    min_views: int = 2
+    """Smallest number of pictures of an object that is kept."""
 
 
 @dataclass(frozen=True)
 class GanViewsConfig:
-    """Which objects."""
+    """Which objects are made, and which of their pictures are kept."""
 
     seed: int = 0
+    """Seed of the contents."""
     truncation: float = 0.7
-    """Of the contents; view codes are taken as they are."""
+    """Truncation of the contents; view codes are taken as they are."""
     filters: FilterConfig = field(default_factory=FilterConfig)
 
 
@@ -71,7 +72,7 @@ class ObservedGenerator:
     content: Content
     reader: Reader
     device: torch.device | str = "cpu"
-    """Where the generator is."""
+    """Device on which the generator is."""
     batch: int = 16
     """Pictures that are made at a time."""
 
@@ -88,7 +89,7 @@ class ObservedGenerator:
         return np.concatenate(made)
 
     def read(self, w_plus: Tensor) -> Readings:
-        """Of w+ (N, L, D)."""
+        """Returns what the reader sees in the pictures of w+ (N, L, D)."""
         return self.reader(self.pictures(w_plus))
 
 
@@ -215,15 +216,15 @@ def verdicts(readings: Readings, expected: np.ndarray, config: FilterConfig) -> 
         reasons[chosen & (reasons == KEPT)] = reason
 
     leave_out(readings.second >= config.second_object, SEVERAL)
-    leave_out(readings.area < config.least_area, SMALL)
-    sure = (readings.confidence >= config.least_confidence) & ~np.isnan(expected)
+    leave_out(readings.area < config.min_area, SMALL)
+    sure = (readings.confidence >= config.min_confidence) & ~np.isnan(expected)
     turned = angle_between(readings.azimuth, np.nan_to_num(expected)) > math.radians(config.azimuth_deg)
     leave_out(sure & turned, POSE)
     left = reasons == KEPT
     if left.sum() >= 3:
         usual = np.median(readings.colour[left], axis=0)
         leave_out(np.linalg.norm(readings.colour - usual, axis=1) > config.colour, COLOUR)
-    if (reasons == KEPT).sum() < config.least_views:
+    if (reasons == KEPT).sum() < config.min_views:
         leave_out(reasons == KEPT, FEW)
     return list(reasons)
 

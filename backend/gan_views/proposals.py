@@ -7,7 +7,7 @@ codes hold something of its object besides the view, and with them every content
 average only the view is left. A view is consistent where the network reads one azimuth in all contents. Of the
 consistent ones a set is kept that goes all around the object and through all heights.
 
-Letters: K candidates, C contents, S samples, k, L, D as in ``data/view_codes.py``.
+Letters: K candidates, C contents, S samples, k, L, D as in ``view_codes.py``.
 """
 
 from __future__ import annotations
@@ -32,39 +32,42 @@ class ProposalConfig:
     """How candidates are drawn and which are kept."""
 
     samples: int = 6000
-    """S, of which candidates are averages; 0: candidates are samples themselves."""
+    """Number S of samples of which candidates are averages; 0: candidates are samples themselves."""
     candidates: int = 400
-    """K where they are samples."""
+    """Number K of candidates where they are samples themselves."""
     every_deg: float = 6.0
-    """Azimuths of the averages."""
+    """Step from one azimuth of the averages to the next."""
     heights_deg: tuple[float, ...] = (0.0, 6.0, 12.0, 18.0, 24.0, 30.0)
     """Elevations of the averages."""
     widths_deg: tuple[float, ...] = (6.0, 10.0, 15.0)
-    """Samples this near to an average's azimuth go into it: each is tried, a narrow one is truer, a wide one purer."""
+    """Largest differences in azimuth of the samples of an average. Each is tried: a narrow one gives a truer view, a
+    wide one more samples, in whose mean less of their objects is left."""
     height_deg: float = 4.0
-    """And this near to its elevation."""
-    least_samples: int = 6
-    """In an average."""
-    least_confidence: float = 0.7
-    """Of the pose network in a sample that goes into an average."""
+    """Largest difference in elevation of the samples of an average."""
+    min_samples: int = 6
+    """Smallest number of samples of an average."""
+    min_confidence: float = 0.7
+    """Smallest confidence of the pose network in a sample that goes into an average, from 0 to 1."""
     contents: int = 6
-    """C, the same for all candidates."""
+    """Number C of contents, the same ones for all candidates."""
     views: int = 39
-    """Kept; the paper has 39 for cars."""
+    """Largest number of views that are kept; the paper has 39 for cars."""
     view_truncation: float = 1.0
-    """Of the codes that hold the view: views far from the average one are wanted."""
+    """Truncation of the codes that hold the view; 1, as views far from the average one are wanted too."""
     truncation: float = 0.7
-    """Of the contents."""
+    """Truncation of the contents."""
     lowest_deg: float = -5.0
+    """Lowest elevation of a view that is kept: photographs are taken from 0 to 30 degrees."""
     highest_deg: float = 35.0
-    """Elevations between which a view is wanted: photographs are taken from 0 to 30 degrees."""
+    """Highest elevation of a view that is kept."""
     apart_deg: float = 6.0
-    """Two views differ by more than this in azimuth or in elevation."""
-    least_consistency: float = 0.6
-    least_area: float = 0.1
-    """Share of the picture below which a mask is no object of use, as in the filters of the data."""
+    """Difference in azimuth or in elevation that two kept views exceed."""
+    min_consistency: float = 0.6
+    """Smallest consistency of a view that is kept, from 0 to 1."""
+    min_area: float = 0.1
+    """Smallest share of the picture that the mask of a usable object covers, as in the filters of the data."""
     second_object: float = 0.15
-    """Area over the largest thing's from which a second thing is another object."""
+    """Area, as a share of the largest thing's, from which a second thing is another object."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,11 @@ class Candidate:
     number: int
     """Row in the codes."""
     azimuth_deg: float
-    """By vote, in [0, 360)."""
+    """Azimuth by the contents' vote, in [0, 360)."""
     elevation_deg: float
-    """Median over the contents."""
+    """Median elevation over the contents."""
     consistency: float
-    """0 to 1: agreement on the azimuth, where a content without one sound object counts as no vote."""
+    """Agreement on the azimuth, from 0 to 1; a content without one sound object counts as no vote."""
     opposite: float
     """Share of votes for the other side."""
     mirrored: float
@@ -86,23 +89,23 @@ class Candidate:
 
     @property
     def bin(self) -> int:
-        """Of twelve."""
+        """The azimuth's bin, of twelve."""
         return bin_of(self.azimuth_deg)
 
 
 @dataclass
 class Candidates:
-    """All of them, and what they are made of."""
+    """All candidates, and what they are made of."""
 
     codes: Tensor
-    """(K, k, D)."""
+    """(K, k, D) view codes."""
     contents: Tensor
-    """(C, L, D)."""
+    """(C, L, D) w codes of the contents."""
     measured: list[Candidate]
-    """(K)."""
+    """(K) candidates in the order of the codes."""
 
     def w_plus(self, numbers: Sequence[int], contents: int) -> Tensor:
-        """(candidates x contents, L, D): each of the numbered candidates with the first contents."""
+        """Returns w+ (candidates x contents, L, D): each of the numbered candidates with the first contents."""
         return with_contents(self.codes[list(numbers)], self.contents[:contents])
 
 
@@ -149,11 +152,11 @@ class Directions:
     """Where S samples are seen from, in degrees."""
 
     azimuth_deg: np.ndarray
-    """(S,)."""
+    """(S,) azimuths."""
     elevation_deg: np.ndarray
-    """(S,)."""
+    """(S,) elevations."""
     sound: np.ndarray
-    """(S,) bool: one object, read with confidence."""
+    """(S,) bool: whether there is one object, read with confidence."""
 
 
 def sound_readings(
@@ -164,7 +167,7 @@ def sound_readings(
     with Bar("Reading samples", len(w_plus), unit="image", shown=progress) as bar:
         for some in w_plus.split(observed.batch):
             readings = observed.read(some)
-            sound = is_sound(readings, config) & (readings.confidence >= config.least_confidence)
+            sound = is_sound(readings, config) & (readings.confidence >= config.min_confidence)
             parts.append((np.degrees(readings.azimuth), np.degrees(readings.elevation), sound))
             bar.update(len(some))
     azimuth, elevation, sound = (np.concatenate(columns) for columns in zip(*parts, strict=True))
@@ -175,7 +178,7 @@ def averages(codes: Tensor, seen: Directions, config: ProposalConfig) -> Tensor:
     """Candidates (K, k, D): means of those of the codes (S, k, D) that are seen from about one direction.
 
     Raises:
-        ValueError: No direction has ``least_samples`` of them.
+        ValueError: No direction has ``min_samples`` of them.
     """
     made: list[Tensor] = []
     for azimuth in np.arange(0.0, 360.0, config.every_deg):
@@ -184,11 +187,11 @@ def averages(codes: Tensor, seen: Directions, config: ProposalConfig) -> Tensor:
             level = seen.sound & (np.abs(seen.elevation_deg - height) <= config.height_deg)
             for width in config.widths_deg:
                 near = level & (turned <= width)
-                if near.sum() >= config.least_samples:
+                if near.sum() >= config.min_samples:
                     made.append(codes[torch.from_numpy(near).to(codes.device)].mean(dim=0))
     if not made:
         raise ValueError(
-            f"In {len(codes)} samples no direction is seen {config.least_samples} times (an object was read with "
+            f"In {len(codes)} samples no direction is seen {config.min_samples} times (an object was read with "
             f"confidence in {int(seen.sound.sum())}): train the generator longer, or draw more samples."
         )
     return torch.stack(made)
@@ -196,7 +199,7 @@ def averages(codes: Tensor, seen: Directions, config: ProposalConfig) -> Tensor:
 
 def is_sound(readings: Readings, config: ProposalConfig) -> np.ndarray:
     """(N,) bool: one object, and large enough."""
-    return readings.found & (readings.area >= config.least_area) & (readings.second < config.second_object)
+    return readings.found & (readings.area >= config.min_area) & (readings.second < config.second_object)
 
 
 def judged(number: int, readings: Readings, config: ProposalConfig) -> Candidate:
@@ -218,12 +221,13 @@ def choose(candidates: Sequence[Candidate], config: ProposalConfig) -> list[Cand
     """A set all around the object, in the order of azimuth.
 
     In rounds, every bin gives a candidate that is not too near to one taken before, until there are enough or none is
-    left: of a height that the bin has given least of, the most consistent. Bins and heights are filled evenly.
+    left: the most consistent one of the height of which the bin has given fewest so far. So bins and heights are filled
+    evenly.
     """
     fit = [
         c
         for c in candidates
-        if c.consistency >= config.least_consistency and config.lowest_deg <= c.elevation_deg <= config.highest_deg
+        if c.consistency >= config.min_consistency and config.lowest_deg <= c.elevation_deg <= config.highest_deg
     ]
     queues: list[list[Candidate]] = [[] for _ in range(NUMBER_OF_BINS)]
     for candidate in sorted(fit, key=lambda c: -c.consistency):
@@ -244,7 +248,7 @@ def choose(candidates: Sequence[Candidate], config: ProposalConfig) -> list[Cand
 
 
 def _height(candidate: Candidate) -> int:
-    """Of steps of ten degrees."""
+    """The elevation's step of ten degrees."""
     return round(candidate.elevation_deg / 10)
 
 

@@ -26,7 +26,7 @@ from ..models.inverse_graphics import InverseGraphics, Prediction
 from ..models.segmenter import Segmenter
 
 NEIGHBOURHOOD = math.radians(45)
-"""Votes this near to an azimuth are for it."""
+"""Largest difference between an azimuth and a vote for it, in radians."""
 _PAPER = 1.15
 """Side of the square that the segmenter sees over the picture's longer side: it knows objects with room around them."""
 _PART = 0.02
@@ -44,11 +44,11 @@ class Readings:
     second: np.ndarray
     """(N,) area of the second largest thing over that of the largest: a second object, where it is not small."""
     azimuth: np.ndarray
-    """(N,) the likeliest."""
+    """(N,) likeliest azimuths."""
     confidence: np.ndarray
     """(N,) from 0 to 1: how much the network's probability agrees on one direction; 0 where nothing was found."""
     elevation: np.ndarray
-    """(N,)."""
+    """(N,) elevations."""
     shape: np.ndarray
     """(N, S) numbers whose Euclidean distance tells shapes apart whatever the view."""
     colour: np.ndarray

@@ -3,8 +3,8 @@
 """Finds a generator's view codes: measures how many codes hold the view, then proposes a set of views.
 
 Nothing is trained; it is a task of ``scripts/train.py`` because the inverse-graphics network cannot be trained on a
-generator before. Leaves a view set (see ``ipc/view_set.py``) that a person may look through, with ``split.json``, the
-table of the measurement, and ``candidates.png``, all views on one sheet.
+generator before. It leaves a view set (see ``common/view_set.py``) that a person may look through, with ``split.json``,
+the table of the measurement, and ``candidates.png``, all views on one sheet.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ class ViewsTraining:
     """How view codes are looked for."""
 
     bundle: str = "car"
-    """Whose networks read the pictures."""
+    """Name or folder of the bundle whose networks read the pictures."""
     pairs: int = 48
-    """Of samples between which codes are swapped; 0: not measured, and ``split`` says it."""
+    """Number of pairs of samples between which codes are swapped; 0: nothing is measured, and ``split`` is taken."""
     split: int = 0
-    """Codes that hold the view; 0: by the rule of the table."""
+    """Number of first codes that hold the view; 0: by the rule of the table."""
     split_truncation: float = 0.8
-    """Of the samples between which codes are swapped."""
+    """Truncation of the samples between which codes are swapped."""
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     shown: int = 4
-    """Contents on a view's picture."""
+    """Number of contents on a view's picture."""
     batch: int = 16
-    """Pictures made and read at a time."""
+    """Number of pictures that are made and read at a time."""
     seed: int = 0
 
 
@@ -103,7 +103,7 @@ def find_views(
         best = max(candidate.consistency for candidate in candidates.measured)
         raise ValueError(
             f"None of {len(candidates.measured)} views is consistent (the best {best:.2f}, wanted "
-            f"{config.proposals.least_consistency:g}): train the generator longer, or choose another split than "
+            f"{config.proposals.min_consistency:g}): train the generator longer, or choose another split than "
             f"{split}."
         )
     pictures = observed.pictures(candidates.w_plus([c.number for c in chosen], config.shown))
@@ -130,7 +130,7 @@ def check(config: ViewsTraining, generator: Generator) -> None:
 def summary(
     candidates: Candidates, chosen: Sequence[Candidate], split: int, table: SplitTable | None
 ) -> dict[str, float]:
-    """Figures of a set."""
+    """Returns the figures of a set."""
     drawn = candidates.measured
     figures = {
         "split": float(split),
@@ -147,7 +147,7 @@ def summary(
 def write_set(
     out: Path, candidates: Candidates, chosen: Sequence[Candidate], name: str, split: int, resolution: int
 ) -> None:
-    """The list and its codes; bins follow from the guesses until a person has looked."""
+    """Writes the list and its codes; bins follow from the guesses until a person has looked."""
     views = [
         View(
             identity,
@@ -164,7 +164,7 @@ def write_set(
 
 
 def write_pictures(out: Path, pictures: np.ndarray, chosen: Sequence[Candidate]) -> None:
-    """A strip for each view from (M, shown, h, w, 3) uint8, and a sheet of all strips with what is guessed."""
+    """Writes a strip for each view from (M, shown, h, w, 3) uint8, and a sheet of all strips with their guesses."""
     folder = out / "candidates"
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("[0-9][0-9][0-9].png"):

@@ -26,7 +26,8 @@ from .objects import ObservedGenerator
 from .readings import Readings, angle_between
 
 RULE = (
-    "the first k whose share of the azimuth less the mean of its shares of shape and colour is within 0.02 of the most"
+    "the first k whose share of the azimuth less the mean of its shares of shape and colour is within 0.02 of the "
+    "largest"
 )
 _TIE = 0.02
 Distance = Callable[[Readings, Readings], np.ndarray]
@@ -37,7 +38,7 @@ class SplitRow:
     """What the first ``codes`` codes carry. Shares are 0 where the property is B's, 1 where it is A's."""
 
     codes: int
-    """s."""
+    """Number s of codes that are A's."""
     azimuth_deg: float
     """Median angle between the azimuth and A's, whose first codes these are."""
     azimuth_before_deg: float
@@ -46,7 +47,7 @@ class SplitRow:
     """Mean confidence of the pose network in the mixed image."""
     azimuth: float
     axis: float
-    """Of the azimuth where front and back are one."""
+    """Share of the azimuth where front and back count as one."""
     elevation: float
     mask: float
     shape: float
@@ -54,7 +55,7 @@ class SplitRow:
 
     @property
     def gap(self) -> float:
-        """By how much more of the view is carried than of the content."""
+        """Difference between the mean shares of the view and of the content."""
         return (self.azimuth + self.axis + self.elevation) / 3 - (self.shape + self.colour) / 2
 
 
@@ -63,9 +64,9 @@ class SwapRow:
     """What changes where one code alone is another sample's: each as a share of how far two samples are apart."""
 
     code: int
-    """From 0."""
+    """Number of the code, from 0."""
     azimuth_deg: float
-    """Median angle."""
+    """Median change of the azimuth."""
     azimuth: float
     axis: float
     elevation: float
@@ -79,12 +80,13 @@ class SplitTable:
     """The measurement."""
 
     pairs: int
-    """That could be read: an object was found in both samples."""
+    """Number of pairs that could be read: an object was found in both samples."""
     drawn: int
+    """Number of pairs that were drawn."""
     rows: list[SplitRow]
-    """For s from 0 to L."""
+    """(L + 1) rows, for s from 0 to L."""
     swaps: list[SwapRow]
-    """For each of the L codes."""
+    """(L) rows, one for each code."""
 
     def proposed(self) -> int:
         """k by :data:`RULE`; from 1 to L - 1, so that both view and content have a code."""
@@ -92,7 +94,7 @@ class SplitTable:
         return 1 + int(np.flatnonzero(gaps >= gaps.max() - _TIE)[0])
 
     def record(self, split: int) -> dict[str, Any]:
-        """What ``split.json`` says."""
+        """Returns the content of ``split.json``."""
         return {
             "split": split,
             "proposed": self.proposed(),
@@ -104,7 +106,7 @@ class SplitTable:
         }
 
     def text(self, split: int) -> str:
-        """The table for people."""
+        """Returns the table as text."""
         lines = [
             f"Codes swapped between {self.pairs} pairs of samples; an object was found in both, {self.drawn} drawn.",
             "first codes   azimuth to A   to s - 1   share of azimuth   axis  elevation  mask  shape  colour     gap",
@@ -182,7 +184,7 @@ def _swap(code: int, here: Readings, a: Readings, b: Readings) -> SwapRow:
 
 
 def _share(to_a: np.ndarray, to_b: np.ndarray, apart: np.ndarray) -> float:
-    """Of the pairs, weighted by the distance of their samples, that are nearer to A; a half of those at the same."""
+    """Share of the pairs, weighted by the distance of their samples, that are nearer to A; ties count half."""
     nearer = (to_a < to_b) + 0.5 * (to_a == to_b)
     total = float(apart.sum())
     return float((apart * nearer).sum()) / total if total > 1e-9 else 0.5
@@ -193,7 +195,7 @@ def _median_deg(angles: np.ndarray) -> float:
 
 
 def _azimuth(one: Readings, other: Readings) -> np.ndarray:
-    """What is not read with confidence counts little."""
+    """Angles in radians; one that is not read with confidence counts little."""
     return angle_between(one.azimuth, other.azimuth) * np.minimum(one.confidence, other.confidence)
 
 
@@ -228,4 +230,4 @@ DISTANCES: dict[str, Distance] = {
     "shape": _shape,
     "colour": _colour,
 }
-"""Between readings of the same pairs, (P,)."""
+"""Distances (P,) between readings of the same pairs, by property."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""View sets with their codes: ``views.json`` (see :mod:`..ipc.view_set`) and ``views.safetensors`` beside it.
+"""View sets with their codes: ``views.json`` (see :mod:`..common.view_set`) and ``views.safetensors`` beside it.
 
 A view code is the first k of the L codes w+ of an image. With it goes every content, the L - k codes that remain, and
 all images made with one view code are taken by one camera.
@@ -28,7 +28,7 @@ CODES_FILE = "views.safetensors"
 CODES = "codes"
 """The one tensor of the file."""
 START_DISTANCE = 3.0
-"""Of every camera at the start, in the longest side of the object."""
+"""Distance of every camera at the start, in the longest side of the object."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class ViewCodes:
 
     @property
     def split(self) -> int:
-        """k."""
+        """The number k of codes that hold the view."""
         return self.codes.shape[1]
 
     def used(self) -> list[int]:

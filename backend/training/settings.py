@@ -25,6 +25,8 @@ def _replaced(config: Any, path: str, whole: str, text: str) -> Any:
     """``path`` is what remains of the ``whole`` path inside of ``config``."""
     name, _, rest = path.partition(".")
     known = {field.name for field in dataclasses.fields(config)}
+    if name not in known and (renamed := name.replace("least_", "min_", 1)) in known:
+        name = renamed  # recipes in cards and notes name settings as they were called then
     if name not in known:
         raise ValueError(f"There is no setting '{whole}'; there are {', '.join(sorted(known))}.")
     old = getattr(config, name)

@@ -23,7 +23,7 @@ LITTLE = ["pairs=0", "split=2", "proposals.candidates=16", "proposals.contents=2
 def views(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A view set of the generator of rendered cars, each view with its guess for a side."""
     out = tmp_path_factory.mktemp("views") / "set"
-    lenient = ["proposals.least_consistency=0", "seed=3"]
+    lenient = ["proposals.min_consistency=0", "seed=3"]
     assert train.main(["views", "--data", "car", "--out", str(out), "--preset", "tiny", *LITTLE, *lenient]) == 0
     return out
 

@@ -119,7 +119,7 @@ def test_colour_is_not_judged_by_two_pictures_and_objects_need_two() -> None:
     assert verdicts(readings[:2], np.zeros(2), FilterConfig()) == [KEPT, KEPT]
     readings.area[1:] = 0
     assert verdicts(readings, np.zeros(3), FilterConfig()) == [FEW, SMALL, SMALL]
-    assert verdicts(readings, np.zeros(3), FilterConfig(least_views=1)) == [KEPT, SMALL, SMALL]
+    assert verdicts(readings, np.zeros(3), FilterConfig(min_views=1)) == [KEPT, SMALL, SMALL]
 
 
 def test_a_view_is_expected_where_the_network_reads_it_or_else_in_its_bin() -> None:
@@ -181,6 +181,16 @@ def test_codes_of_another_generator_and_sets_without_views_are_refused(codes: Vi
 
 def write(folder: Path, made: GanViews, objects: int) -> dict:
     return write_gan_views(folder, made, objects, generator="boxes", category="box", progress=False)
+
+
+def test_data_of_which_minimums_had_other_names_are_gone_on_with(codes: ViewCodes, tmp_path: Path) -> None:
+    write(tmp_path, source(codes), 1)
+    card = tmp_path / "dataset.json"
+    card.write_text(card.read_text().replace('"min_', '"least_'))
+    assert write(tmp_path, source(codes), 2)["made_now"] == 1
+    card.write_text(card.read_text().replace('"min_area": 0.1', '"least_area": 0.2'))
+    with pytest.raises(OutputError, match="not the same filters"):
+        write(tmp_path, source(codes), 3)
 
 
 def test_what_is_written_can_be_trained_on(codes: ViewCodes, tmp_path: Path) -> None:

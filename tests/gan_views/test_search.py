@@ -145,7 +145,7 @@ def test_a_split_that_is_given_stands(tmp_path: Path) -> None:
         ({"pairs": 0}, "has to be given"),
         ({"shown": 9}, "cannot be shown"),
         ({"batch": 0}, "at least 1"),
-        ({"split": 1, "proposals": replace(CONFIG.proposals, least_consistency=1.01)}, "is consistent"),
+        ({"split": 1, "proposals": replace(CONFIG.proposals, min_consistency=1.01)}, "is consistent"),
     ],
 )
 def test_settings_that_cannot_be_followed_are_one_sentence(tmp_path: Path, changes: dict, sentence: str) -> None:
@@ -193,7 +193,7 @@ candidates = st.builds(
 def test_the_chosen_views_are_fit_apart_even_and_the_best_of_their_bins(drawn: list[Candidate], views: int) -> None:
     config = ProposalConfig(views=views)
     taken = choose(drawn, config)
-    fit = [c for c in drawn if c.consistency >= config.least_consistency and -5 <= c.elevation_deg <= 35]
+    fit = [c for c in drawn if c.consistency >= config.min_consistency and -5 <= c.elevation_deg <= 35]
     assert len(taken) <= views and all(c in fit for c in taken)
     assert [c.azimuth_deg for c in taken] == sorted(c.azimuth_deg for c in taken)
     for i, one in enumerate(taken):
@@ -224,7 +224,7 @@ def test_an_average_is_of_sound_samples_seen_from_one_direction_alone() -> None:
     count = 400
     codes = torch.as_tensor(rng.normal(size=(count, 2, 5)), dtype=torch.float32)
     seen = Directions(rng.uniform(-180, 180, count), rng.uniform(0, 20, count), rng.random(count) < 0.8)
-    config = ProposalConfig(every_deg=90, heights_deg=(10.0,), widths_deg=(20.0,), height_deg=5, least_samples=2)
+    config = ProposalConfig(every_deg=90, heights_deg=(10.0,), widths_deg=(20.0,), height_deg=5, min_samples=2)
     made = averages(codes, seen, config)
     assert len(made) == 4
     for number, azimuth in enumerate((0, 90, 180, 270)):
@@ -235,14 +235,14 @@ def test_an_average_is_of_sound_samples_seen_from_one_direction_alone() -> None:
                 chosen.append(code)
         assert len(chosen) > 5
         torch.testing.assert_close(made[number], torch.stack(chosen).mean(dim=0))
-    none = replace(config, least_samples=count)
+    none = replace(config, min_samples=count)
     with pytest.raises(ValueError, match=f"no direction is seen {count} times"):
         averages(codes, seen, none)
 
 
 def test_averages_of_samples_are_views_as_well(tmp_path: Path) -> None:
     """Of the known generator: the averages' pictures have the azimuths for which they were averaged."""
-    proposals = replace(CONFIG.proposals, samples=600, least_samples=3, every_deg=30, widths_deg=(8.0,))
+    proposals = replace(CONFIG.proposals, samples=600, min_samples=3, every_deg=30, widths_deg=(8.0,))
     config = replace(CONFIG, pairs=0, split=VIEW_CODES, proposals=proposals)
     figures = find_views(config, observed(batch=64), tmp_path / "set", name="boxes", progress=False)
     assert figures["bins"] == 12 and figures["consistency"] > 0.99

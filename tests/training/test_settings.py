@@ -23,6 +23,7 @@ class Outer:
     name: str = ""
     fixed: bool = False
     limit: int | None = None
+    min_area: float = 0.1
     loop: Inner = field(default_factory=Inner)
 
 
@@ -36,6 +37,8 @@ class Outer:
         ("fixed=True", Outer(fixed=True)),
         ("fixed=0", Outer(fixed=False)),
         ("limit=7", Outer(limit=7)),
+        ("min_area=0.3", Outer(min_area=0.3)),
+        ("least_area=0.3", Outer(min_area=0.3)),
         ("loop.steps=3", Outer(loop=Inner(steps=3))),
         ("loop.widths=4,5,6", Outer(loop=Inner(widths=(4, 5, 6)))),
     ],
@@ -56,7 +59,8 @@ def test_the_config_itself_stays_as_it_was() -> None:
     ("setting", "message"),
     [
         ("rate", "'rate' is not of the form key=value"),
-        ("pace=1", "no setting 'pace'.* fixed, limit, loop, name, rate"),
+        ("pace=1", "no setting 'pace'.* fixed, limit, loop, min_area, name, rate"),
+        ("least_rate=1", "no setting 'least_rate'"),
         ("loop.pace=1", "no setting 'loop.pace'.* steps, widths"),
         ("rate.steps=1", "'rate' has no settings inside"),
         ("loop=3", "'loop' is a group of settings; set one of loop.steps, loop.widths"),
