@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 r"""Runs inside a real Blender: makes README's picture of the window, the panel and a result beside its photo.
 
-    blender -P show_window.py -- OUT PHOTO
+    blender -P show_window.py -- OUT PHOTO [SECONDS]
 
 The extension is installed and enabled beforehand, and UNRENDER_PYTHON names the worker's interpreter. The left viewport
 looks through the recovered camera with the photo behind it, the right one at the object from another side. Both are
@@ -34,11 +34,12 @@ from pathlib import Path
 import bpy
 from mathutils import Euler, Vector
 
-OUT, PHOTO = (Path(text).absolute() for text in sys.argv[sys.argv.index("--") + 1 :])
+WORDS = sys.argv[sys.argv.index("--") + 1 :]
+OUT, PHOTO = (Path(text).absolute() for text in WORDS[:2])
 EXTENSION = "bl_ext.user_default.unrender"
 TICK = 0.1
 LONGEST_WAIT = 200.0
-SECONDS_TO_RENDER = 75.0
+SECONDS_TO_RENDER = float(WORDS[2]) if len(WORDS) > 2 else 75.0
 SAMPLES = 64
 TURN = math.radians(80)
 """Angle by which the right viewport looks from further around the object than the photo's camera."""
