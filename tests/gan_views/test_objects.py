@@ -184,13 +184,14 @@ def write(folder: Path, made: GanViews, objects: int) -> dict:
 
 
 def test_data_of_which_minimums_had_other_names_are_gone_on_with(codes: ViewCodes, tmp_path: Path) -> None:
-    write(tmp_path, source(codes), 1)
-    card = tmp_path / "dataset.json"
+    folder = tmp_path / "data"
+    write(folder, source(codes), 1)
+    card = folder / "dataset.json"
     card.write_text(card.read_text().replace('"min_', '"least_'))
-    assert write(tmp_path, source(codes), 2)["made_now"] == 1
+    assert write(folder, source(codes), 2)["made_now"] == 1
     card.write_text(card.read_text().replace('"min_area": 0.1', '"least_area": 0.2'))
     with pytest.raises(OutputError, match="not the same filters"):
-        write(tmp_path, source(codes), 3)
+        write(folder, source(codes), 3)
 
 
 def test_what_is_written_can_be_trained_on(codes: ViewCodes, tmp_path: Path) -> None:
