@@ -22,9 +22,9 @@ from ..render.rasterize import rasterize
 from ..render.template import Template
 from ..weights.bundle import LoadedBundle
 from .azimuths import angle_between
-from .bake import BakeConfig, bake
+from .bake import BakeConfig, Baked, bake
 from .cut_out import cut_out
-from .photo import load_photo
+from .photo import Photo, load_photo
 from .refine import RefineConfig, Refined, hard_iou, refine
 
 
@@ -90,15 +90,8 @@ def reconstruct(
     network, template = bundle.inverse_graphics, bundle.template
     with course.stage("load", "Reading the photo", 0.0):
         photo = load_photo(request.image_path)
-    height, width = photo.rgb.shape[:2]
     with course.stage("cut_out", "Cutting out", 0.03):
-        mask = cut_out(
-            photo,
-            bundle.segmenter,
-            bundle.device,
-            lambda progress: course.say(progress.stage, 0.03 + 0.17 * progress.fraction),
-            request.mask_path,
-        ).mask
+        mask = _cut_out(photo, request, bundle, course)
         crop = crop_around(mask)
         size = max(network.config.image_size, config.refine.fine_size)
         rgba = torch.as_tensor(extract(photo.rgb, mask, crop, size), device=bundle.device).permute(2, 0, 1)
@@ -115,30 +108,72 @@ def reconstruct(
             request.refine_steps,
             lambda done, total: course.say("Refining", 0.24 + 0.61 * done / total),
         )
-    vertices = refined.vertices.cpu().numpy()
     with course.stage("bake", "Painting the texture", 0.85):
-        baked = bake(
-            photo.rgb,
-            mask,
-            crop,
-            refined.camera,
-            vertices,
-            template,
-            refined.texture.permute(1, 2, 0).cpu().numpy(),
-            refined.light.cpu().numpy(),
-            request.texture_size,
-            replace(config.bake, symmetric=config.bake.symmetric and network.config.symmetric),
-        )
+        baked = _bake(photo, mask, crop, refined, request, bundle, config.bake)
+    vertices = refined.vertices.cpu().numpy()
     overlap = silhouette_overlap(photo.rgb, mask, crop, refined.camera, vertices, template, config.comparison_size)
     course.timings["total"] = time.perf_counter() - start
     course.say("Done", 1.0)
+    made = _result(photo, mask, crop, prediction, refined, baked, bundle)
+    made.silhouette_iou = overlap
+    made.timings = course.timings
+    made.warnings = _warnings(mask, crop, prediction, refined, overlap, config)
+    return made
+
+
+def _cut_out(photo: Photo, request: ReconstructRequest, bundle: LoadedBundle, course: _Course) -> np.ndarray:
+    """The mask (H, W) uint8 of the object: the request's own or the segmenter's."""
+    return cut_out(
+        photo,
+        bundle.segmenter,
+        bundle.device,
+        lambda progress: course.say(progress.stage, 0.03 + 0.17 * progress.fraction),
+        request.mask_path,
+    ).mask
+
+
+def _bake(
+    photo: Photo,
+    mask: np.ndarray,
+    crop: Crop,
+    refined: Refined,
+    request: ReconstructRequest,
+    bundle: LoadedBundle,
+    config: BakeConfig,
+) -> Baked:
+    """The texture, of the photo where it shows the object and of the network elsewhere, and the light."""
+    return bake(
+        photo.rgb,
+        mask,
+        crop,
+        refined.camera,
+        refined.vertices.cpu().numpy(),
+        bundle.template,
+        refined.texture.permute(1, 2, 0).cpu().numpy(),
+        refined.light.cpu().numpy(),
+        request.texture_size,
+        replace(config, symmetric=config.symmetric and bundle.inverse_graphics.config.symmetric),
+    )
+
+
+def _result(
+    photo: Photo,
+    mask: np.ndarray,
+    crop: Crop,
+    prediction: Prediction,
+    refined: Refined,
+    baked: Baked,
+    bundle: LoadedBundle,
+) -> Reconstruction:
+    """The arrays of the object, without what is said of them."""
+    height, width = photo.rgb.shape[:2]
     return Reconstruction(
         name=photo.name,
         image_width=width,
         image_height=height,
-        vertices=vertices,
-        faces=template.faces,
-        uv=template.uv,
+        vertices=refined.vertices.cpu().numpy(),
+        faces=bundle.template.faces,
+        uv=bundle.template.uv,
         texture=baked.texture,
         camera=_plain(camera_of_photo(refined.camera, crop, width, height)),
         light=baked.light,
@@ -148,9 +183,6 @@ def reconstruct(
         offsets=refined.offsets.cpu().numpy(),
         bundle=bundle.name,
         real_size=float(bundle.info.get("real_size", 4.5)),
-        silhouette_iou=overlap,
-        timings=course.timings,
-        warnings=_warnings(mask, crop, prediction, refined, overlap, config),
     )
 
 

@@ -20,8 +20,9 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from dataset.imported import MeshFileError, import_mesh, region_of, turn  # noqa: E402
 from dataset.objects import dimmed, exposure_factor  # noqa: E402
-from dataset.shapes import REGIONS  # noqa: E402
 from dataset.truth_file import UNKNOWN, unpack_truth  # noqa: E402
+
+from backend.common.regions import REGIONS  # noqa: E402
 
 # A wedge in the canonical frame: 1 long, 0.5 wide, 0.4 high, its tall end at the back, a fin on its left side.
 WEDGE = np.array(
@@ -156,28 +157,8 @@ def test_a_folder_is_rendered_without_what_is_refused(tmp_path: Path) -> None:
     write_obj(models / "b white.obj", WEDGE @ turn("Y", "X"), "window", "1 1 1")
     (models / "c scan.fbx").write_bytes(b"")
     (models / "notes.txt").write_text("not a model")
-    arguments = (
-        "--out",
-        out,
-        "--meshes",
-        models,
-        "--views",
-        3,
-        "--resolution",
-        32,
-        "--samples",
-        4,
-        "--workers",
-        1,
-        "--up",
-        "Y",
-        "--front",
-        "X",
-        "--look",
-        "studio",
-        "--seed",
-        2,
-    )
+    arguments = [*"--views 3 --resolution 32 --samples 4 --workers 1 --up Y --front X --look studio --seed 2".split()]
+    arguments += ["--out", out, "--meshes", models]
     done = run(*arguments)
     assert done.returncode == 1 and "a empty.gltf holds no surface" in done.stderr
     said = next(line for line in done.stderr.splitlines() if "skipped" in line)

@@ -263,50 +263,19 @@ def claims() -> dict[str, tuple[str, bytes]]:
 
 def bombs() -> dict[str, tuple[str, bytes]]:
     """Files of some megabytes at most that would unfold to far more, or take far longer, after the same."""
+    return {
+        **nested(),
+        "steps": ("takes more than 1,000,000 steps", program(pickle.NONE * 1_200_000)),
+        **doubled(),
+        **repeated(),
+        "crowded zip file": ("more than 50,000 members", zipped({f"{index:x}": b"" for index in range(50_100)})),
+    }
+
+
+def nested() -> dict[str, tuple[str, bytes]]:
+    """Files whose values lie inside one another, thousands deep."""
     many = 100_000
     get, put = pickle.BINGET + b"\0", pickle.BINPUT + b"\1"
-    dictionaries = pickle.EMPTY_DICT + pickle.MEMOIZE
-    doubling = b"".join(
-        dictionary(a=pickle.BINGET + bytes([level]), b=pickle.BINGET + bytes([level])) + pickle.MEMOIZE
-        for level in range(30)
-    )
-    module = persistent(pickle.BINGET + b"\0")
-    numbers = saved_storage(torch.zeros(100_000))
-    names = [f"w{index}" for index in range(2_000)]
-    each = tensor(loaded(get), 0, (100_000,), (1,))
-    padded = pickle.PROTO + b"\x02" + (pickle.NONE + pickle.POP) * 100_000 + numbers[2:]
-    slow = tensor(loaded(get), 0, (1,), (1,))
-    shape = sequence(*[integer(1)] * 50_000) + pickle.MEMOIZE
-    rebuild = named("torch._utils", "_rebuild_tensor_v2")
-    wide = called(rebuild, storage(saved_storage(torch.zeros(1))), integer(0), get, get)
-
-    def parts_of(part: bytes) -> bytes:
-        return dictionary(G_ema=persistent(dictionary(_parameters=dictionary(**dict.fromkeys(names, part)))))
-
-    def archive_of(lengths: range, size: int) -> bytes:
-        """An archive whose tensors refer to one record, each as a storage of its own length."""
-        tensors = {}
-        for length in lengths:
-            kind = named("torch", "FloatStorage")
-            identity = sequence(text("storage"), kind, text("0"), text("cpu"), integer(length)) + pickle.BINPERSID
-            tensors[f"w{length}"] = tensor(identity, 0, (0,), (1,))
-        return zipped({"a/data.pkl": program(dictionary(g=dictionary(**tensors))), "a/data/0": bytes(size)})
-
-    modules = b"".join(
-        dictionary(
-            _modules=dictionary(
-                a=persistent(pickle.BINGET + bytes([level])), b=persistent(pickle.BINGET + bytes([level]))
-            )
-        )
-        + pickle.MEMOIZE
-        for level in range(30)
-    )
-    nothing = dictionary(**dict.fromkeys([f"p{index}" for index in range(20_000)], pickle.NONE))
-
-    def modules_with(state: bytes) -> bytes:
-        shared = dictionary(_modules=dictionary(**dict.fromkeys(names, module)))
-        return program(state, pickle.MEMOIZE, dictionary(G_ema=persistent(shared)))
-
     return {
         "nested lists": ("three networks", program(pickle.EMPTY_LIST * many, pickle.APPEND * (many - 1))),
         "nested tuples": ("three networks", program(pickle.NONE, pickle.TUPLE1 * many)),
@@ -329,32 +298,68 @@ def bombs() -> dict[str, tuple[str, bytes]]:
                 + (pickle.TUPLE1 + pickle.REDUCE) * 20_000
             ),
         ),
-        "steps": ("takes more than 1,000,000 steps", program(pickle.NONE * 1_200_000)),
-        "doubled arguments": (
-            "takes more than 1,000,000 steps",
-            program(
-                dictionaries, doubling, dictionary(G_ema=persistent(dictionary(_init_kwargs=pickle.BINGET + b"\x1e")))
-            ),
+    }  # fmt: skip
+
+
+NAMES = [f"w{index}" for index in range(2_000)]
+
+
+def doubled() -> dict[str, tuple[str, bytes]]:
+    """Files whose values refer to earlier ones several times each, so that a walk through all never ends."""
+    dictionaries = pickle.EMPTY_DICT + pickle.MEMOIZE
+    remembered = [pickle.BINGET + bytes([level]) for level in range(30)]
+    doubling = b"".join(dictionary(a=get, b=get) + pickle.MEMOIZE for get in remembered)
+    modules = b"".join(
+        dictionary(_modules=dictionary(a=persistent(get), b=persistent(get))) + pickle.MEMOIZE for get in remembered
+    )
+    nothing = dictionary(**dict.fromkeys([f"p{index}" for index in range(20_000)], pickle.NONE))
+
+    def modules_with(state: bytes) -> bytes:
+        shared = dictionary(_modules=dictionary(**dict.fromkeys(NAMES, persistent(remembered[0]))))
+        return program(state, pickle.MEMOIZE, dictionary(G_ema=persistent(shared)))
+
+    files = {
+        "doubled arguments": program(
+            dictionaries, doubling, dictionary(G_ema=persistent(dictionary(_init_kwargs=pickle.BINGET + b"\x1e")))
         ),
-        "doubled modules": (
-            "takes more than 1,000,000 steps",
-            program(dictionaries, modules, dictionary(G_ema=persistent(pickle.BINGET + b"\x1e"))),
-        ),
-        "modules that share parameters": (
-            "takes more than 1,000,000 steps",
-            modules_with(dictionary(_parameters=nothing, x=integer(1))),
-        ),
-        "modules that share modules": (
-            "takes more than 1,000,000 steps",
-            modules_with(dictionary(_modules=nothing, x=integer(1))),
-        ),
+        "doubled modules": program(dictionaries, modules, dictionary(G_ema=persistent(pickle.BINGET + b"\x1e"))),
+        "modules that share parameters": modules_with(dictionary(_parameters=nothing, x=integer(1))),
+        "modules that share modules": modules_with(dictionary(_modules=nothing, x=integer(1))),
+    }
+    return {name: ("takes more than 1,000,000 steps", file) for name, file in files.items()}
+
+
+def repeated() -> dict[str, tuple[str, bytes]]:
+    """Files whose many tensors all read the same few bytes."""
+    get = pickle.BINGET + b"\0"
+    numbers = saved_storage(torch.zeros(100_000))
+    padded = pickle.PROTO + b"\x02" + (pickle.NONE + pickle.POP) * 100_000 + numbers[2:]
+    shape = sequence(*[integer(1)] * 50_000) + pickle.MEMOIZE
+    rebuild = named("torch._utils", "_rebuild_tensor_v2")
+    wide = called(rebuild, storage(saved_storage(torch.zeros(1))), integer(0), get, get)
+
+    def parts_of(part: bytes) -> bytes:
+        return dictionary(G_ema=persistent(dictionary(_parameters=dictionary(**dict.fromkeys(NAMES, part)))))
+
+    def archive_of(lengths: range, size: int) -> bytes:
+        """An archive whose tensors refer to one record, each as a storage of its own length."""
+        tensors = {}
+        for length in lengths:
+            kind = named("torch", "FloatStorage")
+            identity = sequence(text("storage"), kind, text("0"), text("cpu"), integer(length)) + pickle.BINPERSID
+            tensors[f"w{length}"] = tensor(identity, 0, (0,), (1,))
+        return zipped({"a/data.pkl": program(dictionary(g=dictionary(**tensors))), "a/data/0": bytes(size)})
+
+    return {
         "one record again and again": ("unfold to more", archive_of(range(99_000, 100_000), 400_000)),
         "one checksum again and again": ("another architecture", archive_of(range(5_000), 20_000_000)),
-        "one storage again and again": ("unfold to more", program(content(numbers), pickle.MEMOIZE, parts_of(each))),
+        "one storage again and again": (
+            "unfold to more",
+            program(content(numbers), pickle.MEMOIZE, parts_of(tensor(loaded(get), 0, (100_000,), (1,)))),
+        ),
         "one slow storage again and again": (
             "unfold to more",
-            program(content(padded), pickle.MEMOIZE, parts_of(slow)),
+            program(content(padded), pickle.MEMOIZE, parts_of(tensor(loaded(get), 0, (1,), (1,)))),
         ),
         "wide shape again and again": ("impossible shape", program(shape, parts_of(wide))),
-        "crowded zip file": ("more than 50,000 members", zipped({f"{index:x}": b"" for index in range(50_100)})),
-    }  # fmt: skip
+    }

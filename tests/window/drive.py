@@ -114,7 +114,15 @@ def story():
     told["vertices"] = len(made.data.vertices)
     told["dimensions"] = list(made.dimensions)
     told["camera_is_the_scenes"] = bpy.context.scene.camera == made.unrender.camera
+    yield from move_sliders(made)
+    if MODE == "toy":
+        yield from cancel_and_crash(session, settings)
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path(OUT) / "scene.blend"), copy=True)
+    told["finished"] = True
 
+
+def move_sliders(made):
+    """Looks through the photo's camera and moves a slider of the shape and one of the texture."""
     space = viewport()["area"].spaces.active
     space.region_3d.view_perspective = "CAMERA"
     space.shading.color_type = "TEXTURE"  # solid shading: EEVEE's shaders take minutes without a graphics card
@@ -131,32 +139,32 @@ def story():
     screenshot("done")
     yield
 
-    if MODE == "toy":
-        slow = Path(OUT) / "slow.png"
-        slow.write_bytes(Path(PHOTO).read_bytes())
-        settings.image_path = str(slow)
-        click(bpy.ops.unrender.image_to_3d)
-        yield from wait_until(lambda: session.status.stage == "Refining")
-        began = time.monotonic()
-        click(bpy.ops.unrender.cancel)
-        yield from wait_until(lambda: not session.status.running)
-        told["cancel_took"] = time.monotonic() - began
 
-        crash = Path(OUT) / "crash.png"
-        crash.write_bytes(Path(PHOTO).read_bytes())
-        settings.image_path = str(crash)
-        click(bpy.ops.unrender.image_to_3d)
-        yield from wait_for_job(session)
-        told["crash_error"] = session.status.error
-        for _ in range(6):
-            yield
-        screenshot("error")
-        settings.image_path = PHOTO
-        told["click_after_crash"] = click(bpy.ops.unrender.image_to_3d)
-        yield from wait_for_job(session)
-        told["error_after_crash"] = session.status.error
-    bpy.ops.wm.save_as_mainfile(filepath=str(Path(OUT) / "scene.blend"), copy=True)
-    told["finished"] = True
+def cancel_and_crash(session, settings):
+    """Cancels a job that takes long, then has the worker crash and starts another job."""
+    slow = Path(OUT) / "slow.png"
+    slow.write_bytes(Path(PHOTO).read_bytes())
+    settings.image_path = str(slow)
+    click(bpy.ops.unrender.image_to_3d)
+    yield from wait_until(lambda: session.status.stage == "Refining")
+    began = time.monotonic()
+    click(bpy.ops.unrender.cancel)
+    yield from wait_until(lambda: not session.status.running)
+    told["cancel_took"] = time.monotonic() - began
+
+    crash = Path(OUT) / "crash.png"
+    crash.write_bytes(Path(PHOTO).read_bytes())
+    settings.image_path = str(crash)
+    click(bpy.ops.unrender.image_to_3d)
+    yield from wait_for_job(session)
+    told["crash_error"] = session.status.error
+    for _ in range(6):
+        yield
+    screenshot("error")
+    settings.image_path = PHOTO
+    told["click_after_crash"] = click(bpy.ops.unrender.image_to_3d)
+    yield from wait_for_job(session)
+    told["error_after_crash"] = session.status.error
 
 
 def press(key, changed):
@@ -168,7 +176,7 @@ def press(key, changed):
 def views_story():
     """Annotates a set of four views; the second has no guess."""
     yield from open_tab()
-    panels, views = module("train_panels"), module("operators.views")
+    panels, views = module("ui.train_panels"), module("operators.views")
     panels.unregister()
     panels.UNRENDER_PT_train.bl_options = set()  # open, so that all of it is drawn
     panels.register()

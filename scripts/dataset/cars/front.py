@@ -101,10 +101,15 @@ def head_lamps(
         bulb = np.minimum(*(np.hypot(u - centre - k * wide, v) - high * 0.42 for k in (-0.35, 0.25)))
         amber = np.maximum(lamp + 0.012, centre + wide * 0.72 - u) if rng.random() < 0.4 else nothing
         return [lamp, bulb, amber], centre - wide
-    # Slim lamps: alone, joined by a bar across the nose, or above a second lamp in the bumper.
+    return _slim_lamps(view, face, rng)
+
+
+def _slim_lamps(view: EndView, face: Face, rng: np.random.Generator) -> tuple[list[np.ndarray], float]:
+    """Return what :func:`head_lamps` does, of slim ones: alone, joined by a bar or above others in the bumper."""
+    u, z = view.u, view.z
     wide, high = rng.uniform(0.19, 0.26), rng.uniform(0.032, 0.048)
     level = view.level(rng.uniform(0.70, 0.78))
-    centre, rise = corner + 0.06 - wide, rng.uniform(0.0, 0.16)
+    centre, rise = view.corner + 0.06 - wide, rng.uniform(0.0, 0.16)
     v = z - level - rise * (u - centre)
     lamp = tapered(u - centre, v, wide, high, rng.uniform(0.0, 0.4), 3.2)
     bulb = np.minimum(
@@ -113,9 +118,11 @@ def head_lamps(
     if face.head == "bar":
         lamp = np.minimum(lamp, np.maximum(np.abs(z - level + rise * wide * 0.8) - 0.017, u - centre))
     elif face.head == "split":
-        low = rectangle(u - corner + 0.15, z - view.level(0.42), rng.uniform(0.07, 0.11), rng.uniform(0.05, 0.09), 0.02)
+        low = rectangle(
+            u - view.corner + 0.15, z - view.level(0.42), rng.uniform(0.07, 0.11), rng.uniform(0.05, 0.09), 0.02
+        )
         lamp, bulb = np.minimum(lamp, low), np.minimum(bulb, low + 0.03)
-    return [lamp, bulb, nothing], centre - wide
+    return [lamp, bulb, np.full(len(u), FAR)], centre - wide
 
 
 def wing_lamps(curves: BodyCurves, vertices: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
