@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,10 +43,18 @@ def files(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
-def imports(path: Path) -> Iterator[str]:
+def nodes(tree: ast.AST, for_types: bool) -> Iterator[ast.AST]:
+    """All nodes of a tree; ``for_types``: also what stands there for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if for_types or not (isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")):
+            yield node
+            yield from nodes(node, for_types)
+
+
+def imports(path: Path, for_types: bool = True) -> Iterator[str]:
     """Full dotted names of all that a file imports, anywhere in it; relative ones resolved from the root."""
     package = path.relative_to(ROOT).parent.parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    for node in nodes(ast.parse(path.read_text(encoding="utf-8"), str(path)), for_types):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -55,6 +63,42 @@ def imports(path: Path) -> Iterator[str]:
             assert node.level <= len(package) + 1, f"{path}: reaches above the repository"
             module = [*start, *(node.module.split(".") if node.module else [])]
             yield from (".".join([*module, alias.name]) for alias in node.names)
+
+
+def modules() -> dict[str, Path]:
+    """Dotted names of our own modules, a package's being that of its __init__.py, and their files."""
+    names = {}
+    for path in (path for folder in ("addon", "backend", "scripts") for path in files(folder)):
+        whole = path.relative_to(ROOT)
+        names[".".join(whole.parent.parts if path.name == "__init__.py" else whole.with_suffix("").parts)] = path
+    return names
+
+
+def module_of(name: str, known: Collection[str]) -> str:
+    """The module that a full dotted name is of, or in; an empty text where that is none of ours."""
+    if f"scripts.{top(name)}" in known:  # scripts import one another from their own folder
+        name = f"scripts.{name}"
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that reach one another; ``graph`` has for every module those that it imports."""
+
+    def reached(start: str) -> set[str]:
+        found: set[str] = set()
+        ahead = list(graph[start])
+        while ahead:
+            name = ahead.pop()
+            if name not in found:
+                found.add(name)
+                ahead += graph[name]
+        return found
+
+    reach = {name: reached(name) for name in graph}
+    groups = {frozenset(other for other in reach[name] if name in reach[other]) for name in graph} - {frozenset()}
+    return sorted(sorted(group) for group in groups)
 
 
 def top(name: str) -> str:
@@ -75,6 +119,32 @@ def test_addon_reaches_the_backend_through_ipc_and_common_alone(path: Path) -> N
     assert "scripts" not in {top(name) for name in names}
     if path != DOOR:
         assert "backend" not in {top(name) for name in names}, f"go through {DOOR.name}"
+
+
+@pytest.mark.parametrize("path", files("addon"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_the_addon_shows_is_imported_by_nothing_else_of_it(path: Path) -> None:
+    """What draws may use what acts; what acts knows nothing of panels, and is used by operators and panels alone."""
+    names = list(imports(path))
+    own = path.relative_to(ROOT / "addon").parts[0]
+    if own not in ("__init__.py", "ui"):
+        assert not [name for name in names if name.startswith("addon.ui")]
+    if own not in ("__init__.py", "ui", "operators"):
+        assert not [name for name in names if name.startswith("addon.operators")]
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"f"}, "f": {"g"}, "g": {"e", "a"}, "h": {"a"}}
+    assert circles(graph) == [["b", "c"], ["e", "f", "g"]]
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    """Imports inside functions count, for they would only hide a circle; those for type checkers do not run."""
+    known = modules()
+    graph = {
+        name: {module_of(used, known) for used in imports(path, for_types=False)} - {"", name}
+        for name, path in known.items()
+    }
+    assert circles(graph) == []
 
 
 @pytest.mark.parametrize("path", files("backend"), ids=lambda path: str(path.relative_to(ROOT)))
