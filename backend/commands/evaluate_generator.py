@@ -214,22 +214,21 @@ def features(networks: list[FeatureNetwork], batches: Iterator[Tensor], count: i
 
 def write_pictures(options: argparse.Namespace, loaded: LoadedGenerator) -> None:
     """Writes samples, truncations, mixed styles and interpolations, all from the seed. Raises OSError."""
-    from ..evaluation import grids
+    from ..evaluation.grids import Gallery
 
-    generator, content, seed, psi = loaded.generator, loaded.content, options.seed, options.truncation
-    layers = min(VIEW_LAYERS, generator.codes - 1)
-    shared = {"content": content, "batch": options.batch}
+    gallery, seed = Gallery(loaded.generator, loaded.content, options.truncation, options.batch), options.seed
+    layers = min(VIEW_LAYERS, loaded.generator.codes - 1)
     made = {
-        "samples.png": lambda: grids.sample_grid(generator, 10, 10, seed, psi, **shared),
-        "truncation.png": lambda: grids.truncation_grid(generator, 6, TRUNCATIONS, seed, **shared),
-        "mixing.png": lambda: grids.style_mixing_grid(generator, 6, 6, seed, layers, psi, **shared),
-        "interpolation.png": lambda: grids.interpolation_strip(generator, 6, 8, seed, psi, **shared),
+        "samples.png": lambda: gallery.sample_grid(10, 10, seed),
+        "truncation.png": lambda: gallery.truncation_grid(6, TRUNCATIONS, seed),
+        "mixing.png": lambda: gallery.mixing_grid(6, 6, seed, layers),
+        "interpolation.png": lambda: gallery.interpolation_strip(6, 8, seed),
     }
     for name, make in made.items():
         write_picture(options.pictures / name, make())
         print(f"Wrote {options.pictures / name}", flush=True)
     if options.video:
-        frames = grids.interpolation_frames(generator, 8, 2 * FRAMES_A_SECOND, seed, psi, **shared)
+        frames = gallery.interpolation_frames(8, 2 * FRAMES_A_SECOND, seed)
         write_video(options.pictures / "interpolation.mp4", frames)
         print(f"Wrote {options.pictures / 'interpolation.mp4'}", flush=True)
 

@@ -12,15 +12,15 @@ Letters: N samples, L, D as in :mod:`..models.stylegan2`; h, w one cell; P steps
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..common.content import Content
 from ..models.stylegan2 import Generator
 
-Content = tuple[int, int, int, int]
-"""Top, left, height and width of the picture inside the generator's square; what lies outside is black bars."""
 GROUND = 255
 GAP = 2
 """Pixels between cells."""
@@ -32,13 +32,6 @@ def draw(generator: Generator, samples: int, seed: int) -> Tensor:
     random = torch.Generator().manual_seed(seed)
     drawn = [torch.randn(generator.config.z_dim, generator=random) for _ in range(samples)]
     return torch.stack(drawn).to(generator.const)
-
-
-@torch.no_grad()
-def pictures(generator: Generator, w: Tensor, content: Content | None = None, batch: int = BATCH) -> np.ndarray:
-    """w (N, D) or w+ (N, L, D) to (N, h, w, 3) uint8, made ``batch`` at a time."""
-    made = [to_bytes(generator.synthesize(generator.styles(some)), content) for some in w.split(batch)]
-    return np.concatenate(made)
 
 
 def to_bytes(images: Tensor, content: Content | None = None) -> np.ndarray:
@@ -67,97 +60,73 @@ def tiled(cells: np.ndarray, columns: int, gap: int = GAP) -> np.ndarray:
     return picture
 
 
-@torch.no_grad()
-def sample_grid(
-    generator: Generator,
-    rows: int,
-    columns: int,
-    seed: int,
-    truncation: float = 1.0,
-    content: Content | None = None,
-    batch: int = BATCH,
-) -> np.ndarray:
-    """``rows`` by ``columns`` samples of the codes that ``seed`` draws."""
-    w = generator.map(draw(generator, rows * columns, seed), truncation)
-    return tiled(pictures(generator, w, content, batch), columns)
+@dataclass(frozen=True)
+class Gallery:
+    """A generator's pictures, in grids whose codes a seed draws."""
 
+    generator: Generator
+    content: Content | None = None
+    """What of the square is shown; None: all of it."""
+    truncation: float = 1.0
+    """How far samples are from the mean of all: 0 is the mean, 1 leaves them as they were drawn."""
+    batch: int = BATCH
+    """Number of pictures that are made at a time; it changes nothing but rounding."""
 
-@torch.no_grad()
-def truncation_grid(
-    generator: Generator,
-    samples: int,
-    truncations: Sequence[float],
-    seed: int,
-    content: Content | None = None,
-    batch: int = BATCH,
-) -> np.ndarray:
-    """A sample a row, a truncation a column: 0 is the mean of all, 1 leaves the sample as it was drawn."""
-    w = generator.mapping(draw(generator, samples, seed))
-    columns = torch.stack([generator.truncate(w, truncation) for truncation in truncations], dim=1)
-    return tiled(pictures(generator, columns.flatten(0, 1), content, batch), len(truncations))
+    @torch.no_grad()
+    def pictures(self, w: Tensor) -> np.ndarray:
+        """w (N, D) or w+ (N, L, D) to (N, h, w, 3) uint8."""
+        made = [self.generator.synthesize(self.generator.styles(some)) for some in w.split(self.batch)]
+        return np.concatenate([to_bytes(images, self.content) for images in made])
 
+    @torch.no_grad()
+    def samples(self, count: int, seed: int) -> Tensor:
+        """w (N, D) of so many samples."""
+        return self.generator.map(draw(self.generator, count, seed), self.truncation)
 
-@torch.no_grad()
-def style_mixing_grid(
-    generator: Generator,
-    rows: int,
-    columns: int,
-    seed: int,
-    layers: int,
-    truncation: float = 1.0,
-    content: Content | None = None,
-    batch: int = BATCH,
-) -> np.ndarray:
-    """The first ``layers`` codes from the row's source, shown at its left, the others from the column's, shown on top.
+    def sample_grid(self, rows: int, columns: int, seed: int) -> np.ndarray:
+        """``rows`` by ``columns`` samples."""
+        return tiled(self.pictures(self.samples(rows * columns, seed)), columns)
 
-    The picture has one row and one column more than sources; its corner is empty.
-    """
-    w = generator.map(draw(generator, rows + columns, seed), truncation)
-    first = w[:rows].repeat_interleave(columns, dim=0)
-    second = w[rows:].repeat(rows, 1, 1)
-    sources = pictures(generator, w, content, batch)
-    mixed = pictures(generator, generator.mix(first, second, layers), content, batch)
-    mixed = mixed.reshape(rows, columns, *mixed.shape[1:])
-    corner = np.full_like(sources[:1], GROUND)
-    lines = [np.concatenate([corner, sources[rows:]])]
-    lines += [np.concatenate([source[None], line]) for source, line in zip(sources[:rows], mixed, strict=True)]
-    return tiled(np.concatenate(lines), columns + 1)
+    @torch.no_grad()
+    def truncation_grid(self, samples: int, truncations: Sequence[float], seed: int) -> np.ndarray:
+        """A sample a row, one of ``truncations`` a column."""
+        w = self.generator.mapping(draw(self.generator, samples, seed))
+        columns = torch.stack([self.generator.truncate(w, truncation) for truncation in truncations], dim=1)
+        return tiled(self.pictures(columns.flatten(0, 1)), len(truncations))
 
+    @torch.no_grad()
+    def mixing_grid(self, rows: int, columns: int, seed: int, layers: int) -> np.ndarray:
+        """The first ``layers`` codes from the row's source, shown at its left, the others from the column's, shown on
+        top.
 
-@torch.no_grad()
-def interpolation_codes(generator: Generator, samples: int, steps: int, seed: int, truncation: float = 1.0) -> Tensor:
-    """w+ (N * P, L, D): from each sample straight to the next, and from the last back to the first.
+        The picture has one row and one column more than sources; its corner is empty.
+        """
+        w = self.samples(rows + columns, seed)
+        first = w[:rows].repeat_interleave(columns, dim=0)
+        second = w[rows:].repeat(rows, 1, 1)
+        sources = self.pictures(w)
+        mixed = self.pictures(self.generator.mix(first, second, layers))
+        mixed = mixed.reshape(rows, columns, *mixed.shape[1:])
+        corner = np.full_like(sources[:1], GROUND)
+        lines = [np.concatenate([corner, sources[rows:]])]
+        lines += [np.concatenate([source[None], line]) for source, line in zip(sources[:rows], mixed, strict=True)]
+        return tiled(np.concatenate(lines), columns + 1)
 
-    Step i * P is sample i itself; repeated, the sequence has no jump.
-    """
-    w = generator.map(draw(generator, samples, seed), truncation)
-    weights = torch.linspace(0, 1, steps + 1)[:-1].to(w)[None, :, None, None]
-    return torch.lerp(w[:, None], w.roll(-1, dims=0)[:, None], weights).flatten(0, 1)
+    @torch.no_grad()
+    def interpolation_codes(self, samples: int, steps: int, seed: int) -> Tensor:
+        """w+ (N * P, L, D): from each sample straight to the next, and from the last back to the first.
 
+        Step i * P is sample i itself; repeated, the sequence has no jump.
+        """
+        w = self.samples(samples, seed)
+        weights = torch.linspace(0, 1, steps + 1)[:-1].to(w)[None, :, None, None]
+        return torch.lerp(w[:, None], w.roll(-1, dims=0)[:, None], weights).flatten(0, 1)
 
-def interpolation_strip(
-    generator: Generator,
-    samples: int,
-    steps: int,
-    seed: int,
-    truncation: float = 1.0,
-    content: Content | None = None,
-    batch: int = BATCH,
-) -> np.ndarray:
-    """A row for every sample: from it, in ``steps`` pictures, towards the sample that the next row begins with."""
-    w = interpolation_codes(generator, samples, steps, seed, truncation)
-    return tiled(pictures(generator, w, content, batch), steps)
+    def interpolation_strip(self, samples: int, steps: int, seed: int) -> np.ndarray:
+        """A row for every sample: from it, in ``steps`` pictures, towards the sample that the next row begins with."""
+        return tiled(self.pictures(self.interpolation_codes(samples, steps, seed)), steps)
 
-
-def interpolation_frames(
-    generator: Generator,
-    samples: int,
-    steps: int,
-    seed: int,
-    truncation: float = 1.0,
-    content: Content | None = None,
-    batch: int = BATCH,
-) -> Iterator[np.ndarray]:
-    """The pictures of :func:`interpolation_strip` one after the other, (h, w, 3) uint8: a film without end or jump."""
-    for some in interpolation_codes(generator, samples, steps, seed, truncation).split(batch):
-        yield from pictures(generator, some, content, batch)
+    def interpolation_frames(self, samples: int, steps: int, seed: int) -> Iterator[np.ndarray]:
+        """The pictures of the strip one after the other, (h, w, 3) uint8: a film without end or jump."""
+        for some in self.interpolation_codes(samples, steps, seed).split(self.batch):
+            yield from self.pictures(some)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..data.images import ImageSet
 from ..evaluation.features import encoder_features, features_of, judged
-from ..evaluation.grids import BATCH, cropped, draw, sample_grid
+from ..evaluation.grids import BATCH, Gallery, cropped, draw
 from ..models.stylegan2 import Generator
 
 
@@ -21,9 +21,9 @@ class JudgeConfig:
     """How many pictures are compared, and how many are shown."""
 
     samples: int = 1000
-    """Generated, and real ones drawn from the data; 0: no statistics."""
+    """Number of generated pictures, and of real ones drawn from the data; 0: no statistics."""
     grid: int = 10
-    """Rows and columns of the sample grid."""
+    """Number of rows, and of columns, of the grid of samples."""
 
 
 class GeneratorJudge:
@@ -35,7 +35,7 @@ class GeneratorJudge:
         self.real: Tensor | None = None
 
     def figures(self, generator: Generator) -> dict[str, float]:
-        """Statistics on our own encoder's features, named after it; not comparable with published ones."""
+        """Returns statistics on our own encoder's features, named after it; published ones are not comparable."""
         if self.config.samples == 0:
             return {}
         network = encoder_features(self.device)
@@ -51,5 +51,5 @@ class GeneratorJudge:
         return judged(network, self.real, made, self.seed)
 
     def grid(self, generator: Generator) -> np.ndarray:
-        """(H, W, 3) uint8."""
-        return sample_grid(generator, self.config.grid, self.config.grid, self.seed, content=self.content)
+        """Returns a picture (H, W, 3) uint8 of samples side by side."""
+        return Gallery(generator, self.content).sample_grid(self.config.grid, self.config.grid, self.seed)

@@ -9,19 +9,7 @@ import pytest
 import torch
 
 from backend.evaluation import grids
-from backend.evaluation.grids import (
-    GAP,
-    GROUND,
-    cropped,
-    draw,
-    interpolation_codes,
-    interpolation_frames,
-    interpolation_strip,
-    sample_grid,
-    style_mixing_grid,
-    tiled,
-    truncation_grid,
-)
+from backend.evaluation.grids import GAP, GROUND, Gallery, cropped, draw, tiled
 from backend.models.stylegan2 import Generator, GeneratorConfig
 
 CONTENT = (2, 0, 12, 16)
@@ -71,7 +59,7 @@ def test_pictures_of_the_generator_differ(generator: Generator) -> None:
 
 
 def test_cells_of_the_sample_grid_are_single_images(generator: Generator) -> None:
-    picture = sample_grid(generator, 2, 3, seed=5, truncation=0.7, content=CONTENT, batch=4)
+    picture = Gallery(generator, CONTENT, truncation=0.7, batch=4).sample_grid(2, 3, seed=5)
     assert picture.shape == (2 * HEIGHT + GAP, 3 * WIDTH + 2 * GAP, 3)
     w = generator.map(draw(generator, 6, 5), truncation=0.7)
     for number in range(6):
@@ -81,10 +69,10 @@ def test_cells_of_the_sample_grid_are_single_images(generator: Generator) -> Non
 
 
 def test_a_seed_gives_the_same_grid_and_another_seed_another(generator: Generator) -> None:
-    first = sample_grid(generator, 2, 2, seed=1)
+    first = Gallery(generator).sample_grid(2, 2, seed=1)
     torch.randn(3)
-    assert np.array_equal(first, sample_grid(generator, 2, 2, seed=1))
-    assert not np.array_equal(first, sample_grid(generator, 2, 2, seed=2))
+    assert np.array_equal(first, Gallery(generator).sample_grid(2, 2, seed=1))
+    assert not np.array_equal(first, Gallery(generator).sample_grid(2, 2, seed=2))
     assert first.shape == (2 * 16 + GAP, 2 * 16 + GAP, 3)  # without content, all of the square
 
 
@@ -95,11 +83,11 @@ def test_a_seeds_first_codes_do_not_depend_on_how_many_are_drawn(generator: Gene
 
 def test_batches_change_nothing(generator: Generator) -> None:
     w = generator.map(draw(generator, 5, 0))
-    assert_same(grids.pictures(generator, w, CONTENT, batch=2), grids.pictures(generator, w, CONTENT, batch=5))
+    assert_same(*(Gallery(generator, CONTENT, batch=batch).pictures(w) for batch in (2, 5)))
 
 
 def test_rows_of_the_truncation_grid_go_from_the_mean_to_the_sample(generator: Generator) -> None:
-    picture = truncation_grid(generator, 2, (0.0, 0.5, 1.0), seed=4, content=CONTENT)
+    picture = Gallery(generator, CONTENT).truncation_grid(2, (0.0, 0.5, 1.0), seed=4)
     w = generator.mapping(draw(generator, 2, 4))
     average = generator.mapping.average
     for row in range(2):
@@ -110,7 +98,7 @@ def test_rows_of_the_truncation_grid_go_from_the_mean_to_the_sample(generator: G
 
 def test_cells_of_the_mixing_grid_are_mixes_of_the_sources_beside_and_above(generator: Generator) -> None:
     rows, columns, layers = 2, 3, 3
-    picture = style_mixing_grid(generator, rows, columns, seed=6, layers=layers, content=CONTENT, batch=4)
+    picture = Gallery(generator, CONTENT, batch=4).mixing_grid(rows, columns, seed=6, layers=layers)
     assert picture.shape == (3 * HEIGHT + 2 * GAP, 4 * WIDTH + 3 * GAP, 3)
     w = generator.map(draw(generator, rows + columns, 6))
     assert (cell(picture, 0, 0) == GROUND).all()
@@ -124,14 +112,14 @@ def test_cells_of_the_mixing_grid_are_mixes_of_the_sources_beside_and_above(gene
 
 @pytest.mark.parametrize(("layers", "like_row"), [(0, False), (6, True)])
 def test_mixing_none_or_all_of_the_layers_gives_a_source(generator: Generator, layers: int, like_row: bool) -> None:
-    picture = style_mixing_grid(generator, 1, 1, seed=6, layers=layers, content=CONTENT)
+    picture = Gallery(generator, CONTENT).mixing_grid(1, 1, seed=6, layers=layers)
     assert_same(cell(picture, 1, 1), cell(picture, 1, 0) if like_row else cell(picture, 0, 1))
 
 
 def test_interpolation_passes_through_every_sample_and_ends_where_it_began(generator: Generator) -> None:
     samples, steps = 3, 4
     w = generator.map(draw(generator, samples, 8))
-    codes = interpolation_codes(generator, samples, steps, seed=8)
+    codes = Gallery(generator).interpolation_codes(samples, steps, seed=8)
     assert codes.shape == (samples * steps, generator.codes, 5)
     for number in range(samples):
         following = w[(number + 1) % samples]
@@ -142,8 +130,8 @@ def test_interpolation_passes_through_every_sample_and_ends_where_it_began(gener
 
 
 def test_strip_and_film_show_the_same_pictures(generator: Generator) -> None:
-    strip = interpolation_strip(generator, 2, 3, seed=9, content=CONTENT)
-    frames = list(interpolation_frames(generator, 2, 3, seed=9, content=CONTENT, batch=4))
+    strip = Gallery(generator, CONTENT).interpolation_strip(2, 3, seed=9)
+    frames = list(Gallery(generator, CONTENT, batch=4).interpolation_frames(2, 3, seed=9))
     assert len(frames) == 6
     for number, frame in enumerate(frames):
         assert_same(frame, cell(strip, number // 3, number % 3))
