@@ -12,9 +12,11 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from backend.common.regions import REGIONS
+
 from .cars.car import ObjectMesh, canonical
 from .materials import MASK
-from .shapes import MARKINGS, REGIONS
+from .shapes import MARKINGS
 from .truth_file import UNKNOWN
 
 SUFFIXES = (".glb", ".gltf", ".obj")

@@ -8,8 +8,10 @@ from typing import Any
 
 import bpy
 
+from backend.common.regions import REGIONS
+
 from .looks import CarLook, Finish, hsv, linear, sample_look, sample_paint
-from .shapes import MARKINGS, REGIONS
+from .shapes import MARKINGS
 
 __all__ = [
     "MASK",

@@ -14,6 +14,7 @@ from PIL import Image
 
 from backend.common import files
 from backend.common.records import Camera
+from backend.common.regions import REGIONS
 
 from .cameras import sample_camera, shared_cameras, studio_camera
 from .cars.car import ObjectMesh, build_car
@@ -21,7 +22,6 @@ from .cars.parameters import SPORTY, sample_parameters, sample_style
 from .imported import FRONTS, Model
 from .materials import CarMaterials, sample_look
 from .scene import RenderScene, blender_mesh, encode_srgb
-from .shapes import REGIONS
 from .studio import Studio
 from .surroundings import Surroundings
 from .truth import TruthScene

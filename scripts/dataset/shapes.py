@@ -29,22 +29,6 @@ MARKINGS = (
 )
 # Material slots of the joined mesh.
 BODY, TYRE, RIM, METAL, PLASTIC, INTERIOR = range(6)
-# What a point of the surface is: the part maps of the renders hold the index here plus one, 0 for the background.
-REGIONS = (
-    "paint",
-    "two_tone",
-    "glass",
-    "trim",
-    "dark",
-    "head_lamp",
-    "tail_lamp",
-    "plate",
-    "chrome",
-    "rubber",
-    "rim",
-    "underside",
-    "interior",
-)
 
 
 @dataclass

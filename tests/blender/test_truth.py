@@ -19,11 +19,11 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from dataset.cameras import studio_camera  # noqa: E402
 from dataset.objects import DatasetConfig  # noqa: E402
-from dataset.shapes import REGIONS  # noqa: E402
 from dataset.truth_file import unpack_truth  # noqa: E402
 
 from backend.common.pinhole import project  # noqa: E402
 from backend.common.records import Camera  # noqa: E402
+from backend.common.regions import REGIONS  # noqa: E402
 
 SIZE = 64
 
