@@ -17,7 +17,7 @@ from pathlib import Path
 from .wire import view_set
 
 LONGEST_PAUSE = 30.0
-"""Seconds between two actions that count as annotation at most: who is away for longer does something else."""
+"""Longest time between two actions that counts as annotation, in seconds: who is away for longer does other things."""
 ARROWS = {"LEFT_ARROW": (-1.0, 0.0), "RIGHT_ARROW": (1.0, 0.0), "UP_ARROW": (0.0, 1.0), "DOWN_ARROW": (0.0, -1.0)}
 
 
@@ -50,11 +50,11 @@ class Annotation:
         """Reads the set; raises :class:`view_set.ViewSetError`. Shows the first view that nobody has looked at yet."""
         self.views = view_set.read(folder)
         self.position = 0
-        """Of the view that is shown."""
+        """Index of the view that is shown, in the order of the set."""
         self.chosen: int | None = None
         """Bin that :meth:`accept` takes for the view that is shown."""
         self.drops = False
-        """:meth:`accept` drops the view that is shown."""
+        """Whether :meth:`accept` drops the view that is shown."""
         self._clock = clock
         self._since: float | None = None
         self._unsaved_seconds = 0.0

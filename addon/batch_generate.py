@@ -17,8 +17,8 @@ from .preview import BACKGROUND
 from .wire import records
 
 LARGEST_SEED = 2**32 - 1
-MOST_SEEDS = 100_000
-"""More in one run is a slip of the hand."""
+MAX_SEEDS = 100_000
+"""Largest number of seeds in one run: more are a slip of the hand."""
 LARGEST_TRUNCATION = 3.0
 
 
@@ -60,8 +60,8 @@ def parse_seeds(text: str) -> list[int]:
         first, last = int(ends[0]), int(ends[-1])
         if last < first or last > LARGEST_SEED:
             raise ValueError(f"--seeds: '{piece.strip()}' is no range of seeds from 0 to {LARGEST_SEED}.")
-        if last - first + len(seeds) >= MOST_SEEDS:
-            raise ValueError(f"--seeds: one run makes {MOST_SEEDS} objects at most.")
+        if last - first + len(seeds) >= MAX_SEEDS:
+            raise ValueError(f"--seeds: one run makes {MAX_SEEDS} objects at most.")
         seeds += range(first, last + 1)
     return list(dict.fromkeys(seeds))
 

@@ -39,13 +39,13 @@ class Item:
     """One thing to make a scene of."""
 
     title: str
-    """What progress lines call it."""
+    """Name of the item in progress lines."""
     source: str
-    """What sentences about it begin with."""
+    """Words that sentences about the item begin with."""
     record: dict[str, Any]
-    """What its record in the report begins with."""
+    """First fields of the item's record in the report."""
     steps: Callable[[dict[str, Any], Show], job.Steps]
-    """Makes and writes it, and fills in the record as far as it comes."""
+    """Function that makes and writes the item, and fills in the record as far as it comes."""
 
 
 class Parser(argparse.ArgumentParser):

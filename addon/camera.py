@@ -11,7 +11,7 @@ from __future__ import annotations
 from .wire import pinhole, records
 
 SENSOR_WIDTH = 36.0
-"""Millimetres; with the sensor fit AUTO it belongs to the longer side of the picture."""
+"""Width of the sensor in millimetres; with the fit AUTO it belongs to the longer side of the picture."""
 
 
 def focal_length(camera: records.Camera, width: int, height: int) -> float:

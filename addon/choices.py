@@ -26,14 +26,14 @@ MATERIALS = [
     ("maps", "With Maps", "One material: the photo's texture, and images of roughness and metallic"),
     ("parts", "By Part", "A material of plain colour for paint, glass, rubber and so on; the texture is kept beside"),
 ]
-"""The identifiers are those of :data:`scene.Materials`."""
+"""Choices of materials; their identifiers are those of :data:`scene.Materials`."""
 
 Item = tuple[str, str, str]
-"""What scripts call a choice, its name for people, its explanation."""
+"""Identifier of a choice for scripts, its name for people, its explanation."""
 Choice = tuple[str, str, str, int]
-"""The same, and the number that files keep."""
+"""Item with the number that files keep."""
 _NUMBERS = 2**24 - 1
-"""Blender's buttons keep a choice's number in single precision, which holds no larger whole numbers exactly."""
+"""Largest number of a choice: Blender's buttons keep it in single precision, which holds no larger integers exactly."""
 
 
 def of_bundles(folders: dict[str, Path]) -> list[Item]:

@@ -28,9 +28,9 @@ REQUIREMENTS = (
     "opencv-python-headless>=4.9",
     "tqdm>=4.66",
 )
-"""Those of pyproject.toml, which does not travel with the extension; a test compares them."""
+"""Packages of the backend: those of pyproject.toml, which does not travel with the extension; a test compares them."""
 INTERPRETER_VARIABLE = "UNRENDER_PYTHON"
-"""Tells the worker in what folders to look for bundles beside its own."""
+"""Variable that tells the worker in what folders to look for bundles beside its own."""
 FINISHED_MARK = "unrender-complete"
 """File that is written into an environment when everything is installed."""
 
@@ -45,7 +45,7 @@ class Interpreter:
 
     path: Path
     source: str
-    """Where it was found, in words for the user."""
+    """Place where it was found, in words for the user."""
 
 
 def own_folder() -> Path:

@@ -22,7 +22,7 @@ from .environment import NoEnvironment
 from .wire import client, records
 
 POLL_SECONDS = 0.01
-"""Between two looks at the worker while an edit is under way: little beside the 80 ms from slider to viewport."""
+"""Time between two looks at the worker during an edit: little beside the 80 ms from slider to viewport."""
 
 _tasks: dict[str, session.RequestTask] = {}
 """Edits under way, by the name of their object."""

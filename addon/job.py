@@ -19,7 +19,7 @@ from .environment import NoEnvironment
 from .wire import client
 
 POLL_SECONDS = 0.05
-"""Between two looks at a task in a window: short beside the second within which a cancel has to work."""
+"""Time between two looks at a task in a window: short beside the second within which a cancel has to work."""
 
 
 class Task(Protocol):
@@ -39,7 +39,7 @@ class Task(Protocol):
 
 
 Steps = Generator[Task, Any, str]
-"""Yields tasks, is sent their outcomes and returns a sentence that says what was done."""
+"""Generator that yields tasks, is sent their outcomes and returns a sentence that says what was done."""
 
 EXPECTED_ERRORS = (client.WorkerError, NoEnvironment, OSError, ValueError)
 """Errors whose message is for the user; any other is a bug and shows its traceback."""

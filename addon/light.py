@@ -17,7 +17,7 @@ from .wire import harmonics
 PANORAMA_HEIGHT = 32
 ROUNDS = 60
 FLOOR = 1e-4
-"""Least irradiance that is asked for: multiplicative correction needs something to multiply."""
+"""Minimum of the irradiance that is asked for: multiplicative correction needs something to multiply."""
 
 
 def panorama_directions(height: int = PANORAMA_HEIGHT) -> np.ndarray:

@@ -12,9 +12,9 @@ import bpy
 from .wire import bundle_files, records
 
 EXTENSION = __package__.rpartition(".")[0] or "unrender"
-"""``bl_ext.<repository>.unrender`` inside Blender; preferences and the user folder go by this name."""
+"""Name of preferences and user folder: ``bl_ext.<repository>.unrender`` inside Blender."""
 ROOT = Path(__file__).resolve().parents[1]
-"""Holds ``addon`` and ``backend``. It may be read-only and is replaced on upgrade."""
+"""Folder that holds ``addon`` and ``backend``; it may be read-only and is replaced on upgrade."""
 
 
 def user_folder() -> Path:

@@ -19,12 +19,12 @@ from .camera import SENSOR_WIDTH, focal_length
 from .wire import records
 
 SAMPLES = 16
-"""Enough for a matt object under a smooth sky."""
+"""Samples a pixel: enough for a matt object under a smooth sky."""
 TILE_WIDTH, TILE_HEIGHT, GAP = 480, 320, 8
 SIDE_ELEVATION = math.radians(18)
 SIDE_FIELD_OF_VIEW = math.radians(24)
 SIDE_DISTANCE = 2.2
-"""Fits the longest side into the width of a tile at that field of view."""
+"""Distance at which the longest side fits into the width of a tile at that field of view."""
 BACKGROUND = 0.86
 
 _SETTINGS = (
@@ -38,9 +38,9 @@ class Preview:
     """The picture, and the object alone as the recovered camera sees it."""
 
     picture: np.ndarray
-    """(H, W, 3) uint8."""
+    """Tiles side by side, (H, W, 3) uint8."""
     overlay: np.ndarray
-    """(h, w, 4) float32: the result through the recovered camera, transparent around the object."""
+    """Result through the recovered camera, (h, w, 4) float32, transparent around the object."""
 
 
 def make(target: bpy.types.Scene, built: scene.Built, result: records.Reconstruction, photo: np.ndarray) -> Preview:

@@ -25,7 +25,7 @@ class Status:
     error: str = ""
     warnings: list[str] = field(default_factory=list)
     check: str = ""
-    """What the last look at the environment found."""
+    """Sentence about what the last look at the environment found."""
 
     def begin(self) -> None:
         """A job starts: what the last one left is gone."""

@@ -21,9 +21,9 @@ from .wire import view_set
 
 USUAL_CONTENTS, MOST_CONTENTS = 4, 8
 LARGEST_SIDE = 128
-"""Pixels of an icon's side: what a wide sidebar shows."""
+"""Side of an icon in pixels: what a wide sidebar shows."""
 SMALL_SIDE, LARGE_SIDE = 32, 128
-"""Pixels of a compass on a button and of the one in the middle of the ring."""
+"""Sides in pixels of a compass on a button and of the one in the middle of the ring."""
 FACING_COLOUR = (0.95, 0.55, 0.15)
 QUIET_COLOUR = (0.55, 0.55, 0.55)
 

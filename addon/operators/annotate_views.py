@@ -11,9 +11,9 @@ from ..wire import view_set
 from . import views
 
 TICK_SECONDS = 1.0
-"""Between two looks at the clock while it is shown."""
+"""Time between two looks at the clock while it is shown."""
 BIN_KEYS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "-", "=")
-"""Of the bins from 0 to 11: the upper row of the keyboard. The panel shows them."""
+"""Keys of the bins from 0 to 11, which the panel shows: the upper row of the keyboard."""
 BIN_OF_EVENT = {
     **{name: number for number, name in enumerate(("ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT",
         "NINE", "ZERO", "MINUS", "EQUAL"))},

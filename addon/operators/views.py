@@ -67,7 +67,7 @@ class ViewsOperator:
     """Mix-in: needs an open set and turns errors into a sentence."""
 
     is_decision = False
-    """In a window, the first decision starts the clock and the keys."""
+    """Whether the step is a decision: in a window, the first one starts the clock and the keys."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

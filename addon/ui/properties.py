@@ -24,7 +24,7 @@ from ..wire import records
 SLIDER_RANGE = 3.0
 
 _bundle_items: list[choices.Choice] = []
-"""Blender does not keep the texts of a dynamic list alive, so they are kept here."""
+"""Texts of a dynamic list, which Blender itself does not keep alive."""
 
 
 def bundle_items(_self: object, _context: object) -> list[choices.Choice]:

@@ -15,20 +15,20 @@ from .layout import UnrenderPanel, draw_text, interface_scale
 ICON_PIXELS = 20
 """Side of a picture of scale 1 in a panel, at interface scale 1."""
 MARGIN_PIXELS = 36
-"""Of the sidebar's width, what the panel's borders take."""
+"""Width that the panel's borders take of the sidebar, at interface scale 1."""
 SMALLEST_SCALE, LARGEST_SCALE = 2.0, 6.4
-"""Of a content's picture; the largest shows 128 pixels."""
+"""Scales of a content's picture; the largest shows 128 pixels."""
 LEFT_BINS, RIGHT_BINS = (5, 4, 3, 2, 1), (7, 8, 9, 10, 11)
-"""From the back, above, to the front, below: where the object faces as seen from above, with the viewer below."""
+"""Bins at the ring's sides, from the back, above, to the front, below: seen from above, with the viewer below."""
 SIDE_PART = 0.37
-"""Of the ring's width, what each of its sides takes: their names are longer than those in the middle."""
+"""Fraction of the ring's width that each side takes: names there are longer than those in the middle."""
 ARROWS_FROM_PIXELS = 330
-"""The ring's width from which its buttons have room for an arrow beside their name."""
+"""Width of the ring from which its buttons have room for an arrow beside their name."""
 BUTTON_HEIGHT = 1.3
 GRID_PIXELS = 115
 """Width of a view among all views."""
 GRID_CONTENTS = 3
-"""So many contents of each view are shown among all views."""
+"""Number of contents of each view that are shown among all views."""
 
 
 def inner_width(context: bpy.types.Context) -> float:

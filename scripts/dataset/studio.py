@@ -17,7 +17,7 @@ from .materials import hsv
 from .world import WORLDS, WorldLight, sun_light, world_light
 
 WORLD_WEIGHTS = {"studio": 4.0, "interior": 2.0, "courtyard": 1.5, "city": 1.5, "forest": 1.0}
-"""How often each world lights the studio; the others hold a low sun or little light."""
+"""Weights with which each world is drawn to light the studio; the others hold a low sun or little light."""
 
 
 class _Graded:

@@ -38,11 +38,11 @@ class SpaceConfig:
     """How the code is chosen."""
 
     components: int = 96
-    """K, the last of which folds the roof of open cars away."""
+    """Number K of components, the last of which folds the roof of open cars away."""
     reach: float = 0.03
-    """Signed distances are cut off here, in lengths of the car: only what is near an outline matters."""
+    """Largest signed distance that is kept, in lengths of the car: only what is near an outline matters."""
     marking_weight: float = 0.35
-    """Of a distance on the sheet beside the same distance of a vertex, before the weights of single markings."""
+    """Weight of a distance on the sheet beside the same distance of a vertex, before those of single markings."""
     weights: tuple[tuple[str, float], ...] = (
         ("head", 3.5),
         ("tail", 3.5),
@@ -53,14 +53,14 @@ class SpaceConfig:
         ("lid", 1.0),
         ("chrome", 1.0),
     )
-    """Of single markings: small ones count for more, or they would be lost among the large."""
+    """Weights of single markings: small ones count for more, or they would be lost among the large."""
     length_weight: float = 3.0
-    """Of the logarithm of the real length, beside one vertex."""
+    """Weight of the logarithm of the real length, beside one vertex."""
     proportion_weight: float = 1.2
-    """Of a named proportion over the width of its range, beside one vertex: a code shall hold them well, because
-    sliders are named by them."""
+    """Weight of a named proportion over the width of its range, beside one vertex: a code shall hold them well,
+    because sliders are named by them."""
     examples: int = 600
-    """Codes of sampled cars kept in the space."""
+    """Number of codes of sampled cars that are kept in the space."""
 
 
 class CarSet:

@@ -85,7 +85,7 @@ WHEEL_START = CABIN_START + CABIN_STATIONS
 MIRROR_START = WHEEL_START + WHEEL_ROWS
 SHEET_HEIGHT = MIRROR_START + 2
 SHEET_MARKINGS = (*MARKINGS, "opening", "rubber", "rim", "spoke_gap")
-"""What the sheet holds: the generator's markings, and those of the wheels, which are the same on all cars."""
+"""Markings on the sheet: the generator's markings, and those of the wheels, which are the same on all cars."""
 LEFT_PARTS = ("body", "cabin", "wheel_front_left", "wheel_rear_left", "mirror_left")
 RIGHT_PARTS = ("body", "cabin", "wheel_front_right", "wheel_rear_right", "mirror_right")
 
@@ -95,14 +95,14 @@ class HalfLayout:
     """Faces of the left half and where their corners lie in the grids."""
 
     count: int = 0
-    """L."""
+    """Number L of vertices."""
     centre: list[int] = field(default_factory=list)
-    """Vertices on the plane of symmetry."""
+    """Indices of the vertices on the plane of symmetry."""
     faces: list[tuple[int, int, int, int]] = field(default_factory=list)
     part: list[int] = field(default_factory=list)
-    """(F,) index in LEFT_PARTS."""
+    """Index (F,) of each face's part in LEFT_PARTS."""
     corner_grid: list[list[tuple[float, float]]] = field(default_factory=list)
-    """(F, 4) row and column of each corner in its part's dense grid (the wheels' and mirrors': in the template's)."""
+    """Row and column (F, 4) of each corner in its part's dense grid (the wheels' and mirrors': in the template's)."""
 
     def add(self, number: int) -> np.ndarray:
         """Return indices of `number` new vertices."""
@@ -208,15 +208,15 @@ class MeasuredCar:
     """One sampled car, as the template sees it."""
 
     vertices: np.ndarray
-    """(L, 3) in the canonical frame."""
+    """Positions (L, 3) in the canonical frame."""
     distances: np.ndarray
-    """(M, S, T) in lengths of the car."""
+    """Signed distances (M, S, T) in lengths of the car."""
     length: float
-    """Metres of its longest side."""
+    """Longest side in metres."""
     open_top: bool
     """Whether the roof is folded away; `vertices` have it all the same."""
     rendered: np.ndarray
-    """(L, 3): `vertices` with bed or cockpit sunk, as the generator renders them."""
+    """Positions (L, 3): `vertices` with bed or cockpit sunk, as the generator renders them."""
 
 
 def measure(parts: list[Part]) -> MeasuredCar:
