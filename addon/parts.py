@@ -55,8 +55,8 @@ def pieces(result: records.Reconstruction) -> list[Piece]:
     """Cuts a template up: the main object's piece first, then one for each axle. Raises ValueError if parts touch."""
     parts = result.parts
     part_of_vertex = np.full(len(result.vertices), -1, np.int32)
-    part_of_vertex[result.faces] = parts.of_face[:, None]
-    if np.any(part_of_vertex[result.faces] != parts.of_face[:, None]):
+    part_of_vertex[result.quads] = parts.of_quad[:, None]
+    if np.any(part_of_vertex[result.quads] != parts.of_quad[:, None]):
         raise ValueError("Two parts of the template share a vertex, so they cannot become objects of their own.")
     up = np.array([0, 0, centre_height(result.vertices)], np.float32)
     stays = ~np.isin(part_of_vertex, parts.axle_parts)
@@ -96,8 +96,8 @@ def finish(one: bpy.types.Object, piece: Piece, result: records.Reconstruction, 
     one.data.set_sharp_from_angle(angle=SHARP_ANGLE)
     if piece.axle is None:
         one[CENTRE_HEIGHT] = centre_height(result.vertices) * size
-        for part in np.unique(result.parts.of_face[piece.faces]).tolist():
-            its_faces = piece.arrays.faces[result.parts.of_face[piece.faces] == part]
+        for part in np.unique(result.parts.of_quad[piece.faces]).tolist():
+            its_faces = piece.arrays.quads[result.parts.of_quad[piece.faces] == part]
             one.vertex_groups.new(name=result.parts.names[part]).add(np.unique(its_faces).tolist(), 1.0, "REPLACE")
     else:
         one[AXLE] = piece.axle.astype(float).tolist()
@@ -154,13 +154,13 @@ def _piece(
 ) -> Piece:
     """Returns the piece of the chosen vertices (V,) bool, whose places (V, 3) are in the frame of its object."""
     indices = np.flatnonzero(chosen).astype(np.int32)
-    faces = np.flatnonzero(chosen[result.faces[:, 0]])
+    faces = np.flatnonzero(chosen[result.quads[:, 0]])
     number_in_piece = np.cumsum(chosen) - 1
     arrays = dataclasses.replace(
         result,
         name=name,
         vertices=placed[chosen],
-        faces=number_in_piece[result.faces[faces]],
+        quads=number_in_piece[result.quads[faces]],
         uv=result.uv[faces],
         offsets=result.offsets[chosen],
         parts=None,

@@ -107,7 +107,7 @@ def new_objects_by_part(
     texture.use_fake_user = True  # no material has it, and it is still the photo's
     by_region = [new_region_material(result, region) for region in range(len(result.parts.regions))]
     for one, piece in zip(objects, pieces, strict=True):
-        shown, slot_of_face = np.unique(result.parts.region_of_face[piece.faces], return_inverse=True)
+        shown, slot_of_face = np.unique(result.parts.region_of_quad[piece.faces], return_inverse=True)
         for region in shown:
             one.data.materials.append(by_region[region])
         one.data.polygons.foreach_set("material_index", slot_of_face.astype(np.int32).reshape(-1))
@@ -117,7 +117,7 @@ def new_objects_by_part(
 def new_mesh(result: records.Reconstruction, size: float) -> bpy.types.Mesh:
     """Returns the mesh in metres: quads, one UV map, smooth, with the offsets of the refinement as an attribute."""
     mesh = bpy.data.meshes.new(result.name)
-    mesh.from_pydata((result.vertices * size).tolist(), [], result.faces.tolist())
+    mesh.from_pydata((result.vertices * size).tolist(), [], result.quads.tolist())
     uv_layer = mesh.uv_layers.new(name="UVMap")
     uv_layer.data.foreach_set("uv", np.ascontiguousarray(result.uv, np.float32).reshape(-1))
     mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))

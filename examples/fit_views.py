@@ -338,7 +338,7 @@ def main(arguments: list[str]) -> int:
     Image.fromarray(pixels).save(options.out / "fit.png")
     (options.out / "fit.json").write_text(json.dumps({"renderer": options.renderer, **figures}, indent=1) + "\n")
     texture = unknowns.texture.detach()[0].clamp(0, 1).permute(1, 2, 0).numpy()
-    np.savez(options.out / "fit.npz", vertices=vertices.numpy(), faces=unknowns.template.faces,
+    np.savez(options.out / "fit.npz", vertices=vertices.numpy(), faces=unknowns.template.quads,
              uv=unknowns.template.uv, texture=texture)  # fmt: skip
     for name, value in figures.items():
         print(f"{name:28s} {value:8.3f}")

@@ -66,7 +66,7 @@ def main() -> int:
         "seed": options.seed,
         "components": options.components,
         "vertices": len(shape.vertices),
-        "faces": len(shape.faces),
+        "faces": len(shape.quads),
         "seconds": time.perf_counter() - start,
         **measure_space(held_out, shape, space, config),
     }

@@ -146,7 +146,7 @@ def measure(
     camera = records.Camera(**view["camera"])
     with np.load(folder / "mesh.npz", allow_pickle=False) as data:
         true_points = metrics.sample_surface(data["vertices"].astype(np.float64), data["faces"], POINTS)
-    quads = result.faces
+    quads = result.quads
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     found_points = metrics.sample_surface(result.vertices.astype(np.float64), triangles, POINTS)
     surface = metrics.surface_distance(found_points, true_points)

@@ -64,8 +64,8 @@ class ObjectParts:
 
     names: list[str]
     """The parts' names, such as body, cabin, wheel_front_left and mirror_right."""
-    of_face: np.ndarray
-    """(F,) int32: the part of each face, an index into ``names``."""
+    of_quad: np.ndarray
+    """(F,) int32: the part of each quad, an index into ``names``."""
     axle_parts: np.ndarray
     """(A,) int32: the part that turns about each axle."""
     axle_positions: np.ndarray
@@ -74,8 +74,8 @@ class ObjectParts:
     """(A, 3) float32: each axle's unit vector, towards the object's left (+X)."""
     regions: list[str]
     """The surface regions' names, such as paint, glass, chrome, rubber, rim and underside."""
-    region_of_face: np.ndarray
-    """(F,) int32: the region that most of each face shows, an index into ``regions``."""
+    region_of_quad: np.ndarray
+    """(F,) int32: the region that most of each quad shows, an index into ``regions``."""
     palette: np.ndarray
     """(R, 5) float32: each region's sRGB red, green and blue, its roughness and how metallic it is."""
     surface: np.ndarray
@@ -91,8 +91,8 @@ class Reconstruction:
     image_height: int
     vertices: np.ndarray
     """(V, 3) float32; box centred at the origin, longest side about 1, front towards -Y."""
-    faces: np.ndarray
-    """(F, 4) int32 quads, counter-clockwise seen from outside."""
+    quads: np.ndarray
+    """(F, 4) int32 corners, counter-clockwise seen from outside."""
     uv: np.ndarray
     """(F, 4, 2) float32, one UV per corner, origin bottom left."""
     texture: np.ndarray

@@ -33,21 +33,21 @@ def flipped_faces(vertices: np.ndarray, template: Template, opposed: float = -0.
     at least two of its four neighbours oppose its own, with a cosine below ``opposed``: a sharp edge has one such
     neighbour at most. Quads without area do not count, neither as such nor as neighbours.
     """
-    folded, normals = _quad_normals(vertices[template.faces])
-    neighbours = _neighbours(template.faces)
+    folded, normals = _quad_normals(vertices[template.quads])
+    neighbours = _neighbours(template.quads)
     cosines = np.einsum("fd,fkd->fk", normals, np.where(neighbours[..., None] >= 0, normals[neighbours], 0))
     return folded | ((cosines < opposed).sum(axis=1) >= 2)
 
 
-def _neighbours(faces: np.ndarray) -> np.ndarray:
+def _neighbours(quads: np.ndarray) -> np.ndarray:
     """(F, 4) the quad beyond each edge of quads (F, 4), -1 where there is none."""
-    start, end = faces.astype(np.int64), np.roll(faces, -1, axis=1).astype(np.int64)
-    size = int(faces.max()) + 1
+    start, end = quads.astype(np.int64), np.roll(quads, -1, axis=1).astype(np.int64)
+    size = int(quads.max()) + 1
     forth, back = (start * size + end).reshape(-1), (end * size + start).reshape(-1)
     order = np.argsort(forth)
     place = np.searchsorted(forth, back, sorter=order).clip(max=len(forth) - 1)
     found = order[place]
-    return np.where(forth[found] == back, found // 4, -1).reshape(faces.shape)
+    return np.where(forth[found] == back, found // 4, -1).reshape(quads.shape)
 
 
 def _quad_normals(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +117,7 @@ def faults(vertices: np.ndarray, template: Template, depth: float = DEPTH) -> di
     """
     of_triangle = np.zeros(len(template.triangles), int)
     if template.parts is not None:
-        of_triangle = template.parts.of_face.repeat(2)
+        of_triangle = template.parts.of_quad.repeat(2)
     parts = [template.triangles[of_triangle == part] for part in np.unique(of_triangle)]
     crossings = sum(len(crossing_pairs(vertices, triangles, depth)) for triangles in parts)
     return {

@@ -68,7 +68,7 @@ def paint(
 
 
 @torch.no_grad()
-def region_of_faces(template: Template, markings: tuple[str, ...], distances: np.ndarray) -> np.ndarray:
+def region_of_quads(template: Template, markings: tuple[str, ...], distances: np.ndarray) -> np.ndarray:
     """(F,) int32 index of the region that most of each quad shows: for one material a region."""
     if template.markings is None:
         raise ValueError("This template has no markings.")
@@ -76,7 +76,7 @@ def region_of_faces(template: Template, markings: tuple[str, ...], distances: np
     a, b, c, d = template.markings.uv.transpose(1, 0, 2)[:, :, None, None]
     s, t = steps[:, None, None], steps[None, :, None]
     places = (1 - s) * (1 - t) * a + s * (1 - t) * b + s * t * c + (1 - s) * t * d
-    count = len(template.faces)
+    count = len(template.quads)
     shares = region_shares(_sampled(distances, places.reshape(-1, 2)), markings, 1e-3)
     return shares.view(len(REGIONS), count, -1).mean(dim=2).argmax(dim=0).numpy().astype(np.int32)
 

@@ -16,7 +16,7 @@ from ..common.regions import REGIONS, Palette
 from ..common.shape_space import ShapeSpace
 from ..errors import BundleError
 from ..render.template import Template
-from .paint import paint, region_of_faces
+from .paint import paint, region_of_quads
 
 _PLAIN = Palette()
 _FROM_THE_LEFT = Camera(0.7, 0.2, 3.2, 0.0, 0.36)
@@ -63,7 +63,7 @@ def object_from_code(
     assert parts is not None
     decoded = space.decode(code)
     maps = paint(template, decoded.vertices, space.markings, decoded.distances, palette, texture_size)
-    points, directions = parts.axles(decoded.vertices, template.faces)
+    points, directions = parts.axles(decoded.vertices, template.quads)
     light = np.zeros((9, 3), np.float32)
     light[0] = 1 / 0.282095
     width, height = picture
@@ -72,7 +72,7 @@ def object_from_code(
         image_width=width,
         image_height=height,
         vertices=decoded.vertices,
-        faces=template.faces,
+        quads=template.quads,
         uv=template.uv,
         texture=maps.base_colour,
         camera=camera,
@@ -84,12 +84,12 @@ def object_from_code(
         real_size=decoded.length,
         parts=ObjectParts(
             names=list(parts.names),
-            of_face=parts.of_face,
+            of_quad=parts.of_quad,
             axle_parts=np.array([parts.names.index(turning) for turning in parts.turning], np.int32),
             axle_positions=points,
             axle_directions=directions,
             regions=list(REGIONS),
-            region_of_face=region_of_faces(template, space.markings, decoded.distances),
+            region_of_quad=region_of_quads(template, space.markings, decoded.distances),
             palette=palette.array(),
             surface=maps.surface,
         ),

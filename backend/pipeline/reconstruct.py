@@ -172,7 +172,7 @@ def _result(
         image_width=width,
         image_height=height,
         vertices=refined.vertices.cpu().numpy(),
-        faces=bundle.template.faces,
+        quads=bundle.template.quads,
         uv=bundle.template.uv,
         texture=baked.texture,
         camera=_plain(camera_of_photo(refined.camera, crop, width, height)),

@@ -49,18 +49,18 @@ class Parts:
     """The closed components of a template, and which of them turn."""
 
     names: tuple[str, ...]
-    of_face: np.ndarray
+    of_quad: np.ndarray
     """(F,) int32: the index in ``names``. No two parts share a vertex."""
     turning: tuple[str, ...] = ()
     """Names of the parts that turn about an axle parallel to the X axis through the middle of their vertices."""
 
-    def vertices_of(self, name: str, faces: np.ndarray) -> np.ndarray:
-        """Sorted indices of the vertices of a part of the template with ``faces`` (F, 4)."""
-        return np.unique(faces[self.of_face == self.names.index(name)])
+    def vertices_of(self, name: str, quads: np.ndarray) -> np.ndarray:
+        """Sorted indices of the vertices of a part of the template with ``quads`` (F, 4)."""
+        return np.unique(quads[self.of_quad == self.names.index(name)])
 
-    def axles(self, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def axles(self, vertices: np.ndarray, quads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where the axles of a shape (V, 3) are: points (A, 3) and unit directions (A, 3), to the object's left."""
-        places = [vertices[self.vertices_of(name, faces)] for name in self.turning]
+        places = [vertices[self.vertices_of(name, quads)] for name in self.turning]
         points = np.array([(place.min(axis=0) + place.max(axis=0)) / 2 for place in places]).reshape(-1, 3)
         return points.astype(np.float32), np.tile(np.array([1, 0, 0], np.float32), (len(points), 1))
 
@@ -82,8 +82,8 @@ class Template:
 
     vertices: np.ndarray
     """(V, 3) float32, the mean shape in the canonical frame."""
-    faces: np.ndarray
-    """(F, 4) int32 quads, counter-clockwise from outside."""
+    quads: np.ndarray
+    """(F, 4) int32 corners, counter-clockwise from outside."""
     uv: np.ndarray
     """(F, 4, 2) float32, one per corner, origin bottom left."""
     mirror: np.ndarray
@@ -94,7 +94,7 @@ class Template:
     @cached_property
     def triangles(self) -> np.ndarray:
         """(2F, 3) int32; triangle 2i and 2i + 1 make quad i."""
-        q = self.faces
+        q = self.quads
         return np.stack([q[:, [0, 1, 2]], q[:, [0, 2, 3]]], axis=1).reshape(-1, 3)
 
     @cached_property
@@ -132,7 +132,7 @@ class Template:
     @cached_property
     def edges(self) -> np.ndarray:
         """(E, 2) int32 edges of the quads, each once, smaller index first."""
-        q = self.faces
+        q = self.quads
         pairs = np.sort(np.concatenate([q[:, [i, (i + 1) % 4]] for i in range(4)]), axis=1)
         return np.unique(pairs, axis=0)
 
@@ -141,9 +141,9 @@ class Template:
 
     def save(self, path: Path) -> None:
         """Writes an .npz without pickled objects."""
-        arrays = dict(vertices=self.vertices, faces=self.faces, uv=self.uv, mirror=self.mirror)
+        arrays = dict(vertices=self.vertices, faces=self.quads, uv=self.uv, mirror=self.mirror)
         if self.parts is not None:
-            arrays |= dict(part_names=np.array(self.parts.names), part_of_face=self.parts.of_face)
+            arrays |= dict(part_names=np.array(self.parts.names), part_of_face=self.parts.of_quad)
             arrays |= dict(turning=np.array(self.parts.turning, dtype=str))
         if self.markings is not None:
             arrays |= dict(markings_uv=self.markings.uv, sheet=np.array([self.markings.height, self.markings.width]))
@@ -174,7 +174,7 @@ def make_template(config: TemplateConfig = TemplateConfig()) -> Template:
     cells = np.array([config.cells_x, config.cells_y, config.cells_z])
     index: dict[tuple[int, int, int], int] = {}
     lattice: list[tuple[int, int, int]] = []
-    faces: list[list[int]] = []
+    quads: list[list[int]] = []
     uv: list[np.ndarray] = []
 
     charts = box_charts(config.proportions)
@@ -185,12 +185,12 @@ def make_template(config: TemplateConfig = TemplateConfig()) -> Template:
                 index[corner] = len(lattice)
                 lattice.append(corner)
             quad.append(index[corner])
-        faces.append(quad)
+        quads.append(quad)
         uv.append(charts.place(side, on_side))
 
     mirror = np.array([index[(int(cells[0]) - i, j, k)] for i, j, k in lattice], dtype=np.int32)
     vertices = _rounded(np.array(lattice) / cells * 2 - 1, config)
-    return Template(vertices, np.array(faces, dtype=np.int32), np.stack(uv).astype(np.float32), mirror)
+    return Template(vertices, np.array(quads, dtype=np.int32), np.stack(uv).astype(np.float32), mirror)
 
 
 def _sides(cells: np.ndarray):

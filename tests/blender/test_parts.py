@@ -48,7 +48,7 @@ def canonical(result, part):
     """Returns the vertices of a part in metres, above the ground."""
     raised = result.vertices.astype(float) * SIZE
     raised[:, 2] -= raised[:, 2].min()
-    return raised[np.unique(result.faces[result.parts.of_face == toy.PARTS.index(part)])]
+    return raised[np.unique(result.quads[result.parts.of_quad == toy.PARTS.index(part)])]
 
 
 def turned(points, place, direction, angle):
@@ -122,7 +122,7 @@ def test_every_mesh_has_uvs_offsets_and_smooth_quads():
     result = toy.parts_reconstruction()
     result.offsets[:] = np.random.default_rng(0).normal(size=result.offsets.shape)
     built = build(result)
-    seen = np.zeros(len(result.faces), int)
+    seen = np.zeros(len(result.quads), int)
     for one in (built.object, *built.turning):
         mesh = one.data
         assert [layer.name for layer in mesh.uv_layers] == ["UVMap"]
@@ -132,7 +132,7 @@ def test_every_mesh_has_uvs_offsets_and_smooth_quads():
         mesh.attributes["unrender_offset"].data.foreach_get("vector", offset)
         np.testing.assert_array_equal(offset.reshape(-1, 3), result.offsets[index])
         for polygon in mesh.polygons:
-            (face,) = np.flatnonzero(np.all(result.faces == index[list(polygon.vertices)], axis=1))
+            (face,) = np.flatnonzero(np.all(result.quads == index[list(polygon.vertices)], axis=1))
             seen[face] += 1
             uv = np.array([mesh.uv_layers[0].data[corner].uv for corner in polygon.loop_indices])
             np.testing.assert_array_equal(uv, result.uv[face])
@@ -145,7 +145,7 @@ def test_the_camera_sees_the_parts_where_the_conventions_say(name):
     result = toy.parts_reconstruction(width=width, height=height, camera=camera)
     built = build(result)
     found = render(built.camera, width, height)[..., 3] > 0.5
-    expected = silhouette(result.vertices.astype(float), result.faces, camera, width, height)
+    expected = silhouette(result.vertices.astype(float), result.quads, camera, width, height)
     assert np.count_nonzero(found & expected) / np.count_nonzero(found | expected) > 0.98
 
 
@@ -207,8 +207,8 @@ def test_a_material_for_each_region():
         index = np.array([value.value for value in one.data.attributes["unrender_index"].data])
         assert one.data.uv_layers
         for polygon in one.data.polygons:
-            (face,) = np.flatnonzero(np.all(result.faces == index[list(polygon.vertices)], axis=1))
-            region = toy.REGIONS[result.parts.region_of_face[face]]
+            (face,) = np.flatnonzero(np.all(result.quads == index[list(polygon.vertices)], axis=1))
+            region = toy.REGIONS[result.parts.region_of_quad[face]]
             assert one.data.materials[polygon.material_index].name == f"toy car {region.replace('_', ' ')}"
     rim = principled(bpy.data.materials["toy car rim"])
     assert rim.inputs["Metallic"].default_value == 1 and rim.inputs["Roughness"].default_value == pytest.approx(0.3)
@@ -373,7 +373,7 @@ def test_edges_are_hard_from_forty_degrees_on_and_stay_so(direction):
 
 def test_parts_that_share_a_vertex_are_refused():
     result = toy.parts_reconstruction()
-    result.parts.of_face[0] = 1
+    result.parts.of_quad[0] = 1
     with pytest.raises(ValueError, match="share a vertex"):
         build(result)
 

@@ -92,7 +92,7 @@ def test_the_imported_camera_sees_the_object_where_the_conventions_say(name):
     result = toy.reconstruction("box", width, height, camera)
     built = scene.build(bpy.context.scene, result)
     alpha = render(built.camera, width, height)[..., 3]
-    expected = silhouette(result.vertices.astype(float), result.faces, camera, width, height)
+    expected = silhouette(result.vertices.astype(float), result.quads, camera, width, height)
     found = alpha > 0.5
     assert expected.any()
     assert np.count_nonzero(found & expected) / np.count_nonzero(found | expected) > 0.98
@@ -196,7 +196,7 @@ def test_the_render_lies_over_the_photo():
     assert (target.render.resolution_x, target.render.resolution_y) == (150, 100)
     assert target.camera is built.camera and target.view_settings.view_transform == "Standard"
     made = preview.make(target, built, result, photo)
-    result.mask = (silhouette(result.vertices.astype(float), result.faces, camera, 150, 100) * 255).astype(np.uint8)
+    result.mask = (silhouette(result.vertices.astype(float), result.quads, camera, 150, 100) * 255).astype(np.uint8)
     assert preview.silhouette_iou(made.overlay, result.mask) > 0.97
     assert (target.render.resolution_x, target.render.resolution_y) == (150, 100)
     assert target.camera is built.camera

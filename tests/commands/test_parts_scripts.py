@@ -40,7 +40,7 @@ def test_a_template_is_built_and_measured_in_one_command(tmp_path: Path) -> None
     assert model.space.size == 12 and len(model.template.vertices) == figures["vertices"]
     # The same grids as in the shipped template: what is built anew takes its place.
     shipped = load_parts(BUNDLED / "car").template
-    np.testing.assert_array_equal(model.template.faces, shipped.faces)
+    np.testing.assert_array_equal(model.template.quads, shipped.quads)
 
 
 def test_too_few_cars_are_refused_in_a_sentence(tmp_path: Path) -> None:

@@ -56,10 +56,10 @@ def test_every_part_is_closed_and_alone(shipped) -> None:
     assert shape.parts.turning == shape.parts.names[2:6]
     seen: set[int] = set()
     for name in shape.parts.names:
-        own = shape.parts.vertices_of(name, shape.faces)
+        own = shape.parts.vertices_of(name, shape.quads)
         assert not seen & set(own.tolist())
         seen |= set(own.tolist())
-        triangles = shape.triangles[(shape.parts.of_face == shape.parts.names.index(name)).repeat(2)]
+        triangles = shape.triangles[(shape.parts.of_quad == shape.parts.names.index(name)).repeat(2)]
         assert open_edges(triangles) == 0
         a, b, c = shape.vertices[triangles].transpose(1, 0, 2)
         assert (np.cross(a, b) * c).sum() > 0, f"{name} is turned inside out"
@@ -76,7 +76,7 @@ def test_the_template_is_its_own_mirror_image(shipped) -> None:
     assert {tuple(sorted(triangle)) for triangle in shape.mirror[shape.triangles].tolist()} == cut
     # The atlas mirrors as the object does: corner by corner.
     place = {}
-    for face, uv in zip(shape.faces.tolist(), shape.uv, strict=True):
+    for face, uv in zip(shape.quads.tolist(), shape.uv, strict=True):
         for vertex, corner in zip(face, uv, strict=True):
             place.setdefault(vertex, set()).add(tuple(np.round(corner, 4)))
     for vertex, corners in place.items():
@@ -113,11 +113,11 @@ def _inside(points: np.ndarray, triangle: np.ndarray) -> np.ndarray:
 
 def test_axles_turn_wheels_in_place(shipped) -> None:
     shape = shipped.template
-    points, directions = shape.parts.axles(shape.vertices, shape.faces)
+    points, directions = shape.parts.axles(shape.vertices, shape.quads)
     assert points.shape == (4, 3) and (directions == [1, 0, 0]).all()
     assert points[0, 0] > 0 > points[1, 0] and points[2, 1] > points[0, 1]  # left is +X, the front -Y
     for point, name in zip(points, shape.parts.turning, strict=True):
-        wheel = shape.vertices[shape.parts.vertices_of(name, shape.faces)]
+        wheel = shape.vertices[shape.parts.vertices_of(name, shape.quads)]
         radius = np.hypot(*(wheel - point)[:, 1:].T)
         rings = np.unique(np.round(radius, 3))
         assert radius.max() - radius.min() > 0.05 and len(rings) < 12  # circles about the axle

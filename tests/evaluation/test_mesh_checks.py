@@ -27,10 +27,10 @@ def box() -> Template:
 def joined(one: Template, other: Template, offset: tuple[float, float, float], apart: bool) -> Template:
     """Two templates as one; ``apart``: as two parts."""
     count = len(one.vertices)
-    of_face = np.array([0] * len(one.faces) + [1] * len(other.faces), np.int32)
+    of_face = np.array([0] * len(one.quads) + [1] * len(other.quads), np.int32)
     return Template(
         np.concatenate([one.vertices, other.vertices + np.float32(offset)]),
-        np.concatenate([one.faces, other.faces + count]),
+        np.concatenate([one.quads, other.quads + count]),
         np.concatenate([one.uv, other.uv]),
         np.concatenate([one.mirror, other.mirror + count]),
         Parts(("one", "other"), of_face) if apart else None,
@@ -39,8 +39,8 @@ def joined(one: Template, other: Template, offset: tuple[float, float, float], a
 
 def quads_apart(template: Template) -> Template:
     """Every quad with four vertices of its own, so that what happens to one happens to no other."""
-    faces = np.arange(4 * len(template.faces), dtype=np.int32).reshape(-1, 4)
-    return Template(template.vertices[template.faces].reshape(-1, 3), faces, template.uv, faces.reshape(-1))
+    faces = np.arange(4 * len(template.quads), dtype=np.int32).reshape(-1, 4)
+    return Template(template.vertices[template.quads].reshape(-1, 3), faces, template.uv, faces.reshape(-1))
 
 
 # ---- Closed surfaces ----
@@ -56,9 +56,9 @@ def test_a_closed_box_has_no_faults(config: TemplateConfig) -> None:
 
 def test_a_missing_quad_opens_four_edges_and_two_neighbours_six(box: Template) -> None:
     triangles = box.triangles
-    for quad in range(len(box.faces)):
+    for quad in range(len(box.quads)):
         assert open_edges(np.delete(triangles, [2 * quad, 2 * quad + 1], axis=0)) == 4
-    shared = [len(np.intersect1d(box.faces[0], face)) for face in box.faces]
+    shared = [len(np.intersect1d(box.quads[0], face)) for face in box.quads]
     neighbour = shared.index(2)
     gone = [0, 1, 2 * neighbour, 2 * neighbour + 1]
     assert open_edges(np.delete(triangles, gone, axis=0)) == 6
@@ -70,9 +70,9 @@ def test_a_triangle_the_wrong_way_round_is_found(box: Template) -> None:
     triangles = box.triangles.copy()
     triangles[7] = triangles[7, ::-1]
     assert open_edges(triangles) == 9
-    faces = box.faces.copy()
+    faces = box.quads.copy()
     faces[5] = faces[5, ::-1]
-    assert faults(box.vertices, replace(box, faces=faces))["open_edges"] == 12
+    assert faults(box.vertices, replace(box, quads=faces))["open_edges"] == 12
 
 
 def test_a_doubled_face_is_found(box: Template) -> None:
@@ -130,10 +130,10 @@ def test_the_shape_is_looked_at_and_not_the_templates_own(box: Template) -> None
 def test_a_quad_folded_along_its_diagonal_is_found(box: Template, corner: int) -> None:
     """A corner is laid over the diagonal onto the other one's side."""
     loose = quads_apart(box)
-    for quad in range(0, len(loose.faces), 5):
+    for quad in range(0, len(loose.quads), 5):
         vertices = loose.vertices.astype(np.float64)
-        a, other, c = (vertices[loose.faces[quad, k]] for k in (0, 4 - corner, 2))
-        vertices[loose.faces[quad, corner]] = 0.5 * (a + c) / 2 + 0.5 * other
+        a, other, c = (vertices[loose.quads[quad, k]] for k in (0, 4 - corner, 2))
+        vertices[loose.quads[quad, corner]] = 0.5 * (a + c) / 2 + 0.5 * other
         flags = flipped_faces(vertices, loose)
         assert flags[quad] and not np.delete(flags, quad).any()
 

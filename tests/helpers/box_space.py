@@ -26,7 +26,7 @@ def box_template() -> Template:
     order = np.argsort(box.vertices[:, 0] < -1e-6, kind="stable")
     place = np.argsort(order)
     return replace(
-        box, vertices=box.vertices[order], faces=place[box.faces].astype(np.int32),
+        box, vertices=box.vertices[order], quads=place[box.quads].astype(np.int32),
         mirror=place[box.mirror[order]].astype(np.int32), markings=Markings(box.uv, SHEET, SHEET),
     )  # fmt: skip
 

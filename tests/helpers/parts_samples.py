@@ -22,14 +22,14 @@ MARKINGS = ("glass", "head", "rubber", "rim")
 def parts_template() -> Template:
     """The toy car; its sheet has a column for each region."""
     made = toy.parts_reconstruction()
-    columns = (made.parts.region_of_face + 0.5) / len(toy.REGIONS)
+    columns = (made.parts.region_of_quad + 0.5) / len(toy.REGIONS)
     places = np.stack([columns, np.full_like(columns, 0.5)], axis=1)
     return Template(
         made.vertices,
-        made.faces,
+        made.quads,
         made.uv,
         np.arange(len(made.vertices), dtype=np.int32),
-        Parts(tuple(made.parts.names), made.parts.of_face, tuple(toy.WHEELS)),
+        Parts(tuple(made.parts.names), made.parts.of_quad, tuple(toy.WHEELS)),
         Markings(np.repeat(places[:, None], 4, axis=1).astype(np.float32), 2, len(toy.REGIONS)),
     )
 

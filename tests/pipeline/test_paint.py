@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from backend.common.regions import REGIONS, Finish, Palette
 from backend.pipeline.atlas import Atlas
-from backend.pipeline.paint import Maps, paint, region_of_faces
+from backend.pipeline.paint import Maps, paint, region_of_quads
 from backend.render.box_charts import box_charts
 from backend.render.template import Markings, Template, TemplateConfig, make_template
 
@@ -139,7 +139,7 @@ def test_a_template_without_markings_is_refused(box: Template) -> None:
     with pytest.raises(ValueError, match="no markings"):
         paint(plain, plain.vertices, ("glass",), across()[None], PALETTE, 32)
     with pytest.raises(ValueError, match="no markings"):
-        region_of_faces(plain, ("glass",), across()[None])
+        region_of_quads(plain, ("glass",), across()[None])
 
 
 # ---- Details ----
@@ -200,10 +200,10 @@ def test_bulbs_shine_in_lamps_and_spokes_have_gaps_in_rims_alone(box: Template) 
 def test_faces_belong_to_the_region_that_most_of_them_shows(box: Template, cell: int, part: float, glass: int) -> None:
     """Four columns of quads on the top, cut by a line within one of them."""
     cut = U0 + (cell + part) / 4 * (U1 - U0)
-    found = region_of_faces(box, ("trim", "glass"), np.stack([everywhere(1), across(middle=cut)]))
-    assert found.dtype == np.int32 and found.shape == (len(box.faces),)
-    top = (np.ptp(box.vertices[box.faces, 2], axis=1) < 1e-3) & (box.vertices[box.faces, 2].mean(axis=1) > 0)
-    column = np.round((box.vertices[box.faces, 0].mean(axis=1) + 0.5) * 4 - 0.5)
+    found = region_of_quads(box, ("trim", "glass"), np.stack([everywhere(1), across(middle=cut)]))
+    assert found.dtype == np.int32 and found.shape == (len(box.quads),)
+    top = (np.ptp(box.vertices[box.quads, 2], axis=1) < 1e-3) & (box.vertices[box.quads, 2].mean(axis=1) > 0)
+    column = np.round((box.vertices[box.quads, 0].mean(axis=1) + 0.5) * 4 - 0.5)
     assert top.sum() == 16
     expected = np.where(column < glass, REGIONS.index("glass"), REGIONS.index("paint"))
     np.testing.assert_array_equal(found[top], expected[top])
@@ -213,18 +213,18 @@ def test_faces_belong_to_the_region_that_most_of_them_shows(box: Template, cell:
 def test_the_region_of_a_face_is_counted_all_over_it(box: Template, turned: bool) -> None:
     """Two thirds of every quad lie on either side of an hourglass, upright or lying."""
     corners = np.array([[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]], np.float32)
-    template = replace(box, markings=Markings(np.tile(corners, (len(box.faces), 1, 1)), SHEET, SHEET))
+    template = replace(box, markings=Markings(np.tile(corners, (len(box.quads), 1, 1)), SHEET, SHEET))
     x, y = np.meshgrid(*[np.abs((np.arange(SHEET) + 0.5) / SHEET - 0.5)] * 2)
     beside = (y - 1.5 * x if not turned else x - 1.5 * y).astype(np.float32)
-    assert (region_of_faces(template, ("glass",), beside[None]) == REGIONS.index("glass")).all()
-    assert (region_of_faces(template, ("glass",), -beside[None]) == REGIONS.index("paint")).all()
+    assert (region_of_quads(template, ("glass",), beside[None]) == REGIONS.index("glass")).all()
+    assert (region_of_quads(template, ("glass",), -beside[None]) == REGIONS.index("paint")).all()
 
 
 def test_of_several_markings_the_one_above_gives_a_face_its_region(box: Template) -> None:
     names = ("glass", "rim", "dark")
-    found = region_of_faces(box, names, np.stack([everywhere(-1), everywhere(-0.01), everywhere(-3)]))
+    found = region_of_quads(box, names, np.stack([everywhere(-1), everywhere(-0.01), everywhere(-3)]))
     assert (found == REGIONS.index("rim")).all()
-    found = region_of_faces(box, names, np.stack([everywhere(-1), everywhere(0.01), everywhere(-3)]))
+    found = region_of_quads(box, names, np.stack([everywhere(-1), everywhere(0.01), everywhere(-3)]))
     assert (found == REGIONS.index("glass")).all()
 
 

@@ -55,7 +55,7 @@ def photo(tmp_path_factory) -> Path:
 def silhouette(result) -> np.ndarray:
     """(H, W) which pixels of the photo the mesh covers, by the camera of the photo."""
     screen = project(Cameras.batch([result.camera]), torch.as_tensor(result.vertices)[None], HEIGHT, WIDTH)
-    triangles = np.concatenate([result.faces[:, [0, 1, 2]], result.faces[:, [0, 2, 3]]])
+    triangles = np.concatenate([result.quads[:, [0, 1, 2]], result.quads[:, [0, 2, 3]]])
     return (rasterize(screen, torch.as_tensor(triangles).long(), HEIGHT, WIDTH).face_index[0] >= 0).numpy()
 
 
@@ -66,7 +66,7 @@ def test_a_photo_becomes_an_object_that_lies_over_it(bundle, photo):
     assert result.bundle == "toy" and result.real_size == 2.5
     assert result.texture.shape == (256, 256, 3) and result.texture.dtype == np.uint8
     assert result.mask.shape == (HEIGHT, WIDTH) and result.light.shape == (9, 3)
-    assert result.uv.shape == (*result.faces.shape, 2)
+    assert result.uv.shape == (*result.quads.shape, 2)
 
     covered, mask = silhouette(result), result.mask > 127
     overlap = (covered & mask).sum() / (covered | mask).sum()

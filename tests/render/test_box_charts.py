@@ -29,7 +29,7 @@ def names(box: TemplateConfig) -> str:
 def sides_of(box: TemplateConfig) -> np.ndarray:
     """(F,) the side of each quad: 0 to 5 for -X, +X, -Y, +Y, -Z, +Z."""
     cubic = make_template(replace(box, proportions=(1.0, 1.0, 1.0), roundness=50.0))
-    corners = cubic.vertices[cubic.faces]
+    corners = cubic.vertices[cubic.quads]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     axis = np.abs(normals).argmax(axis=1)
     return 2 * axis + (np.take_along_axis(normals, axis[:, None], axis=1)[:, 0] > 0)
@@ -57,7 +57,7 @@ def test_charts_keep_apart_mirror_alike_and_show_nothing_mirrored(box: TemplateC
             assert u1 < a0 or a1 < u0 or v1 < b0 or b1 < v0
     corners = {
         (frozenset(face), vertex): uv
-        for face, row in zip(template.faces.tolist(), template.uv, strict=True)
+        for face, row in zip(template.quads.tolist(), template.uv, strict=True)
         for vertex, uv in zip(face, row, strict=True)
     }
     for (face, vertex), uv in corners.items():
@@ -91,7 +91,7 @@ def test_the_default_is_a_cube_of_about_as_many_vertices_as_the_cars() -> None:
 @pytest.mark.parametrize("name", ["car", "car-gan"])
 def test_uvs_of_cars_have_not_moved(name: str) -> None:
     shipped, made = Template.load(BUNDLED / name / "template.npz"), make_template(CAR_BOX)
-    for field in ("uv", "faces", "mirror"):
+    for field in ("uv", "quads", "mirror"):
         np.testing.assert_array_equal(getattr(shipped, field), getattr(made, field))
 
 

@@ -30,7 +30,6 @@ from tests.helpers.screen_scenes import empty_scenes, random_scene
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from dataset.cars.template import SHEET_MARKINGS
-from dataset.shapes import REGIONS as RENDERED_REGIONS
 
 NAMES = tuple(dict.fromkeys(name for name, _ in LAYERS))
 seeds = st.integers(0, 100_000)
@@ -256,7 +255,7 @@ def test_an_edge_is_as_wide_as_a_pixel_whatever_the_distance(size: int, distance
 def test_every_face_of_a_template_shows_its_own_place_on_the_sheet() -> None:
     """On a sheet with a sample a quad, one quad after another is glass; the loop is over quads."""
     template = make_template(TemplateConfig(2, 2, 1))
-    count = len(template.faces)
+    count = len(template.quads)
     across = np.array([0.3, 0.7, 0.7, 0.3])
     on_sheet = np.stack([np.stack([(k + across) / count, [0.2, 0.2, 0.8, 0.8]], axis=1) for k in range(count)])
     template = replace(template, markings=Markings(on_sheet.astype(np.float32), 2, count))
@@ -279,10 +278,10 @@ def test_every_face_of_a_template_shows_its_own_place_on_the_sheet() -> None:
 
 def test_corners_of_triangles_have_the_places_of_their_quads_corners() -> None:
     template = make_template(TemplateConfig(2, 3, 2))
-    on_sheet = np.random.default_rng(0).random((len(template.faces), 4, 2)).astype(np.float32)
+    on_sheet = np.random.default_rng(0).random((len(template.quads), 4, 2)).astype(np.float32)
     template = replace(template, markings=Markings(on_sheet, 4, 4))
     for number, (triangle, places) in enumerate(zip(template.triangles, template.triangle_markings_uv, strict=True)):
-        quad = template.faces[number // 2].tolist()
+        quad = template.quads[number // 2].tolist()
         expected = [on_sheet[number // 2, quad.index(vertex)] for vertex in triangle]
         np.testing.assert_array_equal(places, expected)
 
@@ -336,10 +335,6 @@ def test_markings_that_make_no_region_leave_paint_alone() -> None:
     assert layer_indices(("door", "seam")) == []
 
 
-def test_regions_are_those_of_the_rendered_part_maps() -> None:
-    assert REGIONS == RENDERED_REGIONS
-
-
 def test_every_layer_is_one_that_the_template_knows() -> None:
     assert {name for name, _ in LAYERS} <= set(SHEET_MARKINGS)
     assert {region for _, region in LAYERS} <= set(REGIONS) and len(set(LAYERS)) == len(LAYERS)
@@ -360,17 +355,17 @@ def test_files_hold_parts_and_markings(tmp_path: Path) -> None:
         assert (again.markings.height, again.markings.width) == (5, 6)
         if parts is not None and again.parts is not None:
             assert (again.parts.names, again.parts.turning) == (parts.names, parts.turning)
-            np.testing.assert_array_equal(again.parts.of_face, parts.of_face)
+            np.testing.assert_array_equal(again.parts.of_quad, parts.of_quad)
 
 
 def test_axles_pass_through_the_middle_of_what_turns() -> None:
     template = two_quads()
     parts = Parts(("far", "near"), np.array([0, 1], np.int32), ("near",))
-    np.testing.assert_array_equal(parts.vertices_of("near", template.faces), [4, 5, 6, 7])
-    points, directions = parts.axles(template.vertices, template.faces)
+    np.testing.assert_array_equal(parts.vertices_of("near", template.quads), [4, 5, 6, 7])
+    points, directions = parts.axles(template.vertices, template.quads)
     np.testing.assert_allclose(points, [[(-0.14 + 0.33) / 2, -0.2, (-0.22 + 0.31) / 2]], atol=1e-6)
     np.testing.assert_array_equal(directions, [[1, 0, 0]])
-    none = Parts(("far", "near"), np.array([0, 1], np.int32)).axles(template.vertices, template.faces)
+    none = Parts(("far", "near"), np.array([0, 1], np.int32)).axles(template.vertices, template.quads)
     assert none[0].shape == none[1].shape == (0, 3)
 
 

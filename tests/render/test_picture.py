@@ -32,7 +32,7 @@ def painted_by_position(template: Template, side: int, gutter: tuple[float, floa
     """(1, 3, T, T) texture of colour = position + 0.5 on every texel whose centre lies in a chart."""
     image = np.broadcast_to(np.float32(gutter), (side, side, 3)).copy()
     centres = (np.arange(side) + 0.5) / side
-    for corners, uv in zip(template.vertices[template.faces], template.uv, strict=True):
+    for corners, uv in zip(template.vertices[template.quads], template.uv, strict=True):
         low, high = uv.min(axis=0), uv.max(axis=0)
         columns = np.flatnonzero((centres >= low[0] - 1e-6) & (centres <= high[0] + 1e-6))
         rows = np.flatnonzero((1 - centres >= low[1] - 1e-6) & (1 - centres <= high[1] + 1e-6))

@@ -42,7 +42,7 @@ def test_projection_of_a_non_square_picture_puts_the_origin_at_the_shift() -> No
 def test_template_is_closed_symmetric_and_wound_outwards(box: TemplateConfig) -> None:
     template = make_template(box)
     assert len(template.vertices) >= 2000
-    assert len(template.vertices) - len(template.edges) + len(template.faces) == 2  # genus 0
+    assert len(template.vertices) - len(template.edges) + len(template.quads) == 2  # genus 0
     np.testing.assert_allclose(template.vertices[template.mirror] * [-1, 1, 1], template.vertices, atol=1e-7)
     a, b, c = template.vertices[template.triangles].transpose(1, 0, 2)
     volume = (a * np.cross(b, c)).sum() / 6
@@ -56,7 +56,7 @@ def test_template_is_closed_symmetric_and_wound_outwards(box: TemplateConfig) ->
 def test_mirroring_the_object_mirrors_its_atlas() -> None:
     corners = {
         (frozenset(face), vertex): uv
-        for face, row in zip(SMALL.faces.tolist(), SMALL.uv, strict=True)
+        for face, row in zip(SMALL.quads.tolist(), SMALL.uv, strict=True)
         for vertex, uv in zip(face, row, strict=True)
     }
     for (face, vertex), uv in corners.items():
