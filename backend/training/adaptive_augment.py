@@ -27,30 +27,36 @@ class AugmentationConfig:
     """Which transformations there are, how strong they are, and how their probability follows the discriminator."""
 
     target: float = 0.6
-    """Of r_t, the mean sign of the discriminator's output on real images; 0 switches adaptation off."""
+    """Value of r_t, the mean sign of the discriminator's output on real images, towards which p is moved; 0 leaves p as
+    it is."""
     images_to_full: float = 500_000
-    """Images shown while p rises from 0 to 1, if it does nothing but rise."""
+    """Number of images shown while p rises from 0 to 1, if it never falls."""
     update_every: int = 4
-    """Batches between two changes of p."""
+    """Number of batches between two changes of p."""
     maximum: float = 0.85
+    """Value that p does not exceed."""
     mirror: bool = True
+    """Whether images are mirrored."""
     quarter_turns: bool = True
+    """Whether images are turned by multiples of 90 degrees."""
     integer_shift: float = 0.125
-    """Of the image's side, uniform; whole pixels."""
+    """Largest shift by whole pixels, as a fraction of the image's side; shifts are uniform."""
     scale_spread: float = 0.2
     """Standard deviation of log2 of the scale, and of the ratio of the sides."""
     rotation: float = 1.0
-    """Of half a turn."""
+    """Largest rotation as a fraction of half a turn; rotations are uniform."""
     shift_spread: float = 0.125
-    """Standard deviation, of the image's side."""
+    """Standard deviation of the shift, as a fraction of the image's side."""
     brightness_spread: float = 0.2
+    """Standard deviation of what is added to all channels, which are in [-1, 1]."""
     contrast_spread: float = 0.5
-    """Of log2."""
+    """Standard deviation of log2 of the contrast."""
     hue: float = 1.0
-    """Of half a turn about the grey axis."""
+    """Largest rotation about the grey axis as a fraction of half a turn; rotations are uniform."""
     luma_flip: bool = True
+    """Whether brightness is inverted, hue and saturation left as they are."""
     saturation_spread: float = 1.0
-    """Of log2."""
+    """Standard deviation of log2 of the saturation."""
 
 
 class AdaptiveAugmentation:

@@ -32,20 +32,26 @@ class LoopConfig:
     """How long to train and how often to look."""
 
     steps: int = 1000
+    """Number of steps of the whole training, those before a resumption included."""
     log_every: int = 50
+    """Number of steps between two entries of losses in the log."""
     evaluate_every: int = 500
+    """Number of steps between two evaluations."""
     checkpoint_every: int = 250
+    """Number of steps between two checkpoints."""
     tensorboard: bool = True
+    """Whether a log for TensorBoard is written where that is installed."""
 
 
 class Task(ABC):
     """What the loop needs of a training task."""
 
     networks: dict[str, nn.Module]
-    """By name; a moving average is one of them."""
+    """Networks by name, the moving average among them."""
     optimizers: dict[str, torch.optim.Optimizer]
+    """Optimisers by name."""
     generator: torch.Generator
-    """Draws all that is random in a step."""
+    """Generator of all random numbers of a step."""
 
     @abstractmethod
     def step(self, step: int) -> dict[str, Tensor]:
@@ -53,14 +59,14 @@ class Task(ABC):
 
     @abstractmethod
     def evaluate(self, step: int, folder: Path) -> dict[str, float]:
-        """Figures on held-out data; may write pictures to the folder."""
+        """Returns figures on held-out data; may write pictures to the folder."""
 
     def sheets(self) -> dict[str, np.ndarray]:
-        """(H, W, 3) uint8 by name, to look at; written to the run's folder and to TensorBoard with every evaluation."""
+        """Returns pictures (H, W, 3) uint8 by name, which go to the run's folder and TensorBoard at each evaluation."""
         return {}
 
     def kept(self) -> dict[str, Tensor]:
-        """What a checkpoint holds besides networks, optimisers and the generator's state."""
+        """Returns what a checkpoint holds besides networks, optimisers and the generator's state."""
         return {}
 
     def restore(self, kept: dict[str, Tensor]) -> None:  # noqa: B027 - most tasks keep nothing more
@@ -75,8 +81,9 @@ class Progress:
     """What the progress bar counts."""
 
     unit: str = "step"
+    """Name of the unit."""
     per_step: float = 1.0
-    """Units of one step."""
+    """Number of units of one step."""
 
 
 STEPS = Progress()
@@ -164,7 +171,7 @@ class _Losses:
 
 
 def save_checkpoint(path: Path, task: Task, step: int, seconds: float = 0.0) -> None:
-    """Everything needed to go on exactly."""
+    """Writes everything that is needed to go on exactly."""
     tensors: dict[str, Tensor] = {}
     for name, network in task.networks.items():
         tensors |= {f"network/{name}/{key}": value for key, value in network.state_dict().items()}
@@ -213,7 +220,7 @@ def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def cosine_rate(step: int, steps: int, peak: float, warm_up: int) -> float:
-    """Learning rate: a linear rise over ``warm_up`` steps, then half a cosine down to a hundredth."""
+    """Returns a rate that rises linearly over ``warm_up`` steps, then falls as half a cosine to a hundredth."""
     if step < warm_up:
         return peak * (step + 1) / warm_up
     progress = (step - warm_up) / max(1, steps - warm_up)

@@ -43,47 +43,57 @@ class StyleGAN2Training:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     kimg: float = 200.0
+    """Length of the training."""
     log_kimg: float = 0.5
+    """Time between two entries of losses in the log."""
     evaluate_kimg: float = 10.0
+    """Time between two evaluations."""
     checkpoint_kimg: float = 5.0
+    """Time between two checkpoints."""
     tensorboard: bool = True
+    """Whether a log for TensorBoard is written where that is installed."""
     batch: int = 8
-    """Images of a step, over all processes."""
+    """Number of images of a step, over all processes."""
     learning_rate: float = 0.006
+    """Learning rate of Adam for both networks."""
     mirror: bool = True
     """Whether every image is also shown left-right mirrored."""
     r1_weight: float = 0.1
-    """gamma; StyleGAN2-ADA's rule of thumb is 0.0002 resolution² / batch."""
+    """Weight gamma of the R1 penalty; StyleGAN2-ADA's rule of thumb is 0.0002 resolution² / batch."""
     r1_every: int = 16
+    """Number of steps between two of the R1 penalty."""
     path_length_weight: float = 2.0
-    """0 switches the regularisation off."""
+    """Weight of the path length regularisation; 0 switches it off."""
     path_length_every: int = 8
+    """Number of steps between two of the path length regularisation."""
     path_length_share: float = 0.5
-    """Of the batch."""
+    """Fraction of the batch on whose codes path lengths are measured."""
     mixing_probability: float = 0.9
+    """Probability that an image has the codes of a second z from a random layer on."""
     average_kimg: float = 5.0
     """Half-life of the moving average of the weights."""
     average_ramp: float = 0.05
-    """Of all images shown so far: no longer half-life than this share, so that the start is forgotten."""
+    """Upper limit of that half-life as a fraction of the images shown so far, so that the start is forgotten."""
     half: bool = True
-    """Half precision in the layers from ``half_from`` pixels on, where the device computes in it."""
+    """Whether layers from ``half_from`` pixels on run in half precision, where the device computes in it."""
     half_from: int = 8
+    """Smallest resolution of the layers that run in half precision."""
     start: str = ""
-    """Whose networks this training starts from: another run's folder, or a generator alone (a bundle by name or folder,
-    or a file). Of the same sizes, or of half the resolution: then the block that is new begins as one that changes
-    nothing (:mod:`.stylegan2_start`)."""
+    """Run's folder, or a generator (a bundle by name or folder, or a file), whose weights this training starts from.
+    It has the same sizes, or half the resolution: then the new block begins as one that changes nothing
+    (:mod:`.stylegan2_start`)."""
     discriminator_kimg: float = 0.0
-    """Shown before the generator's first step, as a fresh discriminator would teach a trained generator nonsense."""
+    """Time in which the discriminator learns alone: a fresh one would teach a trained generator nonsense."""
     seed: int = 0
 
     @property
     def steps_alone(self) -> int:
-        """Steps at the beginning of which only the discriminator learns."""
+        """Number of first steps in which only the discriminator learns."""
         return round(self.discriminator_kimg * 1000 / self.batch)
 
     @property
     def loop(self) -> LoopConfig:
-        """Intervals in steps."""
+        """The same lengths of time, in steps."""
 
         def steps(kimg: float) -> int:
             return max(1, round(kimg * 1000 / self.batch))
@@ -236,7 +246,7 @@ class StyleGAN2Task(Task):
         return {"path_length": mean * config.path_length_every, "path_penalty": penalty * config.path_length_every}
 
     def _discriminator_step(self, real: Tensor, track: bool = True) -> dict[str, Tensor]:
-        """``track``: whether the mapping's average of w follows the codes drawn here."""
+        """Makes one step; with ``track`` the mapping's average of w follows the codes drawn here."""
         self._learns("discriminator")
         with torch.no_grad():
             generated = self._generated(track)

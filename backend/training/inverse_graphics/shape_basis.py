@@ -36,11 +36,13 @@ class FitConfig:
     """How the template is pulled onto a mesh."""
 
     stiffness: tuple[float, ...] = (300.0, 300.0, 100.0, 100.0, 30.0, 10.0, 10.0, 4.0, 2.0, 1.0, 1.0)
-    """Weight of the Laplacian in each iteration, falling."""
+    """Weights of the Laplacian, one for each iteration; they fall."""
     picture_size: int = 96
+    """Side in pixels of the pictures in which the surface is seen."""
     points: int = 6000
-    smallest_cosine: float = 0.2
-    """A vertex is drawn only to points whose normal is at least so near its own."""
+    """Largest number of surface points."""
+    min_cosine: float = 0.2
+    """Smallest cosine between the normals of a vertex and of a point that draws it."""
 
 
 class TemplateFitter:
@@ -81,13 +83,13 @@ class TemplateFitter:
         """Where each vertex is drawn to: its nearest point, and the mean of the points to which it is the nearest."""
         own = _vertex_normals(vertices, self.triangles)
         _, nearest = tree.query(np.concatenate([vertices, 0.05 * own], axis=1))
-        agrees = (normals[nearest] * own).sum(axis=1) > self.config.smallest_cosine
+        agrees = (normals[nearest] * own).sum(axis=1) > self.config.min_cosine
         goal = np.where(agrees[:, None], points[nearest], vertices)
 
         _, owner = cKDTree(np.concatenate([vertices, 0.05 * own], axis=1)).query(
             np.concatenate([points, 0.05 * normals], axis=1)
         )
-        agrees = (normals * own[owner]).sum(axis=1) > self.config.smallest_cosine
+        agrees = (normals * own[owner]).sum(axis=1) > self.config.min_cosine
         count = np.bincount(owner[agrees], minlength=len(vertices))
         total = np.zeros_like(vertices)
         np.add.at(total, owner[agrees], points[agrees])
@@ -124,9 +126,9 @@ class ShapeBasis:
     """Principal components of fitted meshes."""
 
     mean: np.ndarray
-    """(V, 3)."""
+    """(V, 3) mean shape."""
     basis: np.ndarray
-    """(S, V, 3); a code of standard-normal numbers times this is a plausible deformation."""
+    """(S, V, 3) components; a code of standard-normal numbers times these is a plausible deformation."""
 
     def codes(self, fitted: np.ndarray) -> np.ndarray:
         """The codes (K, S) that come nearest to fitted meshes (K, V, 3)."""
@@ -158,7 +160,7 @@ def principal_shapes(fitted: np.ndarray, components: int) -> ShapeBasis:
 
 
 def _chosen(points: np.ndarray, normals: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """So many of the points, or all, at random."""
+    """``count`` of the points at random, or all where there are fewer."""
     chosen = np.random.default_rng(seed).choice(len(points), min(len(points), count), replace=False)
     return points[chosen], normals[chosen]
 

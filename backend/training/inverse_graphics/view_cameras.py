@@ -35,12 +35,12 @@ FIELDS = ("azimuth", "elevation", "roll", "log_distance", "log_size", "shift_x",
 """Columns of a view's numbers. The size is that of one length at the object, in picture sides: unlike the field of
 view it does not change when the distance, which then bends the perspective alone, does."""
 _UNITS = (math.radians(10), math.radians(10), math.radians(0.7), 0.1, 0.05, 0.02, 0.02)
-"""How far each may be expected to move: makes one learning rate fit all."""
+"""Usual movement of each column: in these units one learning rate fits all."""
 _TURN, _ZOOM, _SHIFT = math.radians(45), 0.7, 0.4
 _LOWEST, _HIGHEST, _ROLL = math.radians(-10), math.radians(75), math.radians(8)
 _NEAREST, _FARTHEST = 1.4, 10.0
 FRAMING = (0.02, 0.02, 0.03)
-"""Deviations of a picture's own shift_x, shift_y (picture sides) and log size from its view's."""
+"""Standard deviations of a picture's own shift_x, shift_y (picture sides) and log size from its view's."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,17 @@ class ViewCamerasConfig:
     """How cameras start and move."""
 
     fixed: bool = False
-    """They stay where they start (paper A's ablation); a picture's own framing is still found."""
+    """Whether cameras stay where they start (paper A's ablation); a picture's own framing is still found."""
     guesses: bool = False
-    """Start at the guesses of azimuth and elevation where the data has them, instead of at the bins."""
+    """Whether cameras start at the guesses of azimuth and elevation where the data has them, instead of at the bins."""
     distance: float = 3.0
-    """Lengths of the object."""
+    """Distance of the cameras at the start, in the longest side of the object."""
     learning_rate: float = 0.03
-    """Units (10 degrees of azimuth and elevation) a step, at its peak."""
+    """Highest learning rate, in units of 10 degrees of azimuth and elevation a step."""
     wait: int = 0
-    """Steps before cameras move: against shapes that are nothing yet they would run anywhere."""
+    """Number of steps before cameras move: against shapes that are nothing yet they would run anywhere."""
     framing: bool = True
-    """Whether a picture has a shift and scale of its own."""
+    """Whether pictures have a shift and scale of their own."""
 
 
 class ViewCameras(nn.Module):
@@ -112,7 +112,7 @@ class ViewCameras(nn.Module):
         self.framing.clamp_(-3, 3)
 
     def at_start(self) -> Cameras:
-        """(M)."""
+        """The cameras (M) from which the search began."""
         return _cameras(self.start)
 
 
