@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from backend.common import files  # noqa: E402 - the repository's root is not on the path before
 
-MOST_BYTES = 40 * 1024 * 1024
+MAX_BYTES = 40 * 1024 * 1024
 """What an extension may weigh: more would not be downloaded gladly."""
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """The same files make the same zip, whenever it is built."""
@@ -89,8 +89,8 @@ def main() -> int:
     path = build(parser.parse_args([word for word in sys.argv[1:] if word != "--"]).out)
     size = path.stat().st_size
     print(f"{path}: {size / 1024 / 1024:.1f} MB")
-    if size > MOST_BYTES:
-        print(f"That is more than {MOST_BYTES / 1024 / 1024:.0f} MB.", file=sys.stderr)
+    if size > MAX_BYTES:
+        print(f"That is more than {MAX_BYTES / 1024 / 1024:.0f} MB.", file=sys.stderr)
         return 1
     return 0
 

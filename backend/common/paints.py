@@ -15,9 +15,9 @@ class Paint(NamedTuple):
     """A kind of paint, whose colour is drawn evenly from spans of sRGB's hue, saturation and value."""
 
     share: float
-    """How many cars have it, relative to the others in its table."""
+    """Number of cars that have it, relative to the others in its table."""
     hue: Span
-    """In turns."""
+    """Hue in turns."""
     saturation: Span
     value: Span
     metallic: float

@@ -128,7 +128,7 @@ class GenerateRequest:
     seed: int = 0
     """The same seed gives the same object."""
     truncation: float = 0.9
-    """How far from the mean object the code may be; 0: the mean object itself."""
+    """Scale of the code's distance from the mean object; 0: the mean object itself."""
     texture_size: int = 1024
     """Side of the texture in texels."""
     code: np.ndarray = field(default_factory=_nothing)
@@ -188,9 +188,9 @@ class ImportWeightsRequest:
 
     path: str
     folder: str
-    """Where bundles lie; the new one is a folder in it."""
+    """Folder of bundles, in which the new one becomes a folder."""
     name: str = ""
-    """Of the bundle; empty: the file's."""
+    """Name of the bundle; empty: the file's."""
     licence: str = ""
     """Terms of the weights; empty: what is known of the file."""
     picture_height: int = 0
@@ -207,7 +207,7 @@ class ImportedWeights:
     name: str
     folder: str
     description: str
-    """What was found, in words."""
+    """Description of what was found."""
     width: int
     height: int
     """Pixels of the generator's pictures."""
@@ -223,6 +223,6 @@ class Progress:
     stage: str
     """A few words for the user, such as "Cutting out"."""
     fraction: float
-    """Of the whole request, from 0 to 1."""
+    """Part of the whole request that is done, from 0 to 1."""
     preview: np.ndarray | None = None
     """(h, w, 3) uint8, small."""

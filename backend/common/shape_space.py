@@ -87,7 +87,7 @@ class Sink:
     slope: float
     """Depth over distance from the marking's outline."""
     depth: float
-    """Of the floor, in lengths of the object."""
+    """Depth of the floor, in lengths of the object."""
 
     def apply(self, half: np.ndarray, distances: np.ndarray) -> np.ndarray:
         """Kept vertices (L, 3) sunk where the distances (M, S, T) of the markings say so."""

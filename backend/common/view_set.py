@@ -41,7 +41,7 @@ BIN_NAMES = (
 )
 """What of the object is seen; the first word is what is seen most of."""
 SOURCES = ("auto", "person")
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 """Far above the list of any set; a larger file is something else."""
 
 
@@ -63,7 +63,7 @@ class View:
     """Azimuth by the pose network in degrees; None: there is no guess."""
     elevation_guess_deg: float | None = None
     consistency: float = 0.0
-    """How alike the view is across contents; higher is better."""
+    """Likeness of the view across contents; higher is better."""
     source: str = "auto"
     """``person`` once somebody has looked at it."""
     more: dict[str, Any] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class ViewSet:
     folder: Path
     generator: str
     split: int
-    """How many of the generator's first layers a view's code is for."""
+    """Number of the generator's first layers that a view's code is for."""
     resolution: int
     views: list[View]
     annotation_seconds: float = 0.0
@@ -122,12 +122,12 @@ def read(folder: Path) -> ViewSet:
     try:
         with path.open("rb") as file:
             stamp = os.fstat(file.fileno()).st_mtime_ns
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise ViewSetError(f"{folder} is no view set: it has no {FILE_NAME}.") from error
     except OSError as error:
         raise ViewSetError(f"{path} cannot be read ({error.strerror}).") from error
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         raise ViewSetError(f"{path} is too large for a list of views.")
     try:
         document = json.loads(content.decode("utf-8"), parse_constant=_no_number)
@@ -246,9 +246,9 @@ def _view(number: int, row: Any) -> View:
     )
 
 
-def _integer(what: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ViewSetError(f"{what} is {value!r} and should be a whole number of at least {least}.")
+def _integer(what: str, value: Any, minimum: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ViewSetError(f"{what} is {value!r} and should be a whole number of at least {minimum}.")
     return value
 
 

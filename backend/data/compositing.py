@@ -26,24 +26,27 @@ class CompositingConfig:
 
     size: int = 128
     smallest: float = 0.18
-    """Width or height of the object, whichever is longer, in fractions of the picture's side: from this …"""
+    """Smallest longer side of the object, in fractions of the picture's side."""
     largest: float = 1.15
-    """… to this."""
+    """Largest longer side of the object, in fractions of the picture's side."""
     close_up: float = 0.6
-    """Of a picture like the second look of the segmenter: the object fills about three quarters."""
+    """Probability of a picture like the segmenter's second look, three quarters of which the object fills."""
     own_background: float = 0.3
+    """Probability of the background that the object was rendered before."""
     panorama: float = 0.55
-    """Of a background from a panorama, where there are panoramas."""
+    """Probability of a background from a panorama, where there are panoramas."""
     empty: float = 0.04
-    """Of a picture without any object."""
+    """Probability of a picture without any object."""
     others: float = 0.75
-    """Of smaller objects of the same kind behind the target."""
+    """Probability of smaller objects of the same kind behind the target."""
     occluder: float = 0.12
-    """Of something in front of the target."""
+    """Probability of something in front of the target."""
     letterbox: float = 0.35
-    """Of grey bars, as a photo that is not square gets."""
+    """Probability of grey bars, as a photo that is not square gets."""
     night: float = 0.15
+    """Probability of a picture at night."""
     background_motion: float = 0.12
+    """Probability of a background blurred by motion."""
     max_rotation_deg: float = 12.0
 
 

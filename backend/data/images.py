@@ -49,10 +49,10 @@ class ImageSetConfig:
     aspect: float = 1.0
     """Width over height of what is kept of each image."""
     fit: Fit = "crop"
-    """How an image of another aspect is brought to it: "crop" cuts at two sides, "pad" keeps it whole and continues
-    the colours of its border, blurred, beyond them."""
+    """Way in which an image of another aspect is brought to it: "crop" cuts at two sides, "pad" keeps it whole and
+    continues the colours of its border, blurred, beyond them."""
     alpha: Alpha = "black"
-    """What lies behind what is transparent: black, a plain colour that differs from image to image, or, with
+    """Ground behind what is transparent: black, a plain colour that differs from image to image, or, with
     "ignore", the colour that the file has there, as rendered views do with their mask in alpha."""
     crop: float = 0.0
     """Side of a square about the middle of what is opaque, in lengths of its longer side; 0: the whole image."""

@@ -38,11 +38,11 @@ class FitConfig:
     """Side of the picture, steps, and ``sigma_inverse`` of the soft mask, one stage after the other. The last is
     sharp: a soft outline reaches beyond the hard one, and a shape that fits it is too small by as much."""
     components: int = 48
-    """How many numbers of the code move: from the first, which change most."""
+    """Number of the code's components that move, counted from the first, which change most."""
     code_rate: float = 0.08
     camera_rate: float = 0.02
     elevations_deg: tuple[float, ...] = (3.0, 11.0, 24.0)
-    """Starts."""
+    """Elevations that the fit starts from."""
     elevation_deg: tuple[float, float] = (8.0, 9.0)
     """Mean and deviation of cameras' elevations."""
     azimuth_deg: float = 8.0
@@ -54,8 +54,8 @@ class FitConfig:
     tilted_deg: float = 12.0
     """An outline whose longer axis is tilted by more than this is also tried with the camera rolled as much."""
     likelihood_weight: float = 2e-3
-    """Of the squares of the code and of the camera's deviations (twice the negative logarithm of their likelihood)
-    beside the mask's intersection over union."""
+    """Weight of the squares of the code and of the camera's deviations (twice the negative logarithm of their
+    likelihood) beside the mask's intersection over union."""
     with_open_top: bool = True
     """Whether open cars are tried too."""
     open_top: float = 0.06
@@ -71,7 +71,7 @@ class FittedParts:
     code: np.ndarray
     """(K,) float32."""
     cameras: list[Camera]
-    """Of the square crops that the masks were cut to."""
+    """The cameras of the square crops that the masks were cut to."""
     iou: list[float]
     """Hard silhouettes' intersection over union with each mask, at the last stage's size."""
     loss: float

@@ -24,9 +24,9 @@ from ..common.files import replacing
 Precision = Literal["float32", "half", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "half", "int8")
 _SCALE = ".scale"
-_LEAST_ELEMENTS = 4096
+_MIN_ELEMENTS = 4096
 """A tensor smaller than this saves too little in 8 bits."""
-_LEAST_IN_CHANNEL = 32
+_MIN_IN_CHANNEL = 32
 """So does one with fewer numbers for each step: three coordinates a vertex, for instance."""
 _TOP = 127
 """The largest whole number: of 8 bits' 256 values -128 stays unused, so that steps reach as far both ways."""
@@ -64,7 +64,7 @@ def quantised(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _is_large(value: Tensor) -> bool:
-    return value.dim() >= 2 and value.numel() >= max(_LEAST_ELEMENTS, _LEAST_IN_CHANNEL * value.shape[0])
+    return value.dim() >= 2 and value.numel() >= max(_MIN_ELEMENTS, _MIN_IN_CHANNEL * value.shape[0])
 
 
 def quantise(value: Tensor) -> tuple[Tensor, Tensor]:

@@ -82,14 +82,14 @@ class StyleLayer(NamedTuple):
     name: str
     """Such as b16.conv0 or b16.to_image."""
     resolution: int
-    """Of its output, in pixels."""
+    """Side of the layer's output in pixels."""
     kind: Literal["conv", "to_image"]
     w_index: int
     """Which of the L codes of w+ drives it."""
     channels: int
     """Length of its style: the channels of its input."""
     start: int
-    """Where its style begins in the flat style vector."""
+    """Index of the style's first number in the flat style vector."""
 
 
 class MappingNetwork(nn.Module):

@@ -46,8 +46,8 @@ class BakeConfig:
     """Between these cosines of the viewing angle a layer fades in."""
     erosion: float = 0.004
     fade: float = 0.015
-    """How far inside the mask, and away from edges that hide something, the photo counts nothing and in full; in
-    fractions of the crop."""
+    """Distances from the mask's outline, and from edges that hide something, at which the photo counts nothing
+    (``erosion``) and in full (``fade``), in fractions of the crop."""
     fill_reach: float = 6.0
     """Edges of the mesh over which the photo's colours fade to the network's."""
     darkest_light: float = 0.3

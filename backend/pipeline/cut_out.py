@@ -36,7 +36,7 @@ class CutOutConfig:
     """Sizes in pixels, shares of the object's longer side, probabilities."""
 
     looks: int = 3
-    """How often the segmenter looks: at the whole photo, then at what it found."""
+    """Number of looks of the segmenter: at the whole photo, then at what it found."""
     view_margin: float = 1.35
     """Side of a closer look over the longer side of the object's box."""
     faint: float = 0.2
@@ -45,13 +45,13 @@ class CutOutConfig:
     """Probabilities between which GrabCut decides, wherever that is."""
     smallest_object: float = 0.0015
     """Share of the photo below which something found is no object."""
-    least_confidence: float = 0.75
+    min_confidence: float = 0.75
     """Mean probability inside the outline below which something found is no object."""
     grabcut_side: int = 320
     grabcut_iterations: int = 3
     band: float = 0.035
-    """How far GrabCut may move the outline, as a share of the object's longer side."""
-    least_agreement: float = 0.8
+    """Distance by which GrabCut may move the outline, as a share of the object's longer side."""
+    min_agreement: float = 0.8
     """Intersection over union of GrabCut's outline and the segmenter's below which the latter is kept."""
 
 
@@ -199,7 +199,7 @@ def _is_object(look: _Look, chosen: np.ndarray, rgb: np.ndarray, config: CutOutC
     scale = look.window.side / len(chosen)
     share = chosen.sum() * scale**2 / (rgb.shape[0] * rgb.shape[1])
     confidence = look.probability[chosen].mean()
-    return bool(share > config.smallest_object and confidence > config.least_confidence)
+    return bool(share > config.smallest_object and confidence > config.min_confidence)
 
 
 def _window_around(look: _Look, chosen: np.ndarray, config: CutOutConfig) -> Crop:
@@ -264,7 +264,7 @@ def _moved_to_edges(rgb: np.ndarray, probability: np.ndarray, config: CutOutConf
     cv2.grabCut(small, labels, (0, 0, 1, 1), *models, config.grabcut_iterations, cv2.GC_INIT_WITH_MASK)
     after = _one_part(((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8))
     agreement = (before & after).sum() / max(1, (before | after).sum())
-    return after if agreement >= config.least_agreement else before
+    return after if agreement >= config.min_agreement else before
 
 
 def _one_part(mask: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from ..errors import PhotoError
 LONGEST_SIDE = 4096
 """Larger pictures are reduced to this while they are read: no texture is larger, and memory stays bounded."""
 
-MOST_PIXELS = 130_000_000
+MAX_PIXELS = 130_000_000
 """A picture that claims more pixels than this is refused: a few bytes can claim any number."""
 
 FEWEST_PIXELS_A_SIDE = 16
@@ -127,7 +127,7 @@ def _open(data: bytes, path: Path) -> Image.Image:
         Image.MAX_IMAGE_PIXELS = limit
     width, height = image.size
     size = f"({width} x {height} pixels)"
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise PhotoError(f"{path.name} is too large {size}: reduce it to {LONGEST_SIDE} pixels a side.")
     if min(width, height) < FEWEST_PIXELS_A_SIDE:
         raise PhotoError(f"{path.name} is too small {size}: it needs at least {FEWEST_PIXELS_A_SIDE} pixels a side.")

@@ -36,13 +36,15 @@ class ReconstructConfig:
     bake: BakeConfig = BakeConfig()
     comparison_size: int = 256
     """Side of the masks whose overlap is reported."""
-    least_overlap: float = 0.8
+    min_overlap: float = 0.8
+    """Overlap of the object and the mask below which the user is told of it."""
     smallest_object: int = 96
-    """Pixels."""
+    """Longer side of the object, in pixels, below which the user is told that it is small."""
     doubtful_probability: float = 0.2
-    """Of an azimuth more than 45 degrees from the chosen one."""
+    """Probability of an azimuth more than 45 degrees from the chosen one from which on the user is told."""
     doubtful_margin: float = 0.01
-    """Of refinement's loss between the chosen azimuth and one more than 45 degrees from it."""
+    """Difference of refinement's loss between the chosen azimuth and one more than 45 degrees from it below which the
+    user is told."""
     touching: float = 0.05
     """Part of the object's longer side that lies along an edge of the picture."""
 
@@ -227,7 +229,7 @@ def _warnings(
         sentences.append(f"The object is only {longer:.0f} pixels long in the photo: a larger one shows more detail.")
     if _is_doubtful(prediction, refined, config):
         sentences.append("Front and rear are hard to tell apart in this photo: check which way the object faces.")
-    if overlap < config.least_overlap:
+    if overlap < config.min_overlap:
         sentences.append(
             f"The object covers only {overlap:.0%} of its outline in the photo: try a better mask, or more refinement."
         )

@@ -63,16 +63,16 @@ class RefineConfig:
     colour_weight: float = 0.5
     pose_weight: float = 0.0015
     code_weight: float = 0.0006
-    """Of each squared deviation from the prediction, in units of trust."""
+    """Weight of each squared deviation from the prediction, in units of trust."""
     typical_weight: float = 0.0002
-    """Of the shape code's squared length: codes are standard normal."""
+    """Weight of the shape code's squared length: codes are standard normal."""
     light_weight: float = 0.0005
     offset_weight: float = 20.0
     laplacian_weight: float = 2.0
     likelihood_weight: float = 0.01
-    """Of the logarithm of the network's probability of an azimuth, when the best start is chosen."""
+    """Weight of the logarithm of the network's probability of an azimuth, when the best start is chosen."""
     smoothing: int = 12
-    """Times the offsets are averaged with their neighbours'."""
+    """Number of times that the offsets are averaged with their neighbours'."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Refined:
     light: Tensor
     """(9, 3)."""
     margin: float
-    """By how much the best start beat the best that looks from elsewhere, in units of the loss; infinite with one."""
+    """Difference of loss between the best start and the best that looks from elsewhere; infinite with one start."""
 
 
 @dataclass

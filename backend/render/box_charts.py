@@ -32,7 +32,7 @@ class BoxCharts:
     """The charts of a box's sides."""
 
     boxes: dict[str, Box]
-    """By side; where a side is cut in two, by its name with ``-right`` and ``-left``."""
+    """Boxes by side; where a side is cut in two, by its name with ``-right`` and ``-left``."""
     flanks_stand: bool
     """Whether the flanks' length runs along v rather than along u."""
 

@@ -76,7 +76,7 @@ class _Shape(NamedTuple):
     height: int
     width: int
     columns: int
-    """Of the sheet."""
+    """Width of the sheet in samples."""
 
 
 class _Places(NamedTuple):

@@ -68,7 +68,7 @@ class Picture:
     normal: Tensor | None
     """(N, 3, H, W) smooth unit normals in the world, 0 where there is no object; where asked for."""
     fragments: Fragments
-    """What the samples see: of the crisp layer, (N, s H, s W) with a supersampling of s."""
+    """Fragments of the crisp layer, as the samples see it: (N, s H, s W) with a supersampling of s."""
 
     def over(self, background: Tensor) -> Tensor:
         """(N, C, H, W): the object before a background that can be broadcast to it."""

@@ -29,11 +29,11 @@ class TemplateConfig:
     """How many cells the box has along each axis, and its proportions: unless told otherwise, a cube."""
 
     cells_x: int = 20
-    """Across; even, so that a row of vertices lies on the plane of symmetry."""
+    """Number across; even, so that a row of vertices lies on the plane of symmetry."""
     cells_y: int = 19
-    """Along."""
+    """Number along."""
     cells_z: int = 19
-    """Up."""
+    """Number upwards."""
     proportions: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Sides of the box."""
     roundness: float = 5.0
@@ -73,7 +73,7 @@ class Markings:
     """(F, 4, 2) float32 place of every corner on the sheet, origin bottom left, as of a texture."""
     height: int
     width: int
-    """Of the sheet, in samples."""
+    """Size of the sheet in samples."""
 
 
 @dataclass(frozen=True)

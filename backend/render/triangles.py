@@ -135,7 +135,7 @@ class OutlinePoints(NamedTuple):
     """0 at the start, 1 at the end."""
     away_x: Tensor
     away_y: Tensor
-    """From that point to the pixel."""
+    """Components of the way from that point to the pixel."""
 
 
 def closest_on_outline(edges: Tensor, triangle: Tensor, x: Tensor, y: Tensor) -> OutlinePoints:
@@ -148,6 +148,6 @@ def closest_on_outline(edges: Tensor, triangle: Tensor, x: Tensor, y: Tensor) ->
     away_x.addcmul_(fraction, along_x, value=-1)
     away_y.addcmul_(fraction, along_y, value=-1)
     squared = torch.mul(away_x, away_x, out=along_x).addcmul_(away_y, away_y)
-    least, start = squared.min(dim=0)
+    smallest, start = squared.min(dim=0)
     fraction, away_x, away_y = (row.gather(0, start[None])[0] for row in (fraction, away_x, away_y))
-    return OutlinePoints(least, start, fraction, away_x, away_y)
+    return OutlinePoints(smallest, start, fraction, away_x, away_y)

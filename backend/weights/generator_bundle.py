@@ -43,13 +43,13 @@ class GeneratorCard:
     """R."""
     content: Content
     source: str = ""
-    """Where the weights are from."""
+    """Origin of the weights."""
     licence: str = ""
     """SPDX name or terms."""
     data: str = ""
-    """What it was trained on."""
+    """Data that it was trained on."""
     images: dict[str, Any] = field(default_factory=dict)
-    """How its images were brought into the square, as :class:`..data.images.ImageSetConfig` says it."""
+    """Way in which its images were brought into the square, as :class:`..data.images.ImageSetConfig` says it."""
     training: dict[str, Any] = field(default_factory=dict)
     """Such as kimg, thousands of images shown, and seconds."""
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -154,7 +154,7 @@ def test_what_is_no_view_set_is_one_sentence(tmp_path):
     with pytest.raises(view_set.ViewSetError, match="not valid JSON"):
         view_set.read(tmp_path / "set")
     with (tmp_path / "set" / "views.json").open("wb") as file:
-        file.truncate(view_set.MOST_BYTES + 1)
+        file.truncate(view_set.MAX_BYTES + 1)
     with pytest.raises(view_set.ViewSetError, match="too large"):
         view_set.read(tmp_path / "set")
 

@@ -26,9 +26,9 @@ class ComparisonConfig:
     """What is compared at which size."""
 
     perceptual_weight: float = 1.0
-    """Of the features' distance, which is about 1 between pictures that have nothing to do with one another."""
+    """Weight of the features' distance, which is about 1 between pictures that have nothing to do with one another."""
     pixel_weight: float = 2.0
-    """Of the mean absolute difference of the colours, in 0..1."""
+    """Weight of the mean absolute difference of the colours, in 0..1."""
     feature_size: int = 256
     """Pictures with a longer side above this are reduced before features are taken."""
     pixel_size: int = 64

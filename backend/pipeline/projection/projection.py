@@ -51,7 +51,7 @@ class ProjectionConfig:
     shared_share: float = 0.4
     """Part of the steps in which all starts run, with one code for all layers and the generator's own noise."""
     learning_rate: float = 0.1
-    """Of a step, in standard deviations, and in those of the noise in its maps."""
+    """Length of a step in standard deviations, of the codes and of the noise in its maps."""
     ramp_up: float = 0.05
     """Part of the steps over which the learning rate rises, in a straight line."""
     ramp_down: float = 0.25
@@ -65,17 +65,18 @@ class ProjectionConfig:
     candidates: int = 512
     """Pictures of the first of these among which starts are looked for, and features' spread is measured."""
     search: ComparisonConfig = ComparisonConfig(pixel_weight=0.5)
-    """By what starts are chosen: a wrong colour is soon mended, a wrong side never."""
+    """Comparison by which starts are chosen: a wrong colour is soon mended, a wrong side never."""
     comparison: ComparisonConfig = ComparisonConfig()
-    """By what the descent goes."""
+    """Comparison that the descent makes smaller."""
     mean_weight: float = 0.005
-    """Of the codes' mean squared coordinate, which is about 1 for a random code: pulls towards the mean of w."""
+    """Weight of the codes' mean squared coordinate (about 1 for a random code), which pulls towards the mean of w."""
     layers_weight: float = 0.02
-    """Of the mean squared deviation of the layers' codes from their mean."""
+    """Weight of the mean squared deviation of the layers' codes from their mean."""
     noise_maps: bool = True
     """Whether the noise is fitted too, in the second part of the steps."""
     noise_weight: float = 10.0
-    """Of the maps' autocorrelation. Enough to keep it below 1e-4; with the paper's 1e5 small maps feel nothing else."""
+    """Weight of the maps' autocorrelation, which it keeps below 1e-4; with the paper's 1e5 small maps feel nothing
+    else."""
 
     def __post_init__(self) -> None:
         if self.space not in get_args(Space):
@@ -129,11 +130,11 @@ class Projection:
     losses: np.ndarray
     """(steps,) float32: distance and regularisation of the chosen start, step by step, with the noise on its code."""
     distance: float
-    """Of the image from the photo in features: about 1 between two random pictures of the generator, 0 if equal."""
+    """Distance of the image from the photo in features: about 1 between two random pictures, 0 if equal."""
     pixel_error: float
     """Mean absolute difference of the colours, 0..1, at ``ComparisonConfig.pixel_size``."""
     start_distance: float
-    """In features, of the picture in which the descent began."""
+    """Distance in features of the picture in which the descent began."""
     seconds: float
 
 
