@@ -57,9 +57,8 @@ def main() -> int:
     space = shape_space(cars, layout, config)
     shape = template(layout, space)
     options.out.mkdir(parents=True, exist_ok=True)
-    for path, save in ((options.out / PARTS_TEMPLATE, shape.save), (options.out / SHAPE_SPACE, space.save)):
-        with files.replacing(path) as partial:
-            save(partial)
+    shape.save(options.out / PARTS_TEMPLATE)
+    space.save(options.out / SHAPE_SPACE)
     held_out = sampled_cars(options.seed + 1, options.held_out, "Measuring")
     figures = {
         "cars": options.cars,

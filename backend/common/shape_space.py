@@ -27,6 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from .files import replacing
+
 FORMAT = 1
 _LEVELS = 127
 """Of the 8 bits that a number of the markings' basis is stored in."""
@@ -227,7 +229,7 @@ class ShapeSpace:
         for kind, extra in (("fold", self.fold), ("sink", self.sink)):
             for field in fields(extra) if extra is not None else ():
                 extras[f"{kind}_{field.name}"] = np.asarray(getattr(extra, field.name))
-        with open(path, "wb") as file:
+        with replacing(path) as partial, open(partial, "wb") as file:
             np.savez_compressed(
                 file,
                 **extras,

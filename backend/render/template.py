@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..common.files import replacing
 from .box_charts import CAR_PROPORTIONS, box_charts
 
 
@@ -140,14 +141,14 @@ class Template:
         return replace(self, vertices=vertices.astype(np.float32))
 
     def save(self, path: Path) -> None:
-        """Writes an .npz without pickled objects."""
+        """Writes an .npz without pickled objects, in place of what was there. Raises OSError."""
         arrays = dict(vertices=self.vertices, faces=self.quads, uv=self.uv, mirror=self.mirror)
         if self.parts is not None:
             arrays |= dict(part_names=np.array(self.parts.names), part_of_face=self.parts.of_quad)
             arrays |= dict(turning=np.array(self.parts.turning, dtype=str))
         if self.markings is not None:
             arrays |= dict(markings_uv=self.markings.uv, sheet=np.array([self.markings.height, self.markings.width]))
-        with open(path, "wb") as file:
+        with replacing(path) as partial, open(partial, "wb") as file:
             np.savez_compressed(file, **arrays)
 
     @staticmethod

@@ -138,7 +138,7 @@ class ShapeBasis:
         return ((fitted - self.mean).reshape(len(fitted), -1) @ flat.T / squared).astype(np.float32)
 
     def save(self, path: Path) -> None:
-        with open(path, "wb") as file:
+        with replacing(path) as partial, open(partial, "wb") as file:
             np.savez_compressed(file, mean=self.mean, basis=self.basis)
 
     @staticmethod
