@@ -99,5 +99,5 @@ def parse_line(line: str | bytes) -> Report | None:
             int(record["steps"]),
             {str(name): float(value) for name, value in record["figures"].items()},
         )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None

@@ -103,6 +103,7 @@ def test_work_goes_on_where_nobody_reads_any_more() -> None:
         '{"stage": "Training", "fraction": 0.5, "step": 1, "steps": 2, "figures": 7}',
         '{"stage": "Training", "fraction": 0.5, "step": 1, "st',
         b"\xff\xfe",
+        pytest.param("[" * 100_000, id="nested"),
     ],
 )
 def test_other_text_is_no_report(line: str | bytes) -> None:

@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The loop around a training task: progress as lines of JSON, the log, and losses that are no longer finite."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend.common.progress import Report, json_lines, parse_line
+from backend.training.loop import LoopConfig, Progress, Task, run
+
+CONFIG = LoopConfig(steps=6, log_every=2, evaluate_every=3, checkpoint_every=3, tensorboard=False)
+
+
+class Halving(Task):
+    """A weight that halves with every step."""
+
+    def __init__(self) -> None:
+        self.weight = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.ones_(self.weight.weight)
+        self.networks = {"weight": self.weight}
+        self.optimizers = {}
+        self.generator = torch.Generator().manual_seed(0)
+
+    def step(self, step: int) -> dict[str, torch.Tensor]:
+        loss = self.weight.weight.detach().sum().clone()
+        self.weight.weight.data /= 2
+        return {"size": loss}
+
+    def evaluate(self, step: int, folder: Path) -> dict[str, float]:
+        return {"error": float(self.weight.weight.detach())}
+
+
+def reported(out: Path, **options) -> list[Report]:
+    stream = io.StringIO()
+    with json_lines(stream):
+        run(Halving(), CONFIG, out, resume=(out / "checkpoint.safetensors").exists(), describe=CONFIG, **options)
+    reports = [parse_line(line) for line in stream.getvalue().splitlines()]
+    return [report for report in reports if report]
+
+
+def test_progress_begins_at_the_first_step_and_ends_with_all_figures(tmp_path: Path) -> None:
+    first, *_, last = reported(tmp_path / "car", progress=Progress("kimg", 0.008))
+    assert first == Report("Training car", 0, 0, 6)
+    assert (last.stage, last.fraction, last.step, last.steps) == ("Training car", 1, 6, 6)
+    assert last.figures == {"size": (2**-4 + 2**-5) / 2, "validation/error": 2**-6}
+
+
+def test_a_training_that_is_gone_on_with_reports_the_steps_before(tmp_path: Path) -> None:
+    run(Halving(), LoopConfig(**{**vars(CONFIG), "steps": 3}), tmp_path, resume=False, describe=CONFIG)
+    assert reported(tmp_path)[0].step == 3
+
+
+def test_only_the_process_that_writes_reports(tmp_path: Path) -> None:
+    assert reported(tmp_path, writes=False) == []
+    assert not (tmp_path / "log.jsonl").exists()
+
+
+def test_the_log_has_means_of_the_steps_since_its_last_entry(tmp_path: Path) -> None:
+    run(Halving(), CONFIG, tmp_path, resume=False, describe=CONFIG)
+    entries = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    sizes = {entry["step"]: entry["size"] for entry in entries if "size" in entry}
+    assert sizes == {2: 0.75, 4: 0.1875, 6: pytest.approx(0.046875)}
+    assert [entry["step"] for entry in entries if "validation/error" in entry] == [3, 6]
+
+
+def test_losses_that_are_no_longer_finite_end_a_training(tmp_path: Path) -> None:
+    task = Halving()
+    task.weight.weight.data.fill_(float("inf"))
+    with pytest.raises(FloatingPointError, match="no longer finite at step 2; lower the learning rate"):
+        run(task, CONFIG, tmp_path, resume=False, describe=CONFIG)
