@@ -121,7 +121,7 @@ def load_images(source: Path, config: ImageSetConfig, packed: Path, progress: bo
         raise ImageSetError(f"There is no folder or zip {source}.")
     names = list(_names(source))
     if not names:
-        raise ImageSetError(f"No image lies in {source}; JPEG, PNG, WebP, BMP and TIFF are read.")
+        raise ImageSetError(f"No image lies in {source}; JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF and JPEG 2000 are read.")
     packed.parent.mkdir(parents=True, exist_ok=True)
     unfinished = packed.with_suffix(".unfinished.npy")
     shape = (len(names), config.resolution, config.resolution, 3)
