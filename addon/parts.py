@@ -20,20 +20,18 @@ from mathutils import Euler, Vector
 from .wire import records
 
 OFFSET_ATTRIBUTE = "unrender_offset"
-"""Of a mesh: what refinement added to each vertex, in the canonical frame."""
+"""Attribute of a mesh: what refinement added to each vertex, in the canonical frame."""
 INDEX_ATTRIBUTE = "unrender_index"
-"""Of a mesh: the number of each vertex in the whole template."""
+"""Attribute of a mesh: the number of each vertex in the whole template."""
 VERTEX_COUNTS = "unrender_vertex_counts"
-"""Of an object: how many vertices its mesh has, and how many the whole template."""
+"""Property of an object: how many vertices its mesh has, and how many the whole template."""
 CENTRE_HEIGHT = "unrender_centre_height"
-"""Of the main object: metres from its origin up to the canonical centre."""
+"""Property of the main object: metres from its origin up to the canonical centre."""
 AXLE, AXLE_POSITION = "unrender_axle", "unrender_axle_position"
-"""Of a child: its axle (a point in the box of its vertices, each side from 0 to 1, and a direction), and the place in
-the main object where the axle is now."""
-
-
+"""Properties of a child: its axle (a point in the box of its vertices, each side from 0 to 1, and a direction), and
+the place in the main object where the axle is now."""
 SHARP_ANGLE = math.radians(40)
-"""Between two faces: from here on their edge is hard, as where a tyre's tread meets its side; less is a curve."""
+"""Angle between two faces from which their edge is hard, as where a tyre's tread meets its side; less is a curve."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,13 @@ class Piece:
 
     name: str
     arrays: records.Reconstruction
-    """The piece alone, its vertices in the frame of its object."""
+    """Arrays of the piece alone, its vertices in the frame of its object."""
     indices: np.ndarray
-    """(v,) int32: the number of each vertex in the whole template, increasing."""
+    """Number of each vertex in the whole template, (v,) int32, increasing."""
     faces: np.ndarray
-    """(f,) the number of each face in the whole template."""
+    """Number of each face in the whole template, (f,)."""
     axle: np.ndarray | None = None
-    """(6,) as in :data:`AXLE`; None for the main object."""
+    """Axle (6,) as in :data:`AXLE`; None for the main object."""
 
 
 def pieces(result: records.Reconstruction) -> list[Piece]:

@@ -29,7 +29,7 @@ GLASS_TRANSMISSION = 0.6
 LAMP_ROUGHNESS = 0.08
 
 Materials = Literal["maps", "parts"]
-"""For a template with parts: one material with texture and maps, or one of plain colour for each surface region."""
+"""Choice for a template with parts: one material with texture and maps, or a plain one for each surface region."""
 
 
 @dataclass(frozen=True)
