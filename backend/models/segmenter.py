@@ -38,9 +38,9 @@ class Segmenter(nn.Module):
         super().__init__()
         self.config = config
         channels = config.channels
-        self.stem = _convolution(3, channels[0], kernel=5, stride=2)
+        self.stem = convolution(3, channels[0], kernel=5, stride=2)
         self.down = nn.ModuleList(
-            [nn.Identity()] + [_convolution(a, b, stride=2) for a, b in zip(channels[:-1], channels[1:], strict=True)]
+            [nn.Identity()] + [convolution(a, b, stride=2) for a, b in zip(channels[:-1], channels[1:], strict=True)]
         )
         self.encoder = nn.ModuleList(
             nn.Sequential(*[ResidualBlock(width) for _ in range(count)])
@@ -48,7 +48,7 @@ class Segmenter(nn.Module):
         )
         self.context = nn.Linear(channels[-1], channels[-1])
         self.reduce = nn.ModuleList(
-            _convolution(b, a, kernel=1) for a, b in zip(channels[:-1], channels[1:], strict=True)
+            convolution(b, a, kernel=1) for a, b in zip(channels[:-1], channels[1:], strict=True)
         )
         self.decoder = nn.ModuleList(ResidualBlock(width) for width in channels[:-1])
         self.head = nn.Conv2d(channels[0], 1, 3, padding=1)
@@ -74,7 +74,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = _convolution(channels, channels)
+        self.first = convolution(channels, channels)
         self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
         nn.init.zeros_(self.norm.weight)  # starts as the identity
@@ -83,7 +83,8 @@ class ResidualBlock(nn.Module):
         return F.relu(hidden + self.norm(self.second(self.first(hidden))))
 
 
-def _convolution(inside: int, outside: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+def convolution(inside: int, outside: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """Returns a convolution with batch norm and ReLU that keeps the size, but for its stride."""
     return nn.Sequential(
         nn.Conv2d(inside, outside, kernel, stride=stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outside),

@@ -17,12 +17,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..data.compositing import CompositingConfig, Compositor
+from ..data.labelled_photographs import load_whole_photographs
 from ..data.panoramas import load_panoramas
 from ..data.rendered_views import load_views
 from ..models.precision import computes_in_bfloat16
 from ..models.segmenter import Segmenter, SegmenterConfig, save_segmenter
 from .averages import update_average
 from .loop import LoopConfig, Task, cosine_rate, run
+
+_PHOTOGRAPH_SIZE = 256
+"""Side in pixels that photographs are kept at."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,25 @@ class SegmenterTraining:
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warm_up: int = 100
-    """Steps in which the learning rate rises."""
+    """Number of steps in which the learning rate rises."""
     average_decay: float = 0.998
+    """Fraction of the moving average of the weights that each step keeps."""
     held_out: float = 0.1
-    """Share of the objects that are kept for validation, the last of the folder."""
+    """Fraction of the objects that is kept for validation, the last of the folder."""
     validation_pictures: int = 256
+    """Number of composited pictures of unseen objects in an evaluation."""
     workers: int = 0
-    """Processes that make pictures; 0: the training's own."""
+    """Number of processes that make pictures; 0: the training's own process makes them."""
     panoramas: str = ""
-    """A folder of .exr or .hdr panoramas for backgrounds, such as the HDR worlds in Blender's datafiles."""
+    """Folder of .exr or .hdr panoramas for backgrounds, such as the HDR worlds in Blender's datafiles."""
+    photographs: str = ""
+    """A folder of photographs with masks to learn from beside the renders (``data/labelled_photographs.py``)."""
+    photographed: float = 0.6
+    """Fraction of the pictures that are photographs, or made of them, where there are any."""
+    photograph_compositing: CompositingConfig = field(
+        default_factory=lambda: CompositingConfig(own_background=0.65, empty=0.02, others=0.6)
+    )
+    """How pictures are made of photographs: most keep their own surroundings."""
     bfloat16: bool = True
     seed: int = 0
 
@@ -73,17 +87,24 @@ PRESETS: dict[str, SegmenterTraining] = {
 class Pictures(Dataset):
     """Composited pictures by number: the same number is always the same picture."""
 
-    def __init__(self, compositor: Compositor, seed: int) -> None:
+    def __init__(
+        self, compositor: Compositor, seed: int, photographs: Compositor | None = None, share: float = 0.0
+    ) -> None:
+        """``photographs`` makes about ``share`` of the pictures."""
         self.compositor = compositor
         self.seed = seed
+        self.photographs, self.share = photographs, share
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        picture, mask = self.compositor.sample(np.random.default_rng((self.seed, number)))
+        rng = np.random.default_rng((self.seed, number))
+        photographed = self.photographs is not None and rng.random() < self.share
+        compositor = self.photographs if photographed and self.photographs is not None else self.compositor
+        picture, mask = compositor.sample(rng)
         return torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(mask)
 
 
 class SegmenterTask(Task):
-    """What the training loop needs to know; see ``loop.Task``."""
+    """The segmenter, its moving average and one training step."""
 
     def __init__(self, config: SegmenterTraining, data: Path, device: torch.device) -> None:
         self.config = config
@@ -105,11 +126,24 @@ class SegmenterTask(Task):
             raise ValueError(f"One rendered object is too few to train with; render more into {data}.")
         self.pictures = self._pictures(views.rgba[:-held_out], config.seed)
         self.unseen = self._pictures(views.rgba[-held_out:], config.seed + 1)
+        self.unseen_photographs = self._add_photographs()
         self.batches: Iterator[list[Tensor]] | None = None
 
     def _pictures(self, rgba: np.ndarray, seed: int) -> Pictures:
         compositing = replace(self.config.compositing, size=self.config.model.resolution)
         return Pictures(Compositor(rgba.reshape(-1, *rgba.shape[2:]), compositing, self.panoramas), seed)
+
+    def _add_photographs(self) -> np.ndarray | None:
+        """Has photographs learned from as well; returns those held out, (N, R, R, 4) uint8, None without any."""
+        config = self.config
+        if not config.photographs:
+            return None
+        shown, held_out = load_whole_photographs(Path(config.photographs), _PHOTOGRAPH_SIZE).split(0.2)
+        compositing = replace(config.photograph_compositing, size=config.model.resolution)
+        rgba = np.concatenate([shown.rgb, shown.masks[..., None]], axis=-1)
+        self.pictures.photographs = Compositor(rgba, compositing, self.panoramas)
+        self.pictures.share = config.photographed
+        return np.concatenate([held_out.rgb, held_out.masks[..., None]], axis=-1)
 
     def step(self, step: int) -> dict[str, Tensor]:
         config, model, average = self.config, self.networks["model"], self.networks["average"]
@@ -149,7 +183,26 @@ class SegmenterTask(Task):
         if rows:
             cv2.imwrite(str(folder / f"validation_{step:06d}.png"), np.concatenate(rows)[..., ::-1])
         values = np.array(intersections_over_unions)
-        return {"iou": float(values.mean()), "iou_below_half": float((values < 0.5).mean())}
+        figures = {"iou": float(values.mean()), "iou_below_half": float((values < 0.5).mean())}
+        return figures | self._of_photographs(step, folder)
+
+    def _of_photographs(self, step: int, folder: Path) -> dict[str, float]:
+        """Intersection over union with the given masks of photographs held out, seen whole and once."""
+        if self.unseen_photographs is None or not len(self.unseen_photographs):
+            return {}
+        model, size = self.networks["average"], self.config.model.resolution
+        overlaps, shown = [], []
+        for rgba in self.unseen_photographs:
+            small = torch.from_numpy(cv2.resize(rgba, (size, size), interpolation=cv2.INTER_AREA)).permute(2, 0, 1)
+            found = model((small[None, :3].float() / 255).to(self.device))[0].cpu() > 0
+            true = small[3] > 127
+            overlaps.append(float((found & true).sum() / (found | true).sum().clamp(min=1)))
+            shown.append(_overlay(small[:3], found))
+        rows = [np.concatenate(shown[start : start + 12], axis=1) for start in range(0, min(len(shown), 48) - 11, 12)]
+        if rows:
+            cv2.imwrite(str(folder / f"photographs_{step:06d}.png"), np.concatenate(rows)[..., ::-1])
+        values = np.array(overlaps)
+        return {"photograph_iou": float(values.mean()), "photograph_iou_below_08": float((values < 0.8).mean())}
 
 
 def segmentation_losses(logits: Tensor, masks: Tensor) -> dict[str, Tensor]:

@@ -229,7 +229,9 @@ def test_the_space_of_these_tests_is_what_it_says() -> None:
 
 def test_many_objects_at_once_are_fitted_as_each_is_alone() -> None:
     cameras = [camera_at(60, 8), camera_at(-110, 12)]
-    masks = np.stack([silhouette(code, camera) for code, camera in zip(([0.5, 0.2, 0], [-0.4, 0, 0.3]), cameras)])
+    masks = np.stack(
+        [silhouette(code, camera) for code, camera in zip(([0.5, 0.2, 0], [-0.4, 0, 0.3]), cameras, strict=True)]
+    )
     azimuths = [camera.azimuth for camera in cameras]
     config = replace(ONCE, with_open_top=True, elevations_deg=(3.0, 11.0))
     together = fit_objects(masks, azimuths, SPACE, TEMPLATE, config)

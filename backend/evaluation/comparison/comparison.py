@@ -80,9 +80,7 @@ def compare(
     """
     start = time.perf_counter()
     kinds = [kind_of_data(Path(data.what)) for data in comparison.data]
-    networks = [
-        ComparedNetwork(one.label, one.what, *load_network(one.what, device)) for one in comparison.networks
-    ]
+    networks = [ComparedNetwork(one.label, one.what, *load_network(one.what, device)) for one in comparison.networks]
     report: dict[str, Any] = {
         "format": FORMAT,
         "networks": [{"label": n.label, "source": n.source, "image_size": n.image_size} for n in networks],

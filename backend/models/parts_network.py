@@ -1,0 +1,177 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The network that reads crops of photographs of objects with parts.
+
+It says of each pixel which point and which region of the object it shows, from where the object is seen, and the code
+of its shape.
+
+A U-Net. Its dense maps say of every pixel the canonical coordinate and the region; its head says the direction of view
+as a distribution over bins, so that front and rear can both be likely, and elevation, distance and roll beside them.
+
+Letters: N batch, S side of the crop, h = S / 2 side of the maps, B bins, K numbers of a code, R regions.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..common.regions import REGIONS
+from .segmenter import ResidualBlock, convolution
+from .storage import Precision, load_state, read_tensors, save_network, tuples
+
+POSE = ("elevation", "distance", "roll")
+"""What the head says of the camera beside the azimuth: radians, the logarithm of lengths of the object, radians."""
+_POSE_SCALE = (0.2, 0.4, 0.06)
+_POSE_MEAN = (0.14, math.log(2.6), 0.0)
+"""What is usual of each, so that a fresh network says it."""
+_SMALLEST_SPREAD = 0.003
+"""In lengths of the object: no pixel is believed to be surer than this."""
+
+
+@dataclass(frozen=True)
+class PartsNetworkConfig:
+    """Size of the network."""
+
+    image_size: int = 192
+    """Side of the crops in pixels, a multiple of 32."""
+    channels: tuple[int, ...] = (32, 64, 112, 160, 224)
+    """Channels at a half, a quarter, … of the crop's side."""
+    blocks: tuple[int, ...] = (1, 2, 3, 4, 3)
+    """Residual blocks on each of these levels on the way down; one on each on the way up."""
+    hidden: int = 384
+    """Width of the head's hidden layer."""
+    azimuth_bins: int = 36
+    code_size: int = 96
+    """Numbers of a code of the bundle's shape space."""
+
+
+@dataclass
+class PartsPrediction:
+    """What the network says of crops."""
+
+    azimuth_logits: Tensor
+    """(N, B): bin b is centred at :func:`bin_centres`."""
+    azimuth_offsets: Tensor
+    """(N, B) radians from each bin's centre to the azimuth, should it be in that bin."""
+    pose: Tensor
+    """(N, 3), see ``POSE``."""
+    code: Tensor
+    """(N, K)."""
+    coordinates: Tensor
+    """(N, 3, h, h) canonical coordinates."""
+    spread: Tensor
+    """(N, h, h) how far off the coordinates are expected to be, in lengths of the object."""
+    region_logits: Tensor
+    """(N, R, h, h)."""
+    mask_logits: Tensor
+    """(N, h, h): positive where the object is, also where the given mask errs."""
+
+    def azimuths(self, count: int = 1) -> tuple[Tensor, Tensor]:
+        """The ``count`` likeliest azimuths (N, count) in radians, at least 45° apart, and their probabilities.
+
+        A hypothesis has the probability of its bin and of the bins on both sides.
+        """
+        probability = self.azimuth_logits.softmax(dim=1)
+        near = probability + probability.roll(1, 1) + probability.roll(-1, 1)
+        centres = bin_centres(probability.shape[1]).to(probability)
+        left, found = near.clone(), []
+        for _ in range(count):
+            best = left.argmax(dim=1, keepdim=True)
+            found.append((self._azimuth_in(best)[:, 0], near.gather(1, best)[:, 0]))
+            apart = torch.remainder(centres - centres[best] + math.pi, 2 * math.pi) - math.pi
+            left = left.masked_fill(apart.abs() < math.pi / 4, 0)
+        return torch.stack([a for a, _ in found], dim=1), torch.stack([p for _, p in found], dim=1)
+
+    def _azimuth_in(self, best: Tensor) -> Tensor:
+        centres = bin_centres(self.azimuth_logits.shape[1]).to(self.azimuth_logits)
+        azimuth = centres[best] + self.azimuth_offsets.gather(1, best)
+        return torch.remainder(azimuth + math.pi, 2 * math.pi) - math.pi
+
+
+def bin_centres(bins: int) -> Tensor:
+    """The azimuths (B,) of the bins' centres, in radians, from -pi on."""
+    return (torch.arange(bins) + 0.5) * (2 * math.pi / bins) - math.pi
+
+
+class PartsNetwork(nn.Module):
+    """Crops (N, 4, S, S) to :class:`PartsPrediction`; sRGB in [0, 1] multiplied by the mask, and the mask."""
+
+    def __init__(self, config: PartsNetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels = config.channels
+        self.stem = convolution(4, channels[0], kernel=5, stride=2)
+        self.down = nn.ModuleList(
+            [nn.Identity()] + [convolution(a, b, stride=2) for a, b in zip(channels[:-1], channels[1:], strict=True)]
+        )
+        self.encoder = nn.ModuleList(
+            nn.Sequential(*[ResidualBlock(width) for _ in range(count)])
+            for width, count in zip(channels, config.blocks, strict=True)
+        )
+        deepest = channels[-1]
+        self.head = nn.Sequential(nn.Linear(2 * deepest, config.hidden), nn.ReLU(), nn.Dropout(0.1))
+        self.azimuth = nn.Linear(config.hidden, 2 * config.azimuth_bins)
+        self.pose = nn.Linear(config.hidden, len(POSE))
+        self.code = nn.Linear(config.hidden, config.code_size)
+        self.context = nn.Linear(config.hidden, deepest)
+        self.reduce = nn.ModuleList(
+            convolution(b, a, kernel=1) for a, b in zip(channels[:-1], channels[1:], strict=True)
+        )
+        self.decoder = nn.ModuleList(ResidualBlock(width) for width in channels[:-1])
+        self.maps = nn.Conv2d(channels[0], 5 + len(REGIONS), 3, padding=1)
+        self.register_buffer("pose_mean", torch.tensor(_POSE_MEAN), persistent=False)
+        self.register_buffer("pose_scale", torch.tensor(_POSE_SCALE), persistent=False)
+
+    def features(self, crops: Tensor) -> tuple[list[Tensor], Tensor]:
+        """What the way down finds on every level, and the head's hidden layer (N, hidden)."""
+        hidden = self.stem(torch.cat([crops[:, :3] * 4 - 2 * crops[:, 3:], crops[:, 3:] * 2 - 1], dim=1))
+        levels = []
+        for down, encoder in zip(self.down, self.encoder, strict=True):
+            hidden = encoder(down(hidden))
+            levels.append(hidden)
+        seen = torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1)
+        return levels, self.head(seen)
+
+    def forward(self, crops: Tensor) -> PartsPrediction:
+        return self.predict(*self.features(crops))
+
+    def predict(self, levels: list[Tensor], head: Tensor) -> PartsPrediction:
+        """What follows from :meth:`features`."""
+        # What the whole picture shows, the direction of view above all, bears on every place of it.
+        hidden = levels[-1] + self.context(head)[..., None, None]
+        for skip, reduce, decoder in reversed(list(zip(levels[:-1], self.reduce, self.decoder, strict=True))):
+            larger = F.interpolate(reduce(hidden), size=skip.shape[-2:], mode="bilinear", align_corners=False)
+            hidden = decoder(larger + skip)
+        maps = self.maps(hidden).float()
+        azimuth = self.azimuth(head).float()
+        bins = self.config.azimuth_bins
+        return PartsPrediction(
+            azimuth_logits=azimuth[:, :bins],
+            azimuth_offsets=(math.pi / bins) * 1.5 * azimuth[:, bins:].tanh(),
+            pose=self.pose_mean + self.pose_scale * self.pose(head).float(),
+            code=self.code(head).float(),
+            coordinates=0.3 * maps[:, :3],
+            spread=_SMALLEST_SPREAD + F.softplus(maps[:, 3] - 3),
+            region_logits=maps[:, 5:],
+            mask_logits=maps[:, 4],
+        )
+
+
+def save_parts_network(path: Path, network: PartsNetwork, precision: Precision = "half") -> None:
+    """Writes the weights, with the config in the metadata."""
+    save_network(path, network, network.config, precision=precision)
+
+
+def load_parts_network(path: Path, device: torch.device | str = "cpu") -> PartsNetwork:
+    """The network of a file, ready to use. Raises ValueError with one sentence if the file is missing or damaged."""
+    tensors, metadata = read_tensors(path)
+    network = PartsNetwork(PartsNetworkConfig(**tuples(json.loads(metadata.get("config", "{}")))))
+    load_state(network, tensors, path)
+    return network.to(device).eval().requires_grad_(False)

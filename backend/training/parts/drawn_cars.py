@@ -1,0 +1,217 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects drawn by our own rasteriser from random codes, palettes, cameras and surroundings, with exact truth.
+
+They are no photographs, but there is no end of them, and the coordinate and the region of every pixel are known. What
+glossy surfaces mirror is a random panorama of sky, horizon, ground and bright windows.
+
+Letters: N pictures, S their side, V vertices, R regions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...common.regions import REGIONS, random_palette
+from ...common.shape_space import ShapeSpace
+from ...data.labelled_photographs import CROP_SCALE
+from ...models.inverse_graphics import CROP_MARGIN
+from ...models.shape_decoder import SpaceDecoder
+from ...render.camera import Cameras, camera_positions, project
+from ...render.fragments import interpolate_vertices
+from ...render.light import srgb_decode, srgb_encode
+from ...render.part_map import part_map
+from ...render.rasterize import rasterize
+from ...render.shading import normalized, normals_at
+from ...render.template import Template
+from .examples import BACKGROUND, Examples
+
+_PANORAMA = (16, 32)
+
+
+@dataclass(frozen=True)
+class DrawnConfig:
+    """What is drawn; angles in degrees."""
+
+    codes: int = 4096
+    """Codes and palettes that pictures are drawn from; each is seen again and again, from other sides."""
+    elevation_deg: tuple[float, float] = (8.0, 7.0)
+    """Mean and standard deviation."""
+    from_above: float = 0.08
+    """Share of cameras that look from high above, up to 60°."""
+    distance: tuple[float, float] = (1.3, 6.0)
+    """Lengths of the object, spread evenly over their logarithm."""
+    roll_deg: float = 2.0
+
+
+class DrawnCars:
+    """Draws random objects of a shape space."""
+
+    def __init__(
+        self, space: ShapeSpace, template: Template, config: DrawnConfig, device: torch.device, seed: int
+    ) -> None:
+        random = np.random.default_rng(seed)
+        self.config, self.space, self.device = config, space, device
+        self.decoder = SpaceDecoder(space).to(device)
+        self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
+        self.sheet_uv = torch.as_tensor(template.triangle_markings_uv, device=device)
+        codes = np.stack([space.sample(random) for _ in range(config.codes)])
+        palettes = np.stack([random_palette(random).array() for _ in range(config.codes)])
+        self.codes, self.palettes = (torch.as_tensor(values, device=device) for values in (codes, palettes))
+
+    @torch.no_grad()
+    def draw(self, count: int, size: int, grounds: Tensor, generator: torch.Generator) -> Examples:
+        """``count`` pictures of ``size`` pixels before ``grounds`` (count, 3, H, W)."""
+        code = self.codes[torch.randint(len(self.codes), (count,), device=self.device, generator=generator)]
+        palette = self.palettes[torch.randint(len(self.palettes), (count,), device=self.device, generator=generator)]
+        palette = self._varied(palette, generator)
+        return self.pictures(code, palette, self._poses(count, generator), size, grounds, generator)
+
+    def pictures(
+        self, codes: Tensor, palettes: Tensor, poses: Cameras, size: int, grounds: Tensor, generator: torch.Generator
+    ) -> Examples:
+        """Pictures of codes (N, K) with palettes (N, R, 5), seen from poses whose framing is made to fit."""
+        vertices, distances = self.decoder(codes)
+        cameras = framed(poses, vertices, CROP_MARGIN * CROP_SCALE)
+        fragments = rasterize(project(cameras, vertices, size, size), self.triangles, size, size)
+        shares = part_map(fragments, self.sheet_uv, distances, self.space.markings, cameras)
+        points = interpolate_vertices(fragments, vertices, self.triangles)
+        normals = normals_at(fragments, vertices, self.triangles)
+        colour = self._shaded(shares, points, normals, palettes, camera_positions(cameras), generator)
+        covered = fragments.face_index >= 0
+        ground = F.interpolate(grounds, (size, size), mode="bilinear", align_corners=False)
+        rgb = torch.where(covered[:, None], colour, ground)
+        regions = torch.where(covered, shares.argmax(dim=1), torch.full_like(fragments.face_index, BACKGROUND))
+        count, pose = len(codes), torch.stack([cameras.elevation, cameras.distance.log(), cameras.roll], dim=1)
+        known = covered[:, None]
+        ones = torch.ones(count, device=self.device)
+        return Examples(
+            rgb=rgb, mask=known.to(rgb.dtype), coordinates=points.permute(0, 3, 1, 2) * known,
+            regions=regions.to(torch.uint8), known=known, azimuth=cameras.azimuth,
+            azimuth_error=ones * math.radians(3), pose=pose, code=codes, weight_pose=ones, weight_code=ones,
+            photograph=ones < 0,
+        )  # fmt: skip
+
+    def _uniform(self, shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
+        return low + (high - low) * torch.rand(shape, device=self.device, generator=generator)
+
+    def _normal(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        return torch.randn(shape, device=self.device, generator=generator)
+
+    def _varied(self, palettes: Tensor, generator: torch.Generator) -> Tensor:
+        """Palettes (N, R, 5) with every finish a little off."""
+        change = self._normal(tuple(palettes.shape), generator) * palettes.new_tensor([0.04, 0.04, 0.04, 0.06, 0.05])
+        return (palettes + change).clamp(0.01, 1)
+
+    def _poses(self, count: int, generator: torch.Generator) -> Cameras:
+        config = self.config
+        mean, deviation = config.elevation_deg
+        elevation = (mean + deviation * self._normal((count,), generator)).clamp(-3, 45)
+        above = self._uniform((count,), 0, 1, generator) < config.from_above
+        elevation = torch.where(above, self._uniform((count,), 20, 60, generator), elevation) * (math.pi / 180)
+        near, far = (math.log(limit) for limit in config.distance)
+        zero = torch.zeros(count, device=self.device)
+        return Cameras(
+            azimuth=self._uniform((count,), -math.pi, math.pi, generator),
+            elevation=elevation,
+            distance=self._uniform((count,), near, far, generator).exp(),
+            roll=math.radians(config.roll_deg) * self._normal((count,), generator),
+            field_of_view=zero + 0.4,
+            shift_x=zero,
+            shift_y=zero,
+        )
+
+    def _shaded(
+        self, shares: Tensor, points: Tensor, normals: Tensor, palettes: Tensor, eyes: Tensor,
+        generator: torch.Generator,
+    ) -> Tensor:  # fmt: skip
+        """Colours (N, 3, S, S): diffuse light from a sky and a sun, and a panorama mirrored by glossy regions."""
+        count = len(shares)
+        finish = torch.einsum("nrhw,nrc->nchw", shares, palettes)
+        albedo, roughness, metallic = srgb_decode(finish[:, :3]), finish[:, 3:4], finish[:, 4:5]
+        panorama = self._panorama(count, generator)
+        view = normalized(eyes[:, None, None] - points, dim=-1)
+        facing = (normals * view).sum(dim=-1, keepdim=True)
+        mirrored = 2 * facing * normals - view
+        gloss = (1 - roughness).clamp(0, 1) ** 2
+        fresnel = 0.09 + 0.8 * (1 - facing.permute(0, 3, 1, 2).clamp(0, 1)) ** 5
+        seen = _looked_up(panorama, mirrored)
+        up = normals[..., 2:].permute(0, 3, 1, 2)
+        sky = panorama[:, :, :6].mean(dim=(2, 3))[..., None, None]
+        earth = panorama[:, :, 10:].mean(dim=(2, 3))[..., None, None]
+        ambient = sky * (0.5 + 0.5 * up) + earth * (0.5 - 0.5 * up)
+        sun = normalized(self._normal((count, 3), generator) + self.decoder.mean.new_tensor([0, 0, 0.8]), dim=1)
+        strength = self._uniform((count, 1, 1, 1), 0, 1.6, generator) * (
+            self._uniform((count, 1, 1, 1), 0, 1, generator) < 0.6
+        )
+        lit = ambient + strength * torch.einsum("nhwc,nc->nhw", normals, sun)[:, None].clamp(min=0)
+        # Little light gets under a car: its height above the wheels' lowest point tells.
+        height = points[..., 2] - points[..., 2].flatten(1).amin(dim=1)[:, None, None]
+        sheltered = 0.35 + 0.65 * (height[:, None] / 0.12).clamp(0, 1)
+        colour = albedo * (1 - 0.7 * metallic) * lit * sheltered
+        colour = colour + seen * gloss * (fresnel + 0.5 * metallic * albedo)
+        exposure = torch.exp(0.25 * self._normal((count, 1, 1, 1), generator))
+        return srgb_encode(colour * exposure)
+
+    def _panorama(self, count: int, generator: torch.Generator) -> Tensor:
+        """(N, 3, 16, 32) linear: rows from zenith to nadir."""
+        rows, columns = _PANORAMA
+
+        def colours(low: float, high: float) -> Tensor:
+            tint = 1 + 0.12 * self._normal((count, 3, 1, 1), generator)
+            return self._uniform((count, 1, 1, 1), low, high, generator) * tint
+
+        height = torch.linspace(1, -1, rows, device=self.device).view(1, 1, rows, 1)
+        zenith, horizon, ground = colours(0.3, 1.4), colours(0.5, 1.6), colours(0.08, 0.6)
+        picture = torch.where(height > 0, horizon + (zenith - horizon) * height.abs(), ground)
+        picture = picture.expand(-1, -1, rows, columns).clone()
+        skyline = F.interpolate(self._uniform((count, 1, 8), -0.2, 0.55, generator), columns, mode="linear")[
+            ..., None, :
+        ]
+        houses = (height > -0.05) & (height < skyline)
+        picture = torch.where(houses, colours(0.05, 0.8).expand_as(picture), picture)
+        coarse = F.interpolate(self._normal((count, 1, 4, 8), generator), (rows, columns), mode="bicubic")
+        lamps = (self._uniform((count, 1, rows, columns), 0, 1, generator) < 0.01) & (height > 0.1)
+        return (picture * torch.exp(0.25 * coarse) + 6 * lamps).clamp(0, 8)
+
+
+def framed(cameras: Cameras, vertices: Tensor, margin: float) -> Cameras:
+    """The cameras with the field of view and shift with which the object's box, ``margin`` times as large, fills a
+    square picture."""
+    zero = torch.zeros_like(cameras.azimuth)
+    unit = Cameras(
+        cameras.azimuth, cameras.elevation, cameras.distance, cameras.roll, zero + 2 * math.atan(0.5), zero, zero
+    )
+    # With a half-tangent of a half the focal length is one side of the picture.
+    flat = project(unit, vertices, 1, 1)[..., :2] - 0.5
+    low, high = flat.amin(dim=1), flat.amax(dim=1)
+    side = margin * (high - low).amax(dim=1)
+    centre = (low + high) / 2
+    return Cameras(
+        cameras.azimuth, cameras.elevation, cameras.distance, cameras.roll, 2 * torch.atan(0.5 * side),
+        -centre[:, 0] / side, centre[:, 1] / side,
+    )  # fmt: skip
+
+
+def _looked_up(panorama: Tensor, directions: Tensor) -> Tensor:
+    """Colours (N, 3, S, S) of a panorama in directions (N, S, S, 3)."""
+    x, y, z = directions.unbind(dim=-1)
+    across = torch.atan2(y, x) / math.pi
+    down = -2 * torch.asin(z.clamp(-1, 1)) / math.pi
+    return F.grid_sample(panorama, torch.stack([across, down], dim=-1), padding_mode="border", align_corners=False)
+
+
+def regions_of(names: tuple[str, ...]) -> Tensor:
+    """(256,) uint8 that turns a dataset's part maps (0 background, place in ``names`` plus one) into region indices."""
+    table = torch.full((256,), 255, dtype=torch.uint8)
+    table[0] = BACKGROUND
+    for place, name in enumerate(names):
+        if name in REGIONS:
+            table[place + 1] = REGIONS.index(name)
+    return table

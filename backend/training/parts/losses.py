@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the network for objects with parts is judged by.
+
+Letters: N batch, B bins, K numbers of a code, h side of the maps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...models.parts_network import PartsPrediction, bin_centres
+from .examples import BACKGROUND, UNKNOWN_REGION, Examples
+
+
+@dataclass(frozen=True)
+class PartsWeights:
+    """Weights of the losses."""
+
+    azimuth: float = 1.0
+    offset: float = 1.0
+    pose: float = 0.5
+    code: float = 1.0
+    coordinates: float = 0.5
+    regions: float = 0.5
+    mask: float = 0.5
+    photographs_dense: float = 0.4
+    """Factor of what maps say of photographs, whose truth is a fit."""
+
+
+def parts_losses(
+    prediction: PartsPrediction, truth: Examples, code_scale: Tensor, weights: PartsWeights
+) -> dict[str, Tensor]:
+    """The losses by name, weighted. ``code_scale`` (K,): what one unit of each number of the code moves."""
+    size = prediction.mask_logits.shape[-1]
+    dense = torch.where(truth.photograph, weights.photographs_dense, 1.0)
+    known, coordinates, regions, mask = _at(truth, size)
+    return {
+        "azimuth": weights.azimuth * azimuth_loss(prediction.azimuth_logits, truth),
+        "offset": weights.offset * offset_loss(prediction.azimuth_offsets, truth),
+        "pose": weights.pose * _mean(_pose_loss(prediction.pose, truth), truth.weight_pose),
+        "code": weights.code * _mean(((prediction.code - truth.code).abs() * code_scale).sum(1), truth.weight_code),
+        "coordinates": weights.coordinates * coordinate_loss(prediction, coordinates, known, dense),
+        "regions": weights.regions * region_loss(prediction.region_logits, regions, dense),
+        "mask": weights.mask * F.binary_cross_entropy_with_logits(prediction.mask_logits, mask),
+    }
+
+
+def azimuth_loss(logits: Tensor, truth: Examples) -> Tensor:
+    """Cross-entropy with a distribution over the bins as wide as the azimuth is uncertain."""
+    apart = _apart(truth.azimuth, logits.shape[1])
+    width = truth.azimuth_error.clamp(min=math.pi / logits.shape[1])[:, None]
+    wanted = torch.softmax((apart.cos() - 1) / width**2, dim=1)
+    return -(wanted * logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def offset_loss(offsets: Tensor, truth: Examples) -> Tensor:
+    """How far off the azimuth is in the bins near the true one, in radians; surer labels count more."""
+    apart = _apart(truth.azimuth, offsets.shape[1])
+    near = (apart.abs() < 2.2 * math.pi / offsets.shape[1]) * (0.05 / truth.azimuth_error.clamp(min=0.05))[:, None]
+    return ((offsets - apart).abs() * near).sum() / near.sum().clamp(min=1) * 5
+
+
+def coordinate_loss(prediction: PartsPrediction, coordinates: Tensor, known: Tensor, weight: Tensor) -> Tensor:
+    """Negative log-likelihood of the coordinates' errors, taken to be Laplacian with the predicted spread."""
+    error = (prediction.coordinates.float() - coordinates).abs().sum(dim=1)
+    spread = prediction.spread
+    loss = error / spread + 3 * spread.log() + 3 * math.log(100)
+    return _mean((loss * known).sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1), weight * known.any(2).any(1))
+
+
+def region_loss(logits: Tensor, regions: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy of the regions where they are known."""
+    ignored = (regions == UNKNOWN_REGION) | (regions == BACKGROUND)
+    each = F.cross_entropy(logits, regions.long().masked_fill(ignored, -100), reduction="none", ignore_index=-100)
+    count = (~ignored).sum(dim=(1, 2))
+    return _mean(each.sum(dim=(1, 2)) / count.clamp(min=1), weight * (count > 0))
+
+
+def _pose_loss(pose: Tensor, truth: Examples) -> Tensor:
+    # Radians of elevation and roll, and the logarithm of the distance, which matters less.
+    return ((pose - truth.pose).abs() * pose.new_tensor([4.0, 0.5, 4.0])).sum(dim=1)
+
+
+def _apart(azimuth: Tensor, bins: int) -> Tensor:
+    """(N, B) radians from each bin's centre to the azimuth, the short way."""
+    centres = bin_centres(bins).to(azimuth)
+    return torch.remainder(azimuth[:, None] - centres + math.pi, 2 * math.pi) - math.pi
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    return (values * weights).sum() / weights.sum().clamp(min=1e-3)
+
+
+def _at(truth: Examples, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Known (N, h, h), coordinates, regions and mask of the truth at the size of the maps."""
+    step = truth.rgb.shape[-1] // size
+    # Every second pixel: averages of coordinates over an edge would be points of neither surface.
+    known = truth.known[:, 0, ::step, ::step]
+    mask = F.avg_pool2d(truth.mask, step)[:, 0]
+    return known, truth.coordinates[:, :, ::step, ::step], truth.regions[:, ::step, ::step], mask

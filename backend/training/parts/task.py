@@ -1,0 +1,268 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trains the network for objects with parts.
+
+A batch holds drawn cars, rendered cars where a dataset is given, and labelled photographs where a set is given. From
+photographs it learns the azimuth from the label, and the maps from a fit of the shape space to the mask.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...common.bundle_files import BUNDLED, PARTS_NETWORK, PARTS_TEMPLATE, SHAPE_SPACE
+from ...common.shape_space import ShapeSpace
+from ...data.labelled_photographs import LabelledPhotographs, load_labelled_photographs
+from ...models.parts_network import PartsNetwork, PartsNetworkConfig, save_parts_network
+from ...models.precision import computes_in_bfloat16
+from ...render.template import Template
+from ..averages import update_average
+from ..loop import LoopConfig, Task, cosine_rate, run
+from .drawn_cars import DrawnCars, DrawnConfig
+from .evaluation import azimuth_figures, map_figures, sheet
+from .examples import Examples, VariationConfig, plain, varied
+from .losses import PartsWeights, parts_losses
+from .sources import Photographs, Renders, fitted_photographs
+
+PACKED_SIZE = 224
+"""Side in pixels of examples before they are moved about."""
+
+
+@dataclass(frozen=True)
+class PartsTraining:
+    """How the network for objects with parts is trained."""
+
+    network: PartsNetworkConfig = field(default_factory=PartsNetworkConfig)
+    drawing: DrawnConfig = field(default_factory=DrawnConfig)
+    variation: VariationConfig = field(default_factory=VariationConfig)
+    weights: PartsWeights = field(default_factory=PartsWeights)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    bundle: str = "car"
+    """The bundle whose template with parts and shape space are used: a name of a bundled one or a folder."""
+    photographs: str = ""
+    """Folders of labelled photographs to learn from, joined by ``;`` (``data/labelled_photographs.py``)."""
+    validation: str = ""
+    """Folders of labelled photographs to judge by alone."""
+    held_out: float = 0.2
+    """Share of the groups of ``photographs`` that are kept for validation."""
+    held_out_renders: int = 200
+    """Rendered views that are kept for validation, the last of the folder."""
+    fit: bool = True
+    """Whether the shape space is fitted to the photographs, so that their maps are learned too."""
+    drawn: int = 48
+    """Drawn cars in a batch."""
+    rendered: int = 32
+    photographed: int = 40
+    domain: float = 0.2
+    """Weight of a judge who tells photographs of fronts from other fronts by the head's features, whose gradient is
+    turned round: else a network learns that what looks like a photograph shows a front."""
+    learning_rate: float = 1.2e-3
+    weight_decay: float = 0.03
+    warm_up: int = 200
+    average_decay: float = 0.999
+    bfloat16: bool = True
+    seed: int = 0
+
+
+PRESETS: dict[str, PartsTraining] = {
+    "tiny": PartsTraining(
+        network=PartsNetworkConfig(image_size=64, channels=(8, 16, 24, 32, 48), blocks=(1, 1, 1, 1, 1), hidden=64),
+        drawing=DrawnConfig(codes=16),
+        loop=LoopConfig(steps=30, log_every=10, evaluate_every=30, checkpoint_every=15, tensorboard=False),
+        drawn=6, rendered=4, photographed=4, warm_up=5, average_decay=0.8, held_out_renders=2,
+    ),
+    "small": PartsTraining(loop=LoopConfig(steps=3000, evaluate_every=1000), drawn=12, rendered=8, photographed=12),
+    "medium": PartsTraining(loop=LoopConfig(steps=12000, evaluate_every=2000, checkpoint_every=500)),
+    "full": PartsTraining(
+        loop=LoopConfig(steps=60000, evaluate_every=5000, checkpoint_every=1000), drawn=96, rendered=64,
+        photographed=96, average_decay=0.9995,
+    ),
+}  # fmt: skip
+
+
+class _Judge(nn.Module):
+    """Tells photographs from other pictures by the head's features; its gradient reaches these with the sign turned."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(width, 128), nn.ReLU(), nn.Linear(128, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        turned: Tensor = _Turned.apply(features)  # type: ignore[no-untyped-call]
+        return self.layers(turned)[:, 0]
+
+
+class _Turned(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: object, values: Tensor) -> Tensor:
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
+        return -gradient
+
+
+class PartsTask(Task):
+    """What the training loop needs to know; see ``loop.Task``."""
+
+    def __init__(self, config: PartsTraining, data: Path | None, out: Path, device: torch.device) -> None:
+        self.config, self.device = config, device
+        folder = Path(config.bundle) if Path(config.bundle).is_dir() else BUNDLED / config.bundle
+        space, template = ShapeSpace.load(folder / SHAPE_SPACE), Template.load(folder / PARTS_TEMPLATE)
+        self.generator = torch.Generator(device).manual_seed(config.seed)
+        torch.manual_seed(config.seed)
+        model = PartsNetwork(config.network).to(device)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        average = copy.deepcopy(model).requires_grad_(False).eval()
+        judge = _Judge(config.network.hidden).to(device)
+        self.networks = {"model": model, "average": average, "judge": judge}
+        self.optimizer = torch.optim.AdamW(
+            [*model.parameters(), *judge.parameters()], lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.optimizers = {"model": self.optimizer}
+        self.cars = DrawnCars(space, template, config.drawing, device, config.seed)
+        self.unseen_cars = DrawnCars(space, template, config.drawing, device, config.seed + 1)
+        self._load_photographs(space, template, out)
+        self.renders = None if data is None else Renders(data, 128, device, space.size)
+        basis = torch.as_tensor(space.basis).square().mean(dim=(1, 2)).sqrt()
+        # What no vertex moves by, the fold's number, still matters.
+        self.code_scale = (basis / basis.sum()).clamp(min=0.002).to(device)
+
+    def _load_photographs(self, space: ShapeSpace, template: Template, out: Path) -> None:
+        config = self.config
+        folders = [Path(part) for part in config.photographs.split(";") if part]
+        shown, judged = [], {}
+        for folder in folders:
+            kept, held_out = load_labelled_photographs(folder, PACKED_SIZE).split(config.held_out)
+            shown.append(kept)
+            judged[folder.name] = held_out
+        for folder in (Path(part) for part in config.validation.split(";") if part):
+            judged[folder.name] = load_labelled_photographs(folder, PACKED_SIZE)
+        self.photographs, self.grounds = None, None
+        if shown:
+            together = _joined(shown)
+            file = out / "photograph_fits.safetensors"
+            fits = fitted_photographs(together, file, space, template, self.device) if config.fit else None
+            self.photographs = Photographs(together, fits, space, template, self.device)
+        self.judged = {
+            name: Photographs(part, None, space, template, self.device) for name, part in judged.items() if len(part)
+        }
+
+    def _grounds(self, count: int) -> Tensor:
+        """(count, 3, S, S): what lies behind drawn cars, pieces of photographs where there are any."""
+        if self.photographs is None:
+            return F.interpolate(self._random(count, 3, 8, 8), PACKED_SIZE, mode="bicubic").clamp(0, 1)
+        index = torch.randint(len(self.photographs), (count,), device=self.device, generator=self.generator)
+        return self.photographs.rgb[index].float() / 255
+
+    def _random(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, device=self.device, generator=self.generator)
+
+    def _batch(self) -> Examples:
+        config, parts = self.config, []
+        parts.append(self.cars.draw(config.drawn, PACKED_SIZE, self._grounds(config.drawn), self.generator))
+        if self.renders is not None:
+            last = len(self.renders) - config.held_out_renders
+            index = torch.randint(last, (config.rendered,), device=self.device, generator=self.generator)
+            parts.append(self.renders.examples(index, PACKED_SIZE))
+        if self.photographs is not None:
+            count = len(self.photographs)
+            index = torch.randint(count, (config.photographed,), device=self.device, generator=self.generator)
+            parts.append(self.photographs.examples(index))
+        return Examples.concatenate(parts)
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        config, model = self.config, self.networks["model"]
+        assert isinstance(model, PartsNetwork)
+        truth, crops = varied(self._batch(), config.network.image_size, config.variation, self.generator)
+        for group in self.optimizer.param_groups:
+            group["lr"] = cosine_rate(step, config.loop.steps, config.learning_rate, config.warm_up)
+        model.train()
+        half = config.bfloat16 and computes_in_bfloat16(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            levels, head = model.features(crops.contiguous(memory_format=torch.channels_last))
+            prediction = model.predict(levels, head)
+            judged = self.networks["judge"](head)
+        losses = parts_losses(prediction, truth, self.code_scale, config.weights)
+        if config.domain and self.photographs is not None:
+            fronts = (truth.azimuth.abs() < 1.2).float()
+            each = F.binary_cross_entropy_with_logits(judged.float(), truth.photograph.float(), reduction="none")
+            losses["domain"] = config.domain * (each * fronts).sum() / fronts.sum().clamp(min=1)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        self.optimizer.step()
+        update_average(self.networks["average"], model, min(config.average_decay, (1 + step) / (10 + step)))
+        return losses
+
+    def _validation(self) -> Iterator[tuple[str, Iterator[Examples]]]:
+        """Sets by name, in batches."""
+        generator = torch.Generator(self.device).manual_seed(7)
+        ground = torch.full((32, 3, 8, 8), 0.5, device=self.device)
+        count = 2 if self.config.network.image_size < 128 else 8
+        yield "drawn", (self.unseen_cars.draw(32, PACKED_SIZE, ground, generator) for _ in range(count))
+        if self.renders is not None:
+            first = len(self.renders) - self.config.held_out_renders
+            index = torch.arange(first, len(self.renders), device=self.device)
+            yield "renders", (self.renders.examples(part, PACKED_SIZE) for part in index.split(32))
+        for name, photographs in self.judged.items():
+            index = torch.arange(len(photographs), device=self.device)
+            yield name, (photographs.examples(part) for part in index.split(32))
+
+    @torch.no_grad()
+    def evaluate(self, step: int, folder: Path) -> dict[str, float]:
+        """Errors of azimuths on every set, of maps where they are known; writes a sheet of each set."""
+        network = self.networks["average"]
+        assert isinstance(network, PartsNetwork)
+        figures: dict[str, float] = {}
+        self._sheets: dict[str, np.ndarray] = {}
+        for name, batches in self._validation():
+            seen = []
+            for batch in batches:
+                truth, crops = plain(batch, self.config.network.image_size)
+                seen.append((truth, network(crops.contiguous(memory_format=torch.channels_last)), crops))
+            figures |= {f"{name}_{key}": value for key, value in azimuth_figures(seen).items()}
+            figures |= {f"{name}_{key}": value for key, value in map_figures(seen).items()}
+            self._sheets[name] = sheet(*seen[0])
+        return figures
+
+    def sheets(self) -> dict[str, np.ndarray]:
+        return self._sheets
+
+    def export(self, folder: Path) -> None:
+        average = self.networks["average"]
+        assert isinstance(average, PartsNetwork)
+        save_parts_network(folder / PARTS_NETWORK, average)
+
+
+def _joined(parts: list[LabelledPhotographs]) -> LabelledPhotographs:
+    return LabelledPhotographs(
+        np.concatenate([part.rgb for part in parts]),
+        np.concatenate([part.masks for part in parts]),
+        np.concatenate([part.azimuths for part in parts]),
+        tuple(name for part in parts for name in part.names),
+        tuple(group for part in parts for group in part.groups),
+    )
+
+
+def train(config: PartsTraining, data: Path, out: Path, *, resume: bool, device: torch.device) -> dict[str, float]:
+    """Trains on the rendered views in ``data`` (``-`` for none), drawn cars and photographs; returns the last figures.
+
+    Leaves ``parts_network.safetensors`` in ``out``.
+
+    Raises:
+        FileNotFoundError: No rendered object lies in ``data``, or a set of photographs is missing.
+        FileExistsError: A run lies in ``out`` that was not asked to be resumed.
+        ValueError: A damaged photograph or checkpoint.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    task = PartsTask(config, None if str(data) == "-" else data, out, device)
+    return run(task, config.loop, out, resume=resume, describe=config)
