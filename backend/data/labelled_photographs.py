@@ -4,35 +4,41 @@
 
 A folder holds ``labels.csv`` and pictures and masks, each in a folder or a zip::
 
-    labels.csv    file,azimuth_deg,elevation_class,style,ok[,group]
+    labels.csv               the columns file, azimuth_deg and, where wanted, ok and group; others are ignored
     photos/ or photos.zip    the pictures
-    masks/ or masks.zip      of each a mask, NAME.png, white on the object
+    masks/ or masks.zip      a mask of each, NAME.png, white on the object in the upright picture, of any size
 
-Azimuths are those of ``render/camera.py``. ``ok`` 0 leaves a picture out. ``group``: pictures of one group (a model, an
-author) stand on one side of a split; without the column each picture is a group of its own.
+Azimuths are those of ``render/camera.py``. An ``ok`` other than 1 leaves a picture out. Pictures of one ``group`` (a
+model, an author) stand on one side of a split; without the column each picture is a group of its own.
 
 Letters: N pictures, S side of the crops.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
 import math
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from ..models.crop import Crop, crop_around, extract
 
 CROP_SCALE = 1.15
-"""Crops are larger than those of the product by this, so that training can move and turn what it cuts out of them."""
+"""Size of the crops in sizes of the product's own: training moves and turns what it cuts out of them."""
+_UNREADABLE = (
+    KeyError, OSError, SyntaxError, ValueError, zipfile.BadZipFile, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+"""Errors with which archives and Pillow's decoders refuse a picture."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,15 @@ class LabelledPhotographs:
     """Crops around the objects, with what is known of each."""
 
     rgb: np.ndarray
-    """(N, S, S, 3) uint8: the picture itself, grey beyond its edges."""
+    """Colours (N, S, S, 3) uint8 of the picture itself, grey beyond its edges."""
     masks: np.ndarray
-    """(N, S, S) uint8."""
+    """Masks (N, S, S) uint8."""
     azimuths: np.ndarray
-    """(N,) float32, radians."""
+    """Azimuths (N,) float32 in radians."""
     names: tuple[str, ...]
+    """Names (N,) of the files."""
     groups: tuple[str, ...]
+    """Names (N,) of the groups."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,8 +79,11 @@ class LabelledPhotographs:
 def load_labelled_photographs(folder: Path, size: int) -> LabelledPhotographs:
     """Reads a folder's usable pictures as crops of ``size`` pixels.
 
-    A mask's largest piece is taken. Raises FileNotFoundError where labels, pictures or masks are missing, ValueError
-    with one sentence for what cannot be read.
+    A mask's largest piece is taken; a picture whose mask is empty is left out.
+
+    Raises:
+        FileNotFoundError: The labels, or the folder or zip of pictures or masks, are missing.
+        ValueError: A label, a picture or a mask is missing or damaged, or no picture is usable.
     """
     return _collected(folder, lambda rgb, mask: _cut(rgb, mask, size))
 
@@ -87,36 +98,59 @@ def load_whole_photographs(folder: Path, size: int) -> LabelledPhotographs:
     return _collected(folder, whole)
 
 
+@dataclass(frozen=True)
+class _Label:
+    name: str
+    azimuth: float
+    group: str
+
+
+def _labels(file: Path) -> list[_Label]:
+    """The usable rows of a table of labels."""
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is missing; write a line 'file,azimuth_deg,ok' for each photograph into it.")
+    labels = []
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = csv.DictReader(lines)
+            for row in rows:
+                if row.get("ok", "1") != "1":
+                    continue
+                name, azimuth = row["file"], math.radians(float(row["azimuth_deg"]))
+                if not name or not math.isfinite(azimuth):
+                    raise ValueError("a file and an azimuth in degrees are needed")
+                labels.append(_Label(name, azimuth, row.get("group") or name))
+    except KeyError as error:
+        raise ValueError(f"{file} has no column {error}; its first line names file and azimuth_deg.") from error
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ValueError(f"Label {len(labels) + 1} of {file} cannot be read: {error}") from error
+    return labels
+
+
 def _collected(
     folder: Path, cut: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 ) -> LabelledPhotographs:
-    labels = Path(folder) / "labels.csv"
-    if not labels.is_file():
-        raise FileNotFoundError(f"{labels} is missing: a line 'file,azimuth_deg,ok' for each photograph.")
-    with labels.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("ok", "1") == "1"]
-    picture_of, mask_of = (_reader(Path(folder) / kind) for kind in ("photos", "masks"))
-    crops, masks, azimuths, names, groups = [], [], [], [], []
-    for row in rows:
-        name = row["file"]
-        rgb = np.asarray(picture_of(name).convert("RGB"))
-        mask = np.asarray(mask_of(str(PurePosixPath(name).with_suffix(".png"))).convert("L"))
-        if mask.shape != rgb.shape[:2]:
-            mask = cv2.resize(mask, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        mask = largest_piece(mask)
-        if not (mask > 127).any():
-            continue
-        colour, alpha = cut(rgb, mask)
-        crops.append(colour)
-        masks.append(alpha)
-        azimuths.append(math.radians(float(row["azimuth_deg"])))
-        names.append(name)
-        groups.append(row.get("group") or name)
+    file = Path(folder) / "labels.csv"
+    labels, crops, masks = [], [], []
+    table = _labels(file)
+    with _reader(Path(folder) / "photos") as picture_of, _reader(Path(folder) / "masks") as mask_of:
+        for label in table:
+            rgb = np.asarray(picture_of(label.name).convert("RGB"))
+            mask = np.asarray(mask_of(str(PurePosixPath(label.name).with_suffix(".png"))).convert("L"))
+            if mask.shape != rgb.shape[:2]:
+                mask = cv2.resize(mask, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+            mask = largest_piece(mask)
+            if not (mask > 127).any():
+                continue
+            colour, alpha = cut(rgb, mask)
+            crops.append(colour)
+            masks.append(alpha)
+            labels.append(label)
     if not crops:
-        raise ValueError(f"{labels} names no usable photograph.")
-    return LabelledPhotographs(
-        np.stack(crops), np.stack(masks), np.array(azimuths, np.float32), tuple(names), tuple(groups)
-    )
+        raise ValueError(f"{file} names no usable photograph; it needs one with ok 1 and a mask that is not empty.")
+    azimuths = np.array([label.azimuth for label in labels], np.float32)
+    names, groups = tuple(label.name for label in labels), tuple(label.group for label in labels)
+    return LabelledPhotographs(np.stack(crops), np.stack(masks), azimuths, names, groups)
 
 
 def largest_piece(mask: np.ndarray) -> np.ndarray:
@@ -138,22 +172,28 @@ def _cut(rgb: np.ndarray, mask: np.ndarray, size: int, crop: Crop | None = None)
     return tuple((values.clip(0, 1) * 255).round().astype(np.uint8) for values in (colour, alpha))  # type: ignore[return-value]
 
 
-def _reader(base: Path) -> Callable[[str], Image.Image]:
-    """Reads pictures of a folder, or of a zip beside which the folder would lie, by their names."""
-    archive = zipfile.ZipFile(base.with_suffix(".zip")) if base.with_suffix(".zip").is_file() else None
-    if archive is None and not base.is_dir():
-        raise FileNotFoundError(f"Neither {base} nor {base}.zip is there.")
-
-    def read(name: str) -> Image.Image:
+@contextlib.contextmanager
+def _reader(base: Path) -> Iterator[Callable[[str], Image.Image]]:
+    """Yields what reads pictures of a folder, or of a zip beside which the folder would lie, by their names."""
+    file = base.with_name(base.name + ".zip")
+    if not file.is_file() and not base.is_dir():
+        raise FileNotFoundError(f"Neither {base} nor {file.name} beside it is there; put the {base.name} there.")
+    with contextlib.ExitStack() as stack:
         try:
-            data = archive.read(name) if archive is not None else (base / name).read_bytes()
-            picture = Image.open(io.BytesIO(data))
-            picture.load()
-            return picture
-        except (KeyError, OSError, UnidentifiedImageError) as error:
-            raise ValueError(f"{name} of {base} cannot be read: {error}") from error
+            archive = stack.enter_context(zipfile.ZipFile(file)) if file.is_file() else None
+        except (OSError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{file} cannot be read: {error}") from error
 
-    return read
+        def read(name: str) -> Image.Image:
+            try:
+                data = archive.read(name) if archive is not None else (base / name).read_bytes()
+                picture = Image.open(io.BytesIO(data))
+                return ImageOps.exif_transpose(picture)
+            except _UNREADABLE as error:
+                which = f"{name} of {base if archive is None else file}"
+                raise ValueError(f"{which} cannot be read: {error}; set its ok to 0 to leave it out.") from error
+
+        yield read
 
 
 def _share_of(group: str) -> float:

@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The network that reads crops of photographs of objects with parts.
 
-It says of each pixel which point and which region of the object it shows, from where the object is seen, and the code
-of its shape.
-
-A U-Net. Its dense maps say of every pixel the canonical coordinate and the region; its head says the direction of view
-as a distribution over bins, so that front and rear can both be likely, and elevation, distance and roll beside them.
+A U-Net. Its dense maps say of every pixel which point of the object it shows (a canonical coordinate) and which region;
+its head says the azimuth as a distribution over bins, so that front and rear can both be likely, and elevation,
+distance, roll and the code of the shape beside it.
 
 Letters: N batch, S side of the crop, h = S / 2 side of the maps, B bins, K numbers of a code, R regions.
 """
@@ -27,12 +25,12 @@ from .segmenter import ResidualBlock, convolution
 from .storage import Precision, load_state, read_tensors, save_network, tuples
 
 POSE = ("elevation", "distance", "roll")
-"""What the head says of the camera beside the azimuth: radians, the logarithm of lengths of the object, radians."""
+"""Numbers of the camera beside the azimuth: radians, the logarithm of lengths of the object, radians."""
 _POSE_SCALE = (0.2, 0.4, 0.06)
 _POSE_MEAN = (0.14, math.log(2.6), 0.0)
-"""What is usual of each, so that a fresh network says it."""
-_SMALLEST_SPREAD = 0.003
-"""In lengths of the object: no pixel is believed to be surer than this."""
+"""Usual values of each, which a fresh network says."""
+_MIN_SPREAD = 0.003
+"""Spread in lengths of the object below which no pixel is believed to be sure."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +40,15 @@ class PartsNetworkConfig:
     image_size: int = 192
     """Side of the crops in pixels, a multiple of 32."""
     channels: tuple[int, ...] = (32, 64, 112, 160, 224)
-    """Channels at a half, a quarter, … of the crop's side."""
+    """Number of channels at a half, a quarter, … of the crop's side."""
     blocks: tuple[int, ...] = (1, 2, 3, 4, 3)
-    """Residual blocks on each of these levels on the way down; one on each on the way up."""
+    """Number of residual blocks on each of these levels on the way down; there is one on each on the way up."""
     hidden: int = 384
     """Width of the head's hidden layer."""
     azimuth_bins: int = 36
+    """Number of bins of the azimuth, all round."""
     code_size: int = 96
-    """Numbers of a code of the bundle's shape space."""
+    """Number of numbers of a code of the bundle's shape space."""
 
 
 @dataclass
@@ -57,26 +56,27 @@ class PartsPrediction:
     """What the network says of crops."""
 
     azimuth_logits: Tensor
-    """(N, B): bin b is centred at :func:`bin_centres`."""
+    """Logits (N, B) of the bins, whose centres are :func:`bin_centres`."""
     azimuth_offsets: Tensor
-    """(N, B) radians from each bin's centre to the azimuth, should it be in that bin."""
+    """Radians (N, B) from each bin's centre to the azimuth, should it be in that bin; at most 1.5 times half a bin."""
     pose: Tensor
-    """(N, 3), see ``POSE``."""
+    """Numbers (N, 3) as in ``POSE``."""
     code: Tensor
-    """(N, K)."""
+    """Codes (N, K) of the shape space."""
     coordinates: Tensor
-    """(N, 3, h, h) canonical coordinates."""
+    """Canonical coordinates (N, 3, h, h), each that of the upper left of the crop's four pixels at its place."""
     spread: Tensor
-    """(N, h, h) how far off the coordinates are expected to be, in lengths of the object."""
+    """Errors (N, h, h) that the coordinates are expected to have, in lengths of the object."""
     region_logits: Tensor
-    """(N, R, h, h)."""
+    """Logits (N, R, h, h) of the regions."""
     mask_logits: Tensor
-    """(N, h, h): positive where the object is, also where the given mask errs."""
+    """Logits (N, h, h), positive where the object is, also where the given mask errs."""
 
     def azimuths(self, count: int = 1) -> tuple[Tensor, Tensor]:
-        """The ``count`` likeliest azimuths (N, count) in radians, at least 45° apart, and their probabilities.
+        """Returns the ``count`` likeliest azimuths (N, count) in radians and their probabilities.
 
-        A hypothesis has the probability of its bin and of the bins on both sides.
+        They are of bins whose centres are at least 45° apart. Each has the probability of its bin and of the bins on
+        both sides.
         """
         probability = self.azimuth_logits.softmax(dim=1)
         near = probability + probability.roll(1, 1) + probability.roll(-1, 1)
@@ -96,7 +96,7 @@ class PartsPrediction:
 
 
 def bin_centres(bins: int) -> Tensor:
-    """The azimuths (B,) of the bins' centres, in radians, from -pi on."""
+    """Returns the azimuths (B,) of the bins' centres in radians, from -pi on."""
     return (torch.arange(bins) + 0.5) * (2 * math.pi / bins) - math.pi
 
 
@@ -130,7 +130,7 @@ class PartsNetwork(nn.Module):
         self.register_buffer("pose_scale", torch.tensor(_POSE_SCALE), persistent=False)
 
     def features(self, crops: Tensor) -> tuple[list[Tensor], Tensor]:
-        """What the way down finds on every level, and the head's hidden layer (N, hidden)."""
+        """Returns what the way down finds on every level, and the head's hidden layer (N, hidden)."""
         hidden = self.stem(torch.cat([crops[:, :3] * 4 - 2 * crops[:, 3:], crops[:, 3:] * 2 - 1], dim=1))
         levels = []
         for down, encoder in zip(self.down, self.encoder, strict=True):
@@ -143,7 +143,7 @@ class PartsNetwork(nn.Module):
         return self.predict(*self.features(crops))
 
     def predict(self, levels: list[Tensor], head: Tensor) -> PartsPrediction:
-        """What follows from :meth:`features`."""
+        """Returns what follows from :meth:`features`."""
         # What the whole picture shows, the direction of view above all, bears on every place of it.
         hidden = levels[-1] + self.context(head)[..., None, None]
         for skip, reduce, decoder in reversed(list(zip(levels[:-1], self.reduce, self.decoder, strict=True))):
@@ -158,7 +158,7 @@ class PartsNetwork(nn.Module):
             pose=self.pose_mean + self.pose_scale * self.pose(head).float(),
             code=self.code(head).float(),
             coordinates=0.3 * maps[:, :3],
-            spread=_SMALLEST_SPREAD + F.softplus(maps[:, 3] - 3),
+            spread=_MIN_SPREAD + F.softplus(maps[:, 3] - 3),
             region_logits=maps[:, 5:],
             mask_logits=maps[:, 4],
         )
@@ -170,8 +170,15 @@ def save_parts_network(path: Path, network: PartsNetwork, precision: Precision =
 
 
 def load_parts_network(path: Path, device: torch.device | str = "cpu") -> PartsNetwork:
-    """The network of a file, ready to use. Raises ValueError with one sentence if the file is missing or damaged."""
+    """Returns the network of a file, ready to use.
+
+    Raises ValueError with one sentence if the file is missing, damaged or of another version.
+    """
     tensors, metadata = read_tensors(path)
-    network = PartsNetwork(PartsNetworkConfig(**tuples(json.loads(metadata.get("config", "{}")))))
+    try:
+        config = PartsNetworkConfig(**tuples(json.loads(metadata.get("config", "{}"))))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"The weights file {path} does not fit this version: {error}") from error
+    network = PartsNetwork(config)
     load_state(network, tensors, path)
     return network.to(device).eval().requires_grad_(False)

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..data.compositing import CompositingConfig, Compositor
 from ..data.labelled_photographs import load_whole_photographs
 from ..data.panoramas import load_panoramas
+from ..data.pictures import write_picture
 from ..data.rendered_views import load_views
 from ..models.precision import computes_in_bfloat16
 from ..models.segmenter import Segmenter, SegmenterConfig, save_segmenter
@@ -27,6 +28,8 @@ from .loop import LoopConfig, Task, cosine_rate, run
 
 _PHOTOGRAPH_SIZE = 256
 """Side in pixels that photographs are kept at."""
+_HELD_OUT_PHOTOGRAPHS = 0.2
+"""Fraction of the groups of photographs that is kept for validation."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,13 @@ class SegmenterTraining:
     panoramas: str = ""
     """Folder of .exr or .hdr panoramas for backgrounds, such as the HDR worlds in Blender's datafiles."""
     photographs: str = ""
-    """A folder of photographs with masks to learn from beside the renders (``data/labelled_photographs.py``)."""
+    """Folder of photographs with masks to learn from beside the renders (``data/labelled_photographs.py``)."""
     photographed: float = 0.6
-    """Fraction of the pictures that are photographs, or made of them, where there are any."""
+    """Fraction of the pictures that are made of photographs, where there are any."""
     photograph_compositing: CompositingConfig = field(
         default_factory=lambda: CompositingConfig(own_background=0.65, empty=0.02, others=0.6)
     )
-    """How pictures are made of photographs: most keep their own surroundings."""
+    """How pictures are made of photographs, most of which keep their own surroundings."""
     bfloat16: bool = True
     seed: int = 0
 
@@ -90,15 +93,16 @@ class Pictures(Dataset):
     def __init__(
         self, compositor: Compositor, seed: int, photographs: Compositor | None = None, share: float = 0.0
     ) -> None:
-        """``photographs`` makes about ``share`` of the pictures."""
+        """``photographs``, where given, makes about ``share`` of the pictures."""
         self.compositor = compositor
         self.seed = seed
         self.photographs, self.share = photographs, share
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, number))
-        photographed = self.photographs is not None and rng.random() < self.share
-        compositor = self.photographs if photographed and self.photographs is not None else self.compositor
+        compositor = self.compositor
+        if self.photographs is not None and rng.random() < self.share:
+            compositor = self.photographs
         picture, mask = compositor.sample(rng)
         return torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(mask)
 
@@ -124,26 +128,29 @@ class SegmenterTask(Task):
         held_out = max(1, round(config.held_out * views.number_of_objects))
         if held_out >= views.number_of_objects:
             raise ValueError(f"One rendered object is too few to train with; render more into {data}.")
-        self.pictures = self._pictures(views.rgba[:-held_out], config.seed)
-        self.unseen = self._pictures(views.rgba[-held_out:], config.seed + 1)
-        self.unseen_photographs = self._add_photographs()
+        shown, self.unseen_photographs = self._photographs()
+        photographs = self._compositor(shown, config.photograph_compositing) if len(shown) else None
+        rendered, unseen = (self._compositor(part, config.compositing) for part in np.split(views.rgba, [-held_out]))
+        self.pictures = Pictures(rendered, config.seed, photographs, config.photographed)
+        self.unseen = Pictures(unseen, config.seed + 1)
         self.batches: Iterator[list[Tensor]] | None = None
 
-    def _pictures(self, rgba: np.ndarray, seed: int) -> Pictures:
-        compositing = replace(self.config.compositing, size=self.config.model.resolution)
-        return Pictures(Compositor(rgba.reshape(-1, *rgba.shape[2:]), compositing, self.panoramas), seed)
+    def _compositor(self, rgba: np.ndarray, config: CompositingConfig) -> Compositor:
+        """What makes pictures of those given, (..., R, R, 4) uint8."""
+        compositing = replace(config, size=self.config.model.resolution)
+        return Compositor(rgba.reshape(-1, *rgba.shape[-3:]), compositing, self.panoramas)
 
-    def _add_photographs(self) -> np.ndarray | None:
-        """Has photographs learned from as well; returns those held out, (N, R, R, 4) uint8, None without any."""
-        config = self.config
-        if not config.photographs:
-            return None
-        shown, held_out = load_whole_photographs(Path(config.photographs), _PHOTOGRAPH_SIZE).split(0.2)
-        compositing = replace(config.photograph_compositing, size=config.model.resolution)
-        rgba = np.concatenate([shown.rgb, shown.masks[..., None]], axis=-1)
-        self.pictures.photographs = Compositor(rgba, compositing, self.panoramas)
-        self.pictures.share = config.photographed
-        return np.concatenate([held_out.rgb, held_out.masks[..., None]], axis=-1)
+    def _photographs(self) -> tuple[np.ndarray, np.ndarray]:
+        """The photographs to learn from and those held out, (N, R, R, 4) uint8; none of either where none are given."""
+        folder = self.config.photographs
+        if not folder:
+            nothing = np.zeros((0, 1, 1, 4), np.uint8)
+            return nothing, nothing
+        parts = load_whole_photographs(Path(folder), _PHOTOGRAPH_SIZE).split(_HELD_OUT_PHOTOGRAPHS)
+        shown, held_out = (np.concatenate([part.rgb, part.masks[..., None]], axis=-1) for part in parts)
+        if not len(shown):
+            raise ValueError(f"All photographs in {folder} are of groups that are held out; add others.")
+        return shown, held_out
 
     def step(self, step: int) -> dict[str, Tensor]:
         config, model, average = self.config, self.networks["model"], self.networks["average"]
@@ -168,7 +175,10 @@ class SegmenterTask(Task):
 
     @torch.no_grad()
     def evaluate(self, step: int, folder: Path) -> dict[str, float]:
-        """Mean intersection over union on composited pictures of unseen objects; writes a sheet of the first ones."""
+        """Returns the mean intersection over union on composited pictures of unseen objects, and on unseen photographs.
+
+        Writes a sheet of the first ones of each.
+        """
         model = self.networks["average"]
         intersections_over_unions, shown = [], []
         for number in range(self.config.validation_pictures):
@@ -179,16 +189,14 @@ class SegmenterTask(Task):
                 intersections_over_unions.append(float((found & true).sum() / (found | true).sum()))
             if number < 48:
                 shown.append(_overlay(picture, found))
-        rows = [np.concatenate(shown[start : start + 12], axis=1) for start in range(0, len(shown) - 11, 12)]
-        if rows:
-            cv2.imwrite(str(folder / f"validation_{step:06d}.png"), np.concatenate(rows)[..., ::-1])
+        _write_sheet(folder / f"validation_{step:06d}.png", shown)
         values = np.array(intersections_over_unions)
         figures = {"iou": float(values.mean()), "iou_below_half": float((values < 0.5).mean())}
         return figures | self._of_photographs(step, folder)
 
     def _of_photographs(self, step: int, folder: Path) -> dict[str, float]:
         """Intersection over union with the given masks of photographs held out, seen whole and once."""
-        if self.unseen_photographs is None or not len(self.unseen_photographs):
+        if not len(self.unseen_photographs):
             return {}
         model, size = self.networks["average"], self.config.model.resolution
         overlaps, shown = [], []
@@ -198,9 +206,7 @@ class SegmenterTask(Task):
             true = small[3] > 127
             overlaps.append(float((found & true).sum() / (found | true).sum().clamp(min=1)))
             shown.append(_overlay(small[:3], found))
-        rows = [np.concatenate(shown[start : start + 12], axis=1) for start in range(0, min(len(shown), 48) - 11, 12)]
-        if rows:
-            cv2.imwrite(str(folder / f"photographs_{step:06d}.png"), np.concatenate(rows)[..., ::-1])
+        _write_sheet(folder / f"photographs_{step:06d}.png", shown[:48])
         values = np.array(overlaps)
         return {"photograph_iou": float(values.mean()), "photograph_iou_below_08": float((values < 0.8).mean())}
 
@@ -218,9 +224,9 @@ def train(config: SegmenterTraining, data: Path, out: Path, *, resume: bool, dev
     """Trains on the rendered views in ``data``; leaves ``segmenter.safetensors`` in ``out``. Returns the last figures.
 
     Raises:
-        FileNotFoundError: No rendered object lies in ``data``.
+        FileNotFoundError: No rendered object lies in ``data``, or photographs that were named are missing.
         FileExistsError: A run lies in ``out`` that was not asked to be resumed.
-        ValueError: Too few objects, or a damaged checkpoint.
+        ValueError: Too few objects or photographs, or a damaged photograph or checkpoint.
     """
     task = SegmenterTask(config, data, device)
     figures = run(task, config.loop, out, resume=resume, describe=config)
@@ -228,6 +234,13 @@ def train(config: SegmenterTraining, data: Path, out: Path, *, resume: bool, dev
     assert isinstance(average, Segmenter)
     save_segmenter(out / "segmenter.safetensors", average)
     return figures
+
+
+def _write_sheet(path: Path, pictures: list[np.ndarray]) -> None:
+    """Writes whole rows of twelve pictures (S, S, 3) uint8; nothing where there are fewer."""
+    rows = [np.concatenate(pictures[start : start + 12], axis=1) for start in range(0, len(pictures) - 11, 12)]
+    if rows:
+        write_picture(path, np.concatenate(rows))
 
 
 def _overlay(picture: Tensor, found: Tensor) -> np.ndarray:

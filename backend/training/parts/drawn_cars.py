@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...common.regions import REGIONS, random_palette
+from ...common.regions import random_palette
 from ...common.shape_space import ShapeSpace
 from ...data.labelled_photographs import CROP_SCALE
 from ...models.inverse_graphics import CROP_MARGIN
@@ -37,21 +37,22 @@ _PANORAMA = (16, 32)
 
 @dataclass(frozen=True)
 class DrawnConfig:
-    """What is drawn; angles in degrees."""
+    """What is drawn."""
 
     codes: int = 4096
-    """Codes and palettes that pictures are drawn from; each is seen again and again, from other sides."""
+    """Number of codes and of palettes that pictures are drawn from; each is seen again and again, from other sides."""
     elevation_deg: tuple[float, float] = (8.0, 7.0)
-    """Mean and standard deviation."""
+    """Mean and standard deviation of the elevation."""
     from_above: float = 0.08
     """Share of cameras that look from high above, up to 60°."""
     distance: tuple[float, float] = (1.3, 6.0)
-    """Lengths of the object, spread evenly over their logarithm."""
+    """Range of the distance in lengths of the object, spread evenly over its logarithm."""
     roll_deg: float = 2.0
+    """Standard deviation of the roll."""
 
 
 class DrawnCars:
-    """Draws random objects of a shape space."""
+    """Objects of a shape space at random codes, drawn as often as wanted."""
 
     def __init__(
         self, space: ShapeSpace, template: Template, config: DrawnConfig, device: torch.device, seed: int
@@ -67,7 +68,7 @@ class DrawnCars:
 
     @torch.no_grad()
     def draw(self, count: int, size: int, grounds: Tensor, generator: torch.Generator) -> Examples:
-        """``count`` pictures of ``size`` pixels before ``grounds`` (count, 3, H, W)."""
+        """Returns ``count`` pictures of ``size`` pixels before ``grounds`` (count, 3, H, W)."""
         code = self.codes[torch.randint(len(self.codes), (count,), device=self.device, generator=generator)]
         palette = self.palettes[torch.randint(len(self.palettes), (count,), device=self.device, generator=generator)]
         palette = self._varied(palette, generator)
@@ -76,7 +77,7 @@ class DrawnCars:
     def pictures(
         self, codes: Tensor, palettes: Tensor, poses: Cameras, size: int, grounds: Tensor, generator: torch.Generator
     ) -> Examples:
-        """Pictures of codes (N, K) with palettes (N, R, 5), seen from poses whose framing is made to fit."""
+        """Returns pictures of codes (N, K) with palettes (N, R, 5), seen from poses whose framing is made to fit."""
         vertices, distances = self.decoder(codes)
         cameras = framed(poses, vertices, CROP_MARGIN * CROP_SCALE)
         fragments = rasterize(project(cameras, vertices, size, size), self.triangles, size, size)
@@ -182,8 +183,10 @@ class DrawnCars:
 
 
 def framed(cameras: Cameras, vertices: Tensor, margin: float) -> Cameras:
-    """The cameras with the field of view and shift with which the object's box, ``margin`` times as large, fills a
-    square picture."""
+    """Returns cameras at the same places that see vertices (N, V, 3) fill a square picture.
+
+    The box about them, ``margin`` times as large, is the picture: that gives the field of view and the shift.
+    """
     zero = torch.zeros_like(cameras.azimuth)
     unit = Cameras(
         cameras.azimuth, cameras.elevation, cameras.distance, cameras.roll, zero + 2 * math.atan(0.5), zero, zero
@@ -205,13 +208,3 @@ def _looked_up(panorama: Tensor, directions: Tensor) -> Tensor:
     across = torch.atan2(y, x) / math.pi
     down = -2 * torch.asin(z.clamp(-1, 1)) / math.pi
     return F.grid_sample(panorama, torch.stack([across, down], dim=-1), padding_mode="border", align_corners=False)
-
-
-def regions_of(names: tuple[str, ...]) -> Tensor:
-    """(256,) uint8 that turns a dataset's part maps (0 background, place in ``names`` plus one) into region indices."""
-    table = torch.full((256,), 255, dtype=torch.uint8)
-    table[0] = BACKGROUND
-    for place, name in enumerate(names):
-        if name in REGIONS:
-            table[place + 1] = REGIONS.index(name)
-    return table

@@ -20,9 +20,10 @@ Seen = list[tuple[Examples, PartsPrediction, Tensor]]
 
 
 def azimuth_figures(seen: Seen) -> dict[str, float]:
-    """Median error in degrees; shares of flips (more than 90° off), of errors above 60°, and of flips by side.
+    """Returns the median error in degrees, and the shares of flips (more than 90° off) and of errors above 60°.
 
-    Fronts are azimuths within 60° of 0. ``second`` is the share of flips whose second hypothesis is right to 45°.
+    The share of flips is also given for fronts, whose azimuth is within 60° of 0, and for all others. ``second`` is the
+    share of flips whose second hypothesis is right to 45°.
     """
     errors, truths, seconds = [], [], []
     for truth, prediction, _ in seen:
@@ -48,7 +49,11 @@ def azimuth_figures(seen: Seen) -> dict[str, float]:
 
 
 def map_figures(seen: Seen) -> dict[str, float]:
-    """Mean error of coordinates in lengths of the object, share of pixels in the right region, IoU of the mask."""
+    """Returns the mean IoU of the masks.
+
+    Where any pixel is known it also returns the mean error of coordinates in lengths of the object and the share of
+    pixels in the right region.
+    """
     coordinates, regions, overlaps = [], [], []
     for truth, prediction, _ in seen:
         step = truth.rgb.shape[-1] // prediction.mask_logits.shape[-1]
@@ -68,7 +73,7 @@ def map_figures(seen: Seen) -> dict[str, float]:
 
 
 def sheet(truth: Examples, prediction: PartsPrediction, crops: Tensor, count: int = 12) -> np.ndarray:
-    """(5 h, count h, 3) uint8: crops, true and predicted coordinates, true and predicted regions."""
+    """Returns a picture (5 h, count h, 3) uint8: crops, true and predicted coordinates, true and predicted regions."""
     size = prediction.mask_logits.shape[-1]
     step = truth.rgb.shape[-1] // size
     count = min(count, len(truth))

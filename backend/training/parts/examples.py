@@ -14,9 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-UNKNOWN_REGION = 255
-"""Where nothing is known of the region; background is 254."""
+from ...data.labelled_photographs import CROP_SCALE
+
 BACKGROUND = 254
+"""Index of the region where no object is."""
+UNKNOWN_REGION = 255
+"""Index where nothing is known of the region."""
 
 
 @dataclass
@@ -24,41 +27,36 @@ class Examples:
     """Pictures with what is known of them."""
 
     rgb: Tensor
-    """(N, 3, S, S) in [0, 1], with whatever lies around the object."""
+    """Colours (N, 3, S, S) in [0, 1], with whatever lies around the object."""
     mask: Tensor
-    """(N, 1, S, S) in [0, 1]."""
+    """Masks (N, 1, S, S) in [0, 1]."""
     coordinates: Tensor
-    """(N, 3, S, S) canonical coordinates, 0 where unknown."""
+    """Canonical coordinates (N, 3, S, S), 0 where unknown."""
     regions: Tensor
-    """(N, S, S) uint8: index of the region, ``BACKGROUND`` or ``UNKNOWN_REGION``."""
+    """Regions (N, S, S) uint8: an index, ``BACKGROUND`` or ``UNKNOWN_REGION``."""
     known: Tensor
-    """(N, 1, S, S) bool: where coordinates are known."""
+    """Whether coordinates are known (N, 1, S, S)."""
     azimuth: Tensor
-    """(N,) radians."""
+    """Azimuths (N,) in radians."""
     azimuth_error: Tensor
-    """(N,) radians: standard deviation with which the azimuth is known."""
+    """Standard deviations (N,) in radians with which the azimuths are known."""
     pose: Tensor
-    """(N, 3) as in ``parts_network.POSE``."""
+    """Numbers (N, 3) as in ``parts_network.POSE``."""
     code: Tensor
-    """(N, K)."""
+    """Codes (N, K) of the shape space."""
     weight_pose: Tensor
-    """(N,) how much the pose is believed; 0 where unknown."""
+    """Weights (N,) of the poses in the loss; 0 where they are not known."""
     weight_code: Tensor
-    """(N,)."""
+    """Weights (N,) of the codes in the loss; 0 where they are not known."""
     photograph: Tensor
-    """(N,) bool."""
+    """Whether each is a photograph (N,)."""
 
     def __len__(self) -> int:
         return len(self.azimuth)
 
-    def to(self, device: torch.device) -> Examples:
-        return Examples(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
-
-    def __getitem__(self, index: Tensor) -> Examples:
-        return Examples(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
-
     @staticmethod
     def concatenate(parts: list[Examples]) -> Examples:
+        """Returns the examples of all parts, one part after the other."""
         return Examples(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Examples)})
 
 
@@ -67,22 +65,25 @@ class VariationConfig:
     """How much examples vary; shares are probabilities."""
 
     scale: float = 0.10
-    """Largest change of size."""
+    """Largest change of size, in parts of it."""
     shift: float = 0.05
-    """Largest movement in parts of the picture."""
+    """Largest movement, in parts of the picture."""
     turn_deg: float = 3.0
     """Standard deviation of the turn in the picture's plane."""
     mirrored: float = 0.5
+    """Share of pictures that are mirrored."""
     rough_outline: float = 0.7
     """Share of masks whose outline errs here and there."""
     no_outline: float = 0.12
     """Share of masks that are the whole picture: silhouettes alone shall not decide."""
     hole: float = 0.2
-    """Share of pictures a part of which is covered."""
+    """Share of pictures in which a box shows another picture or is missing from the mask."""
     neighbour: float = 0.1
     """Share of masks that hold a piece of another object."""
     grey: float = 0.08
+    """Share of pictures without colours."""
     blurred: float = 0.3
+    """Share of pictures that are blurred a little."""
     colour: float = 0.35
     """Strength of changes of exposure, contrast, colour and white balance."""
 
@@ -90,7 +91,7 @@ class VariationConfig:
 def varied(
     examples: Examples, size: int, config: VariationConfig, generator: torch.Generator
 ) -> tuple[Examples, Tensor]:
-    """Examples of ``size`` pixels as they might have been seen, and the network's crops (N, 4, size, size) of them."""
+    """Returns examples of ``size`` pixels as they might have been seen, and the network's crops (N, 4, size, size)."""
     moved = _moved(_mirrored(examples, config.mirrored, generator), size, config, generator)
     given = _outline(moved.mask, config, generator)
     rgb = _recoloured(moved.rgb, config, generator)
@@ -99,7 +100,7 @@ def varied(
 
 
 def plain(examples: Examples, size: int) -> tuple[Examples, Tensor]:
-    """The same without any variation, cut out as the product does."""
+    """Returns the same without any variation, cut out as the product does."""
     whole = _sampled(examples, _grid(examples.azimuth.new_zeros(len(examples), 4), size))
     return whole, torch.cat([whole.rgb * whole.mask, whole.mask], dim=1)
 
@@ -142,8 +143,8 @@ def _moved(examples: Examples, size: int, config: VariationConfig, generator: to
 def _grid(change: Tensor, size: int) -> Tensor:
     """Sampling grids (N, size, size, 2) for changes (N, 4): of size (share), turn (counter-clockwise) and place."""
     scale, turn, x, y = change.unbind(dim=1)
-    # Stored pictures hold more than the crop: CROP_SCALE of labelled_photographs.py.
-    step = (1 + scale) / 1.15
+    # Stored pictures hold more than the crop.
+    step = (1 + scale) / CROP_SCALE
     cos, sin = turn.cos() * step, turn.sin() * step
     # Rows point down, so that a counter-clockwise turn of the content samples along a clockwise one.
     theta = torch.stack([torch.stack([cos, -sin, 2 * x], 1), torch.stack([sin, cos, 2 * y], 1)], dim=1)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the network for objects with parts is judged by.
+"""The losses of the network for objects with parts.
 
 Letters: N batch, B bins, K numbers of a code, h side of the maps.
 """
@@ -20,7 +20,7 @@ from .examples import BACKGROUND, UNKNOWN_REGION, Examples
 
 @dataclass(frozen=True)
 class PartsWeights:
-    """Weights of the losses."""
+    """Weights of the losses, by their names."""
 
     azimuth: float = 1.0
     offset: float = 1.0
@@ -30,13 +30,16 @@ class PartsWeights:
     regions: float = 0.5
     mask: float = 0.5
     photographs_dense: float = 0.4
-    """Factor of what maps say of photographs, whose truth is a fit."""
+    """Factor of the losses of coordinates and regions for photographs, whose truth is a fit."""
 
 
 def parts_losses(
     prediction: PartsPrediction, truth: Examples, code_scale: Tensor, weights: PartsWeights
 ) -> dict[str, Tensor]:
-    """The losses by name, weighted. ``code_scale`` (K,): what one unit of each number of the code moves."""
+    """Returns the losses by name, weighted.
+
+    ``code_scale`` (K,) says how far one unit of each number of a code moves the shape.
+    """
     size = prediction.mask_logits.shape[-1]
     dense = torch.where(truth.photograph, weights.photographs_dense, 1.0)
     known, coordinates, regions, mask = _at(truth, size)
@@ -52,7 +55,7 @@ def parts_losses(
 
 
 def azimuth_loss(logits: Tensor, truth: Examples) -> Tensor:
-    """Cross-entropy with a distribution over the bins as wide as the azimuth is uncertain."""
+    """Returns the cross-entropy with a distribution over the bins that is as wide as the azimuth is uncertain."""
     apart = _apart(truth.azimuth, logits.shape[1])
     width = truth.azimuth_error.clamp(min=math.pi / logits.shape[1])[:, None]
     wanted = torch.softmax((apart.cos() - 1) / width**2, dim=1)
@@ -60,14 +63,19 @@ def azimuth_loss(logits: Tensor, truth: Examples) -> Tensor:
 
 
 def offset_loss(offsets: Tensor, truth: Examples) -> Tensor:
-    """How far off the azimuth is in the bins near the true one, in radians; surer labels count more."""
+    """Returns how far off the azimuth is in the bins near the true one, in fifths of a radian; surer labels count
+    more."""
     apart = _apart(truth.azimuth, offsets.shape[1])
     near = (apart.abs() < 2.2 * math.pi / offsets.shape[1]) * (0.05 / truth.azimuth_error.clamp(min=0.05))[:, None]
     return ((offsets - apart).abs() * near).sum() / near.sum().clamp(min=1) * 5
 
 
 def coordinate_loss(prediction: PartsPrediction, coordinates: Tensor, known: Tensor, weight: Tensor) -> Tensor:
-    """Negative log-likelihood of the coordinates' errors, taken to be Laplacian with the predicted spread."""
+    """Returns the negative log-likelihood of the coordinates' errors, but for a constant.
+
+    They are taken to be Laplacian with the predicted spread. ``coordinates`` (N, 3, h, h), ``known`` (N, h, h) and
+    ``weight`` (N,): the truth, where it is known, and how much each picture counts.
+    """
     error = (prediction.coordinates.float() - coordinates).abs().sum(dim=1)
     spread = prediction.spread
     loss = error / spread + 3 * spread.log() + 3 * math.log(100)
@@ -75,7 +83,7 @@ def coordinate_loss(prediction: PartsPrediction, coordinates: Tensor, known: Ten
 
 
 def region_loss(logits: Tensor, regions: Tensor, weight: Tensor) -> Tensor:
-    """Cross-entropy of the regions where they are known."""
+    """Returns the cross-entropy of the regions where they are known."""
     ignored = (regions == UNKNOWN_REGION) | (regions == BACKGROUND)
     each = F.cross_entropy(logits, regions.long().masked_fill(ignored, -100), reduction="none", ignore_index=-100)
     count = (~ignored).sum(dim=(1, 2))

@@ -32,13 +32,16 @@ from .examples import Examples, VariationConfig, plain, varied
 from .losses import PartsWeights, parts_losses
 from .sources import Photographs, Renders, fitted_photographs
 
-PACKED_SIZE = 224
-"""Side in pixels of examples before they are moved about."""
+_RENDER_SIZE = 128
+"""Side in pixels that rendered views are kept at."""
 
 
 @dataclass(frozen=True)
 class PartsTraining:
-    """How the network for objects with parts is trained."""
+    """How the network for objects with parts is trained.
+
+    Every batch holds drawn objects, and renders and photographs where there are any.
+    """
 
     network: PartsNetworkConfig = field(default_factory=PartsNetworkConfig)
     drawing: DrawnConfig = field(default_factory=DrawnConfig)
@@ -46,28 +49,34 @@ class PartsTraining:
     weights: PartsWeights = field(default_factory=PartsWeights)
     loop: LoopConfig = field(default_factory=LoopConfig)
     bundle: str = "car"
-    """The bundle whose template with parts and shape space are used: a name of a bundled one or a folder."""
+    """Bundle whose template with parts and shape space are used: the name of a bundled one, or a folder."""
     photographs: str = ""
     """Folders of labelled photographs to learn from, joined by ``;`` (``data/labelled_photographs.py``)."""
     validation: str = ""
-    """Folders of labelled photographs to judge by alone."""
+    """Folders of labelled photographs to judge by alone, joined by ``;``."""
     held_out: float = 0.2
-    """Share of the groups of ``photographs`` that are kept for validation."""
+    """Share of the groups of ``photographs`` that is kept for validation."""
     held_out_renders: int = 200
-    """Rendered views that are kept for validation, the last of the folder."""
+    """Number of rendered views that are kept for validation, the last of the folder."""
     fit: bool = True
     """Whether the shape space is fitted to the photographs, so that their maps are learned too."""
     drawn: int = 48
-    """Drawn cars in a batch."""
+    """Number of drawn cars in a batch."""
     rendered: int = 32
+    """Number of rendered views in a batch."""
     photographed: int = 40
+    """Number of photographs in a batch."""
+    packed: int = 224
+    """Side in pixels of examples before they are moved about: that of the crops times their spare margin, or more."""
     domain: float = 0.2
-    """Weight of a judge who tells photographs of fronts from other fronts by the head's features, whose gradient is
-    turned round: else a network learns that what looks like a photograph shows a front."""
+    """Weight of a judge that tells photographs of fronts from other fronts by the head's features. Its gradient is
+    reversed: without it the network learns that whatever looks like a photograph shows a front."""
     learning_rate: float = 1.2e-3
     weight_decay: float = 0.03
     warm_up: int = 200
+    """Number of steps in which the learning rate rises."""
     average_decay: float = 0.999
+    """Fraction of the moving average of the weights that each step keeps."""
     bfloat16: bool = True
     seed: int = 0
 
@@ -77,7 +86,7 @@ PRESETS: dict[str, PartsTraining] = {
         network=PartsNetworkConfig(image_size=64, channels=(8, 16, 24, 32, 48), blocks=(1, 1, 1, 1, 1), hidden=64),
         drawing=DrawnConfig(codes=16),
         loop=LoopConfig(steps=30, log_every=10, evaluate_every=30, checkpoint_every=15, tensorboard=False),
-        drawn=6, rendered=4, photographed=4, warm_up=5, average_decay=0.8, held_out_renders=2,
+        drawn=6, rendered=4, photographed=4, packed=80, warm_up=5, average_decay=0.8, held_out_renders=2,
     ),
     "small": PartsTraining(loop=LoopConfig(steps=3000, evaluate_every=1000), drawn=12, rendered=8, photographed=12),
     "medium": PartsTraining(loop=LoopConfig(steps=12000, evaluate_every=2000, checkpoint_every=500)),
@@ -89,18 +98,18 @@ PRESETS: dict[str, PartsTraining] = {
 
 
 class _Judge(nn.Module):
-    """Tells photographs from other pictures by the head's features; its gradient reaches these with the sign turned."""
+    """Tells photographs from other pictures by the head's features, which its gradient reaches with reversed sign."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(width, 128), nn.ReLU(), nn.Linear(128, 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        turned: Tensor = _Turned.apply(features)  # type: ignore[no-untyped-call]
-        return self.layers(turned)[:, 0]
+        reversed_: Tensor = _Reversed.apply(features)  # type: ignore[no-untyped-call]
+        return self.layers(reversed_)[:, 0]
 
 
-class _Turned(torch.autograd.Function):
+class _Reversed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: object, values: Tensor) -> Tensor:
         return values.view_as(values)
@@ -117,6 +126,11 @@ class PartsTask(Task):
         self.config, self.device = config, device
         folder = Path(config.bundle) if Path(config.bundle).is_dir() else BUNDLED / config.bundle
         space, template = ShapeSpace.load(folder / SHAPE_SPACE), Template.load(folder / PARTS_TEMPLATE)
+        if space.size != config.network.code_size:
+            raise ValueError(
+                f"Codes of the bundle {folder.name} have {space.size} numbers, and the network expects "
+                f"{config.network.code_size}; set network.code_size={space.size}."
+            )
         self.generator = torch.Generator(device).manual_seed(config.seed)
         torch.manual_seed(config.seed)
         model = PartsNetwork(config.network).to(device)
@@ -131,7 +145,12 @@ class PartsTask(Task):
         self.cars = DrawnCars(space, template, config.drawing, device, config.seed)
         self.unseen_cars = DrawnCars(space, template, config.drawing, device, config.seed + 1)
         self._load_photographs(space, template, out)
-        self.renders = None if data is None else Renders(data, 128, device, space.size)
+        self.renders = None if data is None else Renders(data, min(_RENDER_SIZE, config.packed), device, space.size)
+        if self.renders is not None and len(self.renders) <= config.held_out_renders:
+            raise ValueError(
+                f"{data} holds {len(self.renders)} views, and {config.held_out_renders} are held out; render more, or "
+                f"lower held_out_renders."
+            )
         basis = torch.as_tensor(space.basis).square().mean(dim=(1, 2)).sqrt()
         # What no vertex moves by, the fold's number, still matters.
         self.code_scale = (basis / basis.sum()).clamp(min=0.002).to(device)
@@ -139,16 +158,22 @@ class PartsTask(Task):
     def _load_photographs(self, space: ShapeSpace, template: Template, out: Path) -> None:
         config = self.config
         folders = [Path(part) for part in config.photographs.split(";") if part]
+        only_judged = [Path(part) for part in config.validation.split(";") if part]
+        names = [folder.name for folder in folders + only_judged]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"Two folders of photographs are called {twice[0]}; rename one, for figures go by names.")
         shown, judged = [], {}
         for folder in folders:
-            kept, held_out = load_labelled_photographs(folder, PACKED_SIZE).split(config.held_out)
+            kept, held_out = load_labelled_photographs(folder, config.packed).split(config.held_out)
             shown.append(kept)
             judged[folder.name] = held_out
-        for folder in (Path(part) for part in config.validation.split(";") if part):
-            judged[folder.name] = load_labelled_photographs(folder, PACKED_SIZE)
-        self.photographs, self.grounds = None, None
+        for folder in only_judged:
+            judged[folder.name] = load_labelled_photographs(folder, config.packed)
+        self.photographs = None
         if shown:
             together = _joined(shown)
+            if not len(together):
+                raise ValueError(f"No photograph of {config.photographs} is left to learn from; lower held_out.")
             file = out / "photograph_fits.safetensors"
             fits = fitted_photographs(together, file, space, template, self.device) if config.fit else None
             self.photographs = Photographs(together, fits, space, template, self.device)
@@ -159,7 +184,7 @@ class PartsTask(Task):
     def _grounds(self, count: int) -> Tensor:
         """(count, 3, S, S): what lies behind drawn cars, pieces of photographs where there are any."""
         if self.photographs is None:
-            return F.interpolate(self._random(count, 3, 8, 8), PACKED_SIZE, mode="bicubic").clamp(0, 1)
+            return F.interpolate(self._random(count, 3, 8, 8), self.config.packed, mode="bicubic").clamp(0, 1)
         index = torch.randint(len(self.photographs), (count,), device=self.device, generator=self.generator)
         return self.photographs.rgb[index].float() / 255
 
@@ -168,11 +193,11 @@ class PartsTask(Task):
 
     def _batch(self) -> Examples:
         config, parts = self.config, []
-        parts.append(self.cars.draw(config.drawn, PACKED_SIZE, self._grounds(config.drawn), self.generator))
+        parts.append(self.cars.draw(config.drawn, config.packed, self._grounds(config.drawn), self.generator))
         if self.renders is not None:
             last = len(self.renders) - config.held_out_renders
             index = torch.randint(last, (config.rendered,), device=self.device, generator=self.generator)
-            parts.append(self.renders.examples(index, PACKED_SIZE))
+            parts.append(self.renders.examples(index, config.packed))
         if self.photographs is not None:
             count = len(self.photographs)
             index = torch.randint(count, (config.photographed,), device=self.device, generator=self.generator)
@@ -204,22 +229,22 @@ class PartsTask(Task):
         return losses
 
     def _validation(self) -> Iterator[tuple[str, Iterator[Examples]]]:
-        """Sets by name, in batches."""
+        """Held-out sets by name, in batches."""
         generator = torch.Generator(self.device).manual_seed(7)
         ground = torch.full((32, 3, 8, 8), 0.5, device=self.device)
         count = 2 if self.config.network.image_size < 128 else 8
-        yield "drawn", (self.unseen_cars.draw(32, PACKED_SIZE, ground, generator) for _ in range(count))
+        yield "drawn", (self.unseen_cars.draw(32, self.config.packed, ground, generator) for _ in range(count))
         if self.renders is not None:
             first = len(self.renders) - self.config.held_out_renders
             index = torch.arange(first, len(self.renders), device=self.device)
-            yield "renders", (self.renders.examples(part, PACKED_SIZE) for part in index.split(32))
+            yield "renders", (self.renders.examples(part, self.config.packed) for part in index.split(32))
         for name, photographs in self.judged.items():
             index = torch.arange(len(photographs), device=self.device)
             yield name, (photographs.examples(part) for part in index.split(32))
 
     @torch.no_grad()
     def evaluate(self, step: int, folder: Path) -> dict[str, float]:
-        """Errors of azimuths on every set, of maps where they are known; writes a sheet of each set."""
+        """Returns errors of azimuths on every held-out set, and of maps where they are known; draws a sheet of each."""
         network = self.networks["average"]
         assert isinstance(network, PartsNetwork)
         figures: dict[str, float] = {}
@@ -254,14 +279,14 @@ def _joined(parts: list[LabelledPhotographs]) -> LabelledPhotographs:
 
 
 def train(config: PartsTraining, data: Path, out: Path, *, resume: bool, device: torch.device) -> dict[str, float]:
-    """Trains on the rendered views in ``data`` (``-`` for none), drawn cars and photographs; returns the last figures.
+    """Trains on drawn cars, the rendered views in ``data`` (``-``: none) and photographs; returns the last figures.
 
     Leaves ``parts_network.safetensors`` in ``out``.
 
     Raises:
-        FileNotFoundError: No rendered object lies in ``data``, or a set of photographs is missing.
+        FileNotFoundError: No rendered object lies in ``data``, one has no truth, or a set of photographs is missing.
         FileExistsError: A run lies in ``out`` that was not asked to be resumed.
-        ValueError: A damaged photograph or checkpoint.
+        ValueError: A damaged photograph or checkpoint, too few of them, or a bundle that does not fit the network.
     """
     out.mkdir(parents=True, exist_ok=True)
     task = PartsTask(config, None if str(data) == "-" else data, out, device)
