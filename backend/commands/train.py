@@ -41,7 +41,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         type=Path,
         required=True,
         help="folder made by scripts/render_dataset.py; for stylegan2 also any folder or zip of images; for views a "
-        "generator: a bundle's name or folder, a run's folder, or a file; for parts also -, which stands for no renders",
+        "generator: a bundle's name or folder, a run's folder, or a file; for parts also -, for no renders",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoints, logs, pictures")
     parser.add_argument(
