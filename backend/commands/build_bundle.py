@@ -1,17 +1,20 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Puts trained networks together as a bundle: those of Image to 3D, an image generator, or both.
+"""Puts trained networks together as a bundle: those of Image to 3D, an image generator, or all of them.
 
     python -m backend.commands.build_bundle --inverse-graphics RUN --segmenter FILE_OR_BUNDLE --out DIR
             --category car --real-size 4.5 --data-note "..." --licence "..."
     python -m backend.commands.build_bundle --generator RUN --out DIR --data-note "..." --licence "..."
+    python -m backend.commands.build_bundle --parts RUN_OR_FILE --out DIR --data-note "..." --licence "..."
+    python -m backend.commands.build_bundle --segmenter FILE --out DIR --data-note "..." --licence "..."
     python -m backend.commands.build_bundle --out DIR [--precision int8] [--title "..."] [--description "..."]
 
-RUN is a folder that ``train.py inverse-graphics``, on views of known or of unknown cameras, or ``train.py stylegan2``
-made; a run that is still going gives its last checkpoint's average. What DIR holds beside what is named stays. The
-notes and the licence are said of the networks that are named. A segmenter is copied from a file; named as the bundle
-that has it, it is shared with that bundle and not copied. The last line stores the network that DIR holds anew, in 8
-bits a weight, or changes how the add-on shows the bundle; the rest of the card stays.
+RUN is a folder that ``train.py inverse-graphics``, on views of known or of unknown cameras, ``train.py stylegan2`` or
+``train.py parts`` made; a run that is still going gives its last checkpoint's average. What DIR holds beside what is
+named stays. The notes and the licence are said of the networks that are named. A segmenter is copied from a file;
+named as the bundle that has it, it is shared with that bundle and not copied. The network for objects with parts is
+put beside the template with parts that DIR holds, in 8 bits a weight. The last line stores the networks that DIR holds
+anew, in 8 bits a weight, or changes how the add-on shows the bundle; the rest of the card stays.
 """
 
 from __future__ import annotations
@@ -24,7 +27,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..common.bundle_files import CARD, INVERSE_GRAPHICS, SEGMENTER, TEMPLATE
+from ..common.bundle_files import (
+    CARD,
+    GENERATOR,
+    INVERSE_GRAPHICS,
+    PARTS_NETWORK,
+    SEGMENTER,
+    SHAPE_SPACE,
+    TEMPLATE,
+)
 from ..common.files import replacing
 from ..errors import BundleError
 from .entry import guarded
@@ -36,6 +47,11 @@ if TYPE_CHECKING:
 PROGRAM = "build_bundle.py"
 TEXTS = ("title", "description")
 """Of a card: how the add-on shows the bundle."""
+SEGMENTER_BLOCK, PARTS_BLOCK = "segmenter_network", "parts_network"
+"""Blocks of a card about networks that came from somewhere else than its network for Image to 3D."""
+KEPT = ("generator", "parts", PARTS_BLOCK)
+"""Blocks of a card that a new network for Image to 3D leaves as they are."""
+STORED_ANEW = (INVERSE_GRAPHICS, GENERATOR, SEGMENTER, PARTS_NETWORK)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -46,8 +62,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--segmenter", metavar="FILE_OR_BUNDLE", help="safetensors to copy, or name of a bundle; default: as in DIR"
     )
     parser.add_argument("--generator", type=Path, metavar="RUN", help="a run of train.py stylegan2")
+    parser.add_argument("--parts", type=Path, metavar="RUN_OR_FILE", help="a run of train.py parts, or its safetensors")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
-    parser.add_argument("--precision", choices=("half", "int8"), help="of the network for Image to 3D; default: half")
+    parser.add_argument(
+        "--precision", choices=("half", "int8"), help="of the networks; default: half, for --parts int8"
+    )
     parser.add_argument("--title", help="what the add-on calls the bundle; default: its name")
     parser.add_argument("--description", help="a sentence for those who choose among bundles")
     parser.add_argument("--category", default="car")
@@ -56,12 +75,17 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--notes", default="", help="what else a reader of the card should know about the training")
     parser.add_argument("--licence", default="GPL-3.0-or-later", help="SPDX name or terms of the weights")
     options = parser.parse_args(arguments)
-    changes = (options.precision, options.title, options.description)
-    if options.inverse_graphics is None and options.generator is None and changes == (None, None, None):
-        parser.error("name a run with --inverse-graphics, with --generator, or one with each, or what DIR is to change")
-    if options.segmenter is not None and options.inverse_graphics is None:
-        parser.error("--segmenter belongs to --inverse-graphics")
+    if not names_networks(options) and all(getattr(options, name) is None for name in ("precision", *TEXTS)):
+        parser.error("name a run with --inverse-graphics, --generator or --parts, or what DIR is to change")
+    if options.segmenter is not None and options.inverse_graphics is None and not Path(options.segmenter).is_file():
+        parser.error("--segmenter without --inverse-graphics has to be a file")
     return options
+
+
+def names_networks(options: argparse.Namespace) -> bool:
+    """Returns whether the command line names a network to put in."""
+    named = (options.inverse_graphics, options.segmenter, options.generator, options.parts)
+    return any(network is not None for network in named)
 
 
 def main(arguments: list[str]) -> int:
@@ -74,10 +98,14 @@ def run(options: argparse.Namespace) -> int:
     """Does what the options name. Raises UnrenderError or OSError with one sentence."""
     if options.inverse_graphics is not None:
         print(put_inverse_graphics(options))
+    elif options.segmenter is not None:
+        print(put_segmenter(options))
     if options.generator is not None:
         print(put_generator(options))
-    if options.inverse_graphics is None and options.precision is not None:
-        print(store_anew(options.out, options.precision))
+    if options.parts is not None:
+        print(put_parts(options))
+    if options.precision is not None and not names_networks(options):
+        print("\n".join(store_anew(options.out, options.precision)))
     put_texts(options)
     size = sum(path.stat().st_size for path in options.out.iterdir())
     print(f"{options.out}: {size / 2**20:.1f} MiB in all")
@@ -86,6 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
 def put_inverse_graphics(options: argparse.Namespace) -> str:
     """Writes network, template, segmenter and card; returns a line to print. Raises BundleError or OSError."""
+    from ..models.segmenter import load_segmenter
     from ..models.storage import save_network
     from ..weights import run_folder
     from ..weights.bundle import FORMAT, read_card, write_card
@@ -111,14 +140,20 @@ def put_inverse_graphics(options: argparse.Namespace) -> str:
         "metrics": metrics,
         "date": date.today().isoformat(),
         **({} if shared is None else {"segmenter": shared}),
-        **({"generator": before["generator"]} if "generator" in before else {}),
+        **{name: before[name] for name in KEPT if name in before},
     }
+    if options.segmenter is None and SEGMENTER_BLOCK in before:
+        card[SEGMENTER_BLOCK] = before[SEGMENTER_BLOCK]
     options.out.mkdir(parents=True, exist_ok=True)
     save_network(options.out / INVERSE_GRAPHICS, network, network.config, precision=options.precision or "half")
     template.save(options.out / TEMPLATE)
     if options.segmenter is not None and shared is None:
-        with replacing(options.out / SEGMENTER) as partial:
-            shutil.copyfile(options.segmenter, partial)
+        if options.precision is None:
+            with replacing(options.out / SEGMENTER) as partial:
+                shutil.copyfile(options.segmenter, partial)
+        else:
+            segmenter = load_segmenter(Path(options.segmenter))
+            save_network(options.out / SEGMENTER, segmenter, segmenter.config, precision=options.precision)
     write_card(options.out, card)
     return f"inverse graphics: step {training['steps']}"
 
@@ -164,21 +199,108 @@ def find_segmenter(out: Path, named: str | None, before: dict[str, Any]) -> str 
     return named
 
 
-def store_anew(folder: Path, precision: Precision) -> str:
-    """Stores a bundle's network for Image to 3D in another precision; returns a line to print. Raises BundleError."""
+def put_segmenter(options: argparse.Namespace) -> str:
+    """Puts a segmenter's file into a bundle that is there; returns a line to print. Raises BundleError or OSError."""
+    from ..models.segmenter import load_segmenter
     from ..models.storage import save_network
-    from ..render.template import Template
-    from ..weights.bundle import load_inverse_graphics, read_card
+    from ..weights.bundle import read_card
 
-    path = folder / INVERSE_GRAPHICS
-    read_card(folder)
+    source = Path(options.segmenter)
     try:
-        before = path.stat().st_size
-        network = load_inverse_graphics(path, Template.load(folder / TEMPLATE))
-        save_network(path, network, network.config, precision=precision)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        raise BundleError(f"The network in {folder} cannot be stored anew: {error}") from error
-    return f"inverse graphics: {before / 1e6:.1f} MB became {path.stat().st_size / 1e6:.1f} MB"
+        network = load_segmenter(source)
+    except (ValueError, TypeError) as error:
+        raise BundleError(f"{source} holds no segmenter: {error}") from error
+    read_card(options.out)  # before anything is written
+    save_network(options.out / SEGMENTER, network, network.config, precision=options.precision or "half")
+    put_block(options, SEGMENTER_BLOCK, source.parent)
+    return f"segmenter: pictures of {network.config.resolution} px"
+
+
+def put_parts(options: argparse.Namespace) -> str:
+    """Puts the network for objects with parts into a bundle that has their template; returns a line to print.
+
+    Raises BundleError or OSError.
+    """
+    from ..common.shape_space import ShapeSpace
+    from ..models.parts_network import load_parts_network, save_parts_network
+    from ..weights.bundle import read_card
+
+    source = options.parts / PARTS_NETWORK if options.parts.is_dir() else options.parts
+    try:
+        network = load_parts_network(source)
+    except (ValueError, TypeError) as error:
+        raise BundleError(f"{source} holds no network for objects with parts: {error}") from error
+    if not (options.out / SHAPE_SPACE).is_file():
+        raise BundleError(f"{options.out} has no template with parts: make it first, with scripts/build_template.py.")
+    size = ShapeSpace.load(options.out / SHAPE_SPACE).size
+    if network.config.code_size != size:
+        raise BundleError(
+            f"{source} does not fit {options.out}, whose codes have {size} numbers and not {network.config.code_size}: "
+            "train it with this bundle (bundle=DIR)."
+        )
+    read_card(options.out)  # before anything is written
+    save_parts_network(options.out / PARTS_NETWORK, network, precision=options.precision or "int8")
+    put_block(options, PARTS_BLOCK, source.parent)
+    return f"objects with parts: crops of {network.config.image_size} px"
+
+
+def put_block(options: argparse.Namespace, name: str, folder: Path) -> None:
+    """Writes a network's block of the card, with what its run's folder says where it is one. Raises BundleError.
+
+    The card's name for a shared segmenter goes where the bundle gets its own.
+    """
+    from ..weights import run_folder
+    from ..weights.bundle import read_card, write_card
+
+    card = read_card(options.out)
+    block: dict[str, Any] = {"data": options.data_note, "licence": options.licence}
+    if (folder / run_folder.CONFIG).is_file():
+        run = run_folder.Run.read(folder)
+        named = ("batch", "drawn", "rendered", "photographed", "domain", "learning_rate", "seed")
+        with run_folder.usable(folder):
+            progress = run.progress()
+            training = {**progress, **{key: run.config[key] for key in named if key in run.config}}
+            block |= {"training": training, "metrics": run.last_figures(progress["steps"])}
+    if name == SEGMENTER_BLOCK:
+        card.pop("segmenter", None)
+    write_card(options.out, {**card, name: {**block, "notes": options.notes}})
+
+
+def store_anew(folder: Path, precision: Precision) -> list[str]:
+    """Stores a bundle's networks in another precision; returns lines to print. Raises BundleError."""
+    from ..models.storage import read_tensors, save_network
+    from ..weights.bundle import read_card
+
+    read_card(folder)
+    lines = []
+    for name in STORED_ANEW:
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            before = path.stat().st_size
+            if read_tensors(path)[1].get("precision") != precision:
+                network = load_of_bundle(path)
+                save_network(path, network, network.config, precision=precision)
+        except (ValueError, OSError, KeyError, TypeError) as error:
+            raise BundleError(f"The network {name} in {folder} cannot be stored anew: {error}") from error
+        lines.append(f"{path.stem}: {before / 1e6:.1f} MB became {path.stat().st_size / 1e6:.1f} MB")
+    if not lines:
+        raise BundleError(f"The networks in {folder} cannot be stored anew: there are none.")
+    return lines
+
+
+def load_of_bundle(path: Path) -> Any:
+    """Returns the network of one of a bundle's files, whose ``config`` says its size. Raises ValueError or OSError."""
+    from ..models.parts_network import load_parts_network
+    from ..models.segmenter import load_segmenter
+    from ..models.stylegan2 import load_generator
+    from ..render.template import Template
+    from ..weights.bundle import load_inverse_graphics
+
+    if path.name == INVERSE_GRAPHICS:
+        return load_inverse_graphics(path, Template.load(path.with_name(TEMPLATE)))
+    return {GENERATOR: load_generator, SEGMENTER: load_segmenter, PARTS_NETWORK: load_parts_network}[path.name](path)
 
 
 def put_texts(options: argparse.Namespace) -> None:
@@ -223,7 +345,7 @@ def put_generator(options: argparse.Namespace) -> str:
         metrics=metrics,
         notes=options.notes,
     )
-    add_generator(options.out, generator, card, category=options.category)
+    add_generator(options.out, generator, card, category=options.category, precision=options.precision or "half")
     return f"generator: {images.resolution} px, {training['kimg']} kimg"
 
 

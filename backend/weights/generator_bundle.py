@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ..common.bundle_files import CARD, GENERATOR
 from ..errors import BundleError
+from ..models.storage import Precision, save_network
 from ..models.stylegan2 import Generator, load_generator, save_generator
 from .bundle import FORMAT, bundle_folders, read_card, write_card
 
@@ -182,15 +183,20 @@ def check_free(folder: Path, *, replace: bool) -> None:
 
 
 def add_generator(
-    folder: Path, generator: Generator, card: GeneratorCard, *, category: str = "", half: bool = True
+    folder: Path, generator: Generator, card: GeneratorCard, *, category: str = "", precision: Precision = "half"
 ) -> Path:
-    """Puts a generator into a bundle's folder, new or not, whose other networks stay; raises BundleError."""
+    """Puts a generator into a bundle's folder, new or not, whose other networks stay; raises BundleError.
+
+    One whose weights are too large for half precision is stored in float32 where ``half`` is asked for.
+    """
     about: dict[str, Any] = {"format": FORMAT, "name": folder.name, "category": category}
     info = read_card(folder) if (folder / CARD).exists() else about
     try:
-        save_generator(folder / GENERATOR, generator, half=half and fits_half(generator))
+        if precision == "half" and not fits_half(generator):
+            precision = "float32"
+        save_network(folder / GENERATOR, generator, generator.config, precision=precision)
         write_card(folder, {"date": date.today().isoformat(), **info, "generator": asdict(card)})
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise BundleError(f"The weights bundle {folder} cannot be written: {reason(error)}.") from error
     return folder
 

@@ -65,6 +65,8 @@ class Run:
     def progress(self) -> dict[str, Any]:
         """Returns steps, kimg and seconds of the exported weights: those of the checkpoint, else of the log.
 
+        A task whose batch is put together of several kinds of pictures has no kimg.
+
         Raises OSError, KeyError or SafetensorError where neither says it.
         """
         if (self.folder / CHECKPOINT).exists():
@@ -75,7 +77,8 @@ class Run:
             records = self.records()
             steps = int(records[-1]["step"]) if records else 0
             seconds = max((record.get("seconds", 0.0) for record in records), default=0.0)
-        return {"steps": steps, "kimg": round(steps * self.config["batch"] / 1000, 3), "seconds": round(seconds)}
+        kimg = {"kimg": round(steps * self.config["batch"] / 1000, 3)} if "batch" in self.config else {}
+        return {"steps": steps, **kimg, "seconds": round(seconds)}
 
     def last_figures(self, steps: int | None = None) -> dict[str, Any]:
         """Returns the last validation in the log, of those up to a step: held-out objects, before any refinement.

@@ -14,15 +14,18 @@ import torch
 from safetensors.torch import load_file
 
 from backend.commands import build_bundle
-from backend.common.bundle_files import BUNDLED, CARD, FOLDERS_VARIABLE, GENERATOR, SEGMENTER
+from backend.common.bundle_files import BUNDLED, CARD, FOLDERS_VARIABLE, GENERATOR, PARTS_NETWORK, SEGMENTER
 from backend.common.records import DEFAULT_BUNDLE, ReconstructRequest
 from backend.errors import BundleError
+from backend.models.parts_network import PartsNetwork, PartsNetworkConfig, load_parts_network, save_parts_network
 from backend.models.segmenter import Segmenter, SegmenterConfig, save_segmenter
+from backend.models.storage import read_tensors, save_network
 from backend.training.inverse_graphics.free_cameras import PRESETS, train
 from backend.training.inverse_graphics.view_cameras import read_cameras
 from backend.weights.bundle import load_bundle, read_card, segmenter_file
 from backend.weights.generator_bundle import load_generator_bundle
 from tests.helpers.shared_views import write_gan_views
+from tests.helpers.stylegan2_samples import tiny_generator
 
 CAR = BUNDLED / "car"
 
@@ -174,6 +177,95 @@ def test_a_network_is_built_and_stored_anew_in_8_bits(run: Path, user: Path, cap
     assert all((a.double() - built[name].double()).abs().max() <= 1 for name, a in anew.items())
     assert json.loads((user / "half" / CARD).read_text()) == card == {**small, "name": "half"}
     assert load_bundle("half").inverse_graphics is not None
+
+
+@pytest.fixture
+def copied(user: Path) -> Path:
+    """A copy of the bundled cars under the user's folder."""
+    return Path(shutil.copytree(CAR, user / "mine"))
+
+
+def small_parts_network(path: Path, code_size: int = 96) -> None:
+    torch.manual_seed(0)
+    config = PartsNetworkConfig(64, channels=(8, 16, 16), blocks=(1, 1, 1), hidden=80, code_size=code_size)
+    save_parts_network(path, PartsNetwork(config))
+
+
+def test_every_network_of_a_bundle_is_stored_anew_and_one_in_8_bits_already_stays(copied: Path, capsys) -> None:
+    save_network(copied / GENERATOR, small := tiny_generator(), small.config, precision="half")
+    small_segmenter(copied / SEGMENTER)
+    small_parts_network(copied / PARTS_NETWORK)
+    before = {path.name: path.read_bytes() for path in copied.iterdir()}
+    assert build_bundle.main(["--out", str(copied), "--precision", "int8"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"{Path(name).stem}: " in out for name in build_bundle.STORED_ANEW)
+    after = {path.name: path.read_bytes() for path in copied.iterdir()}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {GENERATOR, SEGMENTER, PARTS_NETWORK}
+    assert all(read_tensors(copied / name)[1]["precision"] == "int8" for name in build_bundle.STORED_ANEW)
+
+
+def test_a_network_for_objects_with_parts_is_put_beside_their_template_in_8_bits(copied: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    small_parts_network(run / PARTS_NETWORK)
+    (run / "config.json").write_text('{"drawn": 6, "rendered": 4, "photographed": 2, "domain": 0.6, "seed": 3}')
+    log = [{"step": 20, "seconds": 9.0}, {"step": 20, "validation/street_flips": 0.25}]
+    (run / "log.jsonl").write_text("\n".join(map(json.dumps, log)))
+    before = read_card(copied)
+    texts = ["--data-note", "drawn cars", "--notes", "a note", "--licence", "CC0-1.0"]
+    assert build_bundle.main(["--parts", str(run), "--out", str(copied), *texts]) == 0
+    card = read_card(copied)
+    assert card.pop("parts_network") == {
+        "data": "drawn cars",
+        "licence": "CC0-1.0",
+        "training": {"steps": 20, "seconds": 9, "drawn": 6, "rendered": 4, "photographed": 2, "domain": 0.6, "seed": 3},
+        "metrics": {"step": 20, "street_flips": 0.25},
+        "notes": "a note",
+    }
+    assert card == {name: value for name, value in before.items() if name != "parts_network"}
+    crops = torch.rand(2, 4, 64, 64, generator=torch.Generator().manual_seed(1))
+    stored, given = (load_parts_network(folder / PARTS_NETWORK)(crops) for folder in (copied, run))
+    assert read_tensors(copied / PARTS_NETWORK)[1]["precision"] == "int8"
+    assert 0 < (stored.azimuth_logits - given.azimuth_logits).abs().max() < 0.05
+
+
+def test_a_network_for_objects_with_parts_needs_their_template_and_its_codes(
+    copied: Path, tmp_path: Path, capsys
+) -> None:
+    before = {path.name: path.read_bytes() for path in copied.iterdir()}
+    small_parts_network(tmp_path / "short.safetensors", code_size=12)
+    small_parts_network(tmp_path / "fits.safetensors")
+    (tmp_path / "bare").mkdir()
+    shutil.copy(CAR / CARD, tmp_path / "bare")
+    for source, out, message in (
+        (tmp_path / "short.safetensors", copied, "codes have 96 numbers and not 12: train it with this bundle"),
+        (copied / SEGMENTER, copied, "segmenter.safetensors holds no network for objects with parts"),
+        (tmp_path / "fits.safetensors", tmp_path / "bare", "has no template with parts: make it first"),
+    ):
+        assert build_bundle.main(["--parts", str(source), "--out", str(out)]) == 1
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == before
+    assert [path.name for path in (tmp_path / "bare").iterdir()] == [CARD]
+
+
+def test_a_segmenter_alone_replaces_that_of_a_bundle_and_a_shared_one(user: Path, tmp_path: Path) -> None:
+    folder = without_segmenter(user / "car-gan", segmenter="car", data="renders")
+    small_segmenter(tmp_path / "mine.safetensors")
+    command = ["--segmenter", str(tmp_path / "mine.safetensors"), "--out", str(folder), "--data-note", "photographs"]
+    assert build_bundle.main(command) == 0
+    card = read_card(folder)
+    assert "segmenter" not in card and card["data"] == "renders"
+    assert card["segmenter_network"]["data"] == "photographs"
+    assert load_bundle("car-gan").segmenter.config.resolution == 64
+
+
+def test_a_new_network_for_image_to_3d_keeps_what_the_card_says_of_the_others(run: Path, copied: Path) -> None:
+    blocks = {name: {"data": name} for name in ("generator", "parts", "parts_network", "segmenter_network")}
+    (copied / CARD).write_text(json.dumps({**read_card(copied), **blocks}))
+    card = build(run, copied, "--data-note", "new")
+    assert card["data"] == "new" and card.items() >= blocks.items()
 
 
 def test_texts_alone_can_be_changed(tmp_path: Path) -> None:
