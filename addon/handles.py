@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Live sliders: the camera goes around its object at once, the codes go through the worker.
+"""Live sliders: the camera and the shape of an object with parts follow at once, other codes go through the worker.
 
-A slider that moves asks for an edit; while one is computed the next waits, and of several waiting only the latest is
+A slider of these asks for an edit; while one is computed the next waits, and of several waiting only the latest is
 kept, so dragging never falls behind. In background runs the edit is done when the assignment returns.
 """
 
@@ -16,13 +16,16 @@ import numpy as np
 from bpy.app.handlers import persistent
 from mathutils import Vector
 
-from . import parts, pixels, preferences, scene, session
+from . import parts, pixels, preferences, proportions, scene, session
 from .camera import camera_from_numbers
 from .environment import NoEnvironment
 from .wire import client, records
 
 POLL_SECONDS = 0.01
 """Time between two looks at the worker during an edit: little beside the 80 ms from slider to viewport."""
+
+NO_TEXTURE_SLIDERS = "Objects with parts have paints instead of a texture code, so texture sliders do not change them."
+"""Sentence in place of the texture sliders."""
 
 _tasks: dict[str, session.RequestTask] = {}
 """Edits under way, by the name of their object."""
@@ -79,14 +82,22 @@ def reset(owner: bpy.types.Object) -> None:
     with muted():
         state.azimuth, state.elevation, state.zoom = pose.azimuth, pose.elevation, 1.0
         state.shape = state.texture = (0.0,) * records.NUMBER_OF_SLIDERS
+        state.proportions = (proportions.AS_FOUND,) * proportions.MAX_PROPORTIONS
     move_camera(owner)
     request_edit(owner)
 
 
 def request_edit(owner: bpy.types.Object) -> None:
-    """Asks the worker for the object's shape and texture at the present position of its sliders."""
+    """Brings about the object's shape and texture at the present position of its sliders.
+
+    An object with parts gets its shape at once; for any other the worker is asked.
+    """
     state = owner.unrender
     if _muted or not state.is_unrender:
+        return
+    session.status.error = ""
+    if parts.has_parts(owner):
+        _follow_sliders(owner)
         return
     edit = records.EditRequest(
         shape_code=np.array(owner[scene.SHAPE_CODE], np.float32),
@@ -96,7 +107,6 @@ def request_edit(owner: bpy.types.Object) -> None:
         bundle=state.bundle,
         device=preferences.device(),
     )
-    session.status.error = ""
     try:
         task = session.request(edit, key=owner.name)
     except NoEnvironment as error:
@@ -131,14 +141,33 @@ def _look() -> float | None:
     return POLL_SECONDS if _tasks else None
 
 
+def _follow_sliders(owner: bpy.types.Object) -> None:
+    """Gives an object with parts the shape that its sliders ask for; the panel says why where that cannot be."""
+    try:
+        apply_to_parts(owner, *proportions.shape_of(owner))
+        if any(owner.unrender.texture):
+            raise ValueError(NO_TEXTURE_SLIDERS)
+    except ValueError as error:
+        session.status.error = str(error)
+        session.redraw()
+
+
+def apply_to_parts(owner: bpy.types.Object, canonical: np.ndarray, size: float) -> None:
+    """Gives an object with parts the vertices (V, 3) of a shape, and ``size`` in metres of its longest side.
+
+    Raises ValueError, before anything is changed, if a mesh was cut up meanwhile.
+    """
+    rise = parts.reshape(owner, canonical, size)
+    if owner.unrender.camera is not None and rise != 0:
+        _lift(owner.unrender.camera, owner, rise)
+
+
 def apply(owner: bpy.types.Object, edit: records.Edit) -> None:
-    """Gives an object the vertices and the texture of an edit; raises ValueError if its mesh was cut up meanwhile."""
-    if parts.has_parts(owner):
-        rise = parts.reshape(owner, edit.vertices, owner.unrender.real_size)
-        if owner.unrender.camera is not None and rise != 0:
-            _lift(owner.unrender.camera, owner, rise)
-    else:
-        _apply_shape(owner, edit.vertices)
+    """Gives an object without parts the vertices and the texture of an edit.
+
+    Raises ValueError if its mesh was cut up meanwhile.
+    """
+    _apply_shape(owner, edit.vertices)
     apply_texture(owner, edit.texture_change)
 
 
@@ -169,8 +198,6 @@ def apply_texture(owner: bpy.types.Object, change: np.ndarray) -> None:
     """Adds a change (t, t, 3) to the texture as it was before any slider moved."""
     image = texture_of(owner)
     state = owner.unrender
-    if image is None and parts.has_parts(owner) and change.any():
-        raise ValueError(f"The materials of {owner.name} have plain colours and no texture for its sliders to change.")
     if image is None or (state.base_texture is None and not change.any()):
         return  # no slider has moved the texture yet, so there is nothing to bring back either
     if state.base_texture is None:

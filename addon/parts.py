@@ -130,6 +130,8 @@ def reshape(owner: bpy.types.Object, vertices: np.ndarray, size: float) -> float
     """
     wheels = turning(owner)
     shapes = [_edited(one, owner, vertices) for one in (owner, *wheels)]
+    for one in (owner, *wheels):
+        _own_mesh(one)
     height = float(owner[CENTRE_HEIGHT])
     if sum(len(shape) for shape in shapes) == len(vertices):
         # Without all of its wheels, an object would otherwise drop down to what is left of it.
@@ -194,6 +196,12 @@ def _edited(one: bpy.types.Object, owner: bpy.types.Object, vertices: np.ndarray
     indices.data.foreach_get("value", index)
     offsets.data.foreach_get("vector", offset)
     return vertices[index].astype(np.float32) + offset.reshape(-1, 3)
+
+
+def _own_mesh(one: bpy.types.Object) -> None:
+    """Gives an object a mesh of its own where it shares one with a linked duplicate, whose sliders are others."""
+    if one.data.users - one.data.use_fake_user > 1:
+        one.data = one.data.copy()
 
 
 def _move(one: bpy.types.Object, vertices: np.ndarray) -> None:

@@ -43,6 +43,11 @@ def generators() -> dict[str, Path]:
     return _bundles_with(bundle_files.GENERATOR)
 
 
+def shape_spaces() -> dict[str, Path]:
+    """Returns name and folder of the bundles that objects with parts are made with, in the same order."""
+    return _bundles_with(bundle_files.SHAPE_SPACE)
+
+
 def _bundles_with(network: str) -> dict[str, Path]:
     """As the worker finds them: the user's hide the extension's own of the same name."""
     found = bundle_files.bundles_in([bundle_files.BUNDLED, *bundle_folders()], network)

@@ -10,10 +10,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or "." not in __package__:
-    from backend.common import bundle_files, files, harmonics, pictures, pinhole, progress, records, view_set
+    from backend.common import (
+        bundle_files,
+        files,
+        harmonics,
+        pictures,
+        pinhole,
+        progress,
+        records,
+        shape_space,
+        view_set,
+    )
     from backend.ipc import client, protocol
 else:
-    from ..backend.common import bundle_files, files, harmonics, pictures, pinhole, progress, records, view_set
+    from ..backend.common import (
+        bundle_files,
+        files,
+        harmonics,
+        pictures,
+        pinhole,
+        progress,
+        records,
+        shape_space,
+        view_set,
+    )
     from ..backend.ipc import client, protocol
 
 __all__ = [
@@ -26,5 +46,6 @@ __all__ = [
     "progress",
     "protocol",
     "records",
+    "shape_space",
     "view_set",
 ]

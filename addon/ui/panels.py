@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import session, thumbnails
-from ..handles import active_object
+from .. import parts, proportions, session, thumbnails
+from ..handles import NO_TEXTURE_SLIDERS, active_object
 from ..wire import records
 from .layout import UnrenderPanel, draw_text
 
@@ -131,11 +131,45 @@ class CodePanel(UnrenderPanel):
 
 
 class UNRENDER_PT_shape(CodePanel, bpy.types.Panel):
-    """Sliders of the shape code"""
+    """Sliders of the shape: named proportions where the object has parts"""
 
     bl_idname = "UNRENDER_PT_shape"
     bl_label = "Shape"
     code = "shape"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws one slider a proportion, or a direction where the object has no parts."""
+        owner = active_object(context)
+        if not parts.has_parts(owner):
+            super().draw(context)
+            return
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        try:
+            names = proportions.names_of(owner)
+        except ValueError as error:
+            draw_text(layout.box(), str(error), "ERROR", context.region.width)
+            return
+        column = layout.column(align=True)
+        for index, name in enumerate(names):
+            column.prop(owner.unrender, "proportions", index=index, text=name, slider=True)
+
+
+class UNRENDER_PT_directions(CodePanel, bpy.types.Panel):
+    """Sliders of the shape code of an object with parts, beside its named proportions"""
+
+    bl_idname = "UNRENDER_PT_directions"
+    bl_parent_id = "UNRENDER_PT_shape"
+    bl_label = "Main Directions"
+    bl_options = {"DEFAULT_CLOSED"}
+    code = "shape"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for objects with parts: others have these sliders in the panel above."""
+        owner = active_object(context)
+        return owner is not None and parts.has_parts(owner)
 
 
 class UNRENDER_PT_texture(CodePanel, bpy.types.Panel):
@@ -145,6 +179,13 @@ class UNRENDER_PT_texture(CodePanel, bpy.types.Panel):
     bl_label = "Texture"
     code = "texture"
 
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws the sliders, or why there are none."""
+        if parts.has_parts(active_object(context)):
+            draw_text(self.layout, NO_TEXTURE_SLIDERS, "INFO", context.region.width)
+        else:
+            super().draw(context)
+
 
 CLASSES = (
     UNRENDER_PT_main,
@@ -152,6 +193,7 @@ CLASSES = (
     UNRENDER_PT_options,
     UNRENDER_PT_handles,
     UNRENDER_PT_shape,
+    UNRENDER_PT_directions,
     UNRENDER_PT_texture,
 )
 

@@ -18,7 +18,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from .. import choices, handles, places
+from .. import choices, handles, places, proportions
 from ..wire import records
 
 SLIDER_RANGE = 3.0
@@ -164,6 +164,16 @@ class UnrenderObject(bpy.types.PropertyGroup):
         size=records.NUMBER_OF_SLIDERS,
         soft_min=-SLIDER_RANGE,
         soft_max=SLIDER_RANGE,
+        update=_on_code,
+    )
+    proportions: FloatVectorProperty(
+        name="Proportions",
+        description="Named proportions of an object with parts: 0.5 is as it was made, 0 and 1 are the smallest and "
+        "the largest of its category",
+        size=proportions.MAX_PROPORTIONS,
+        default=(proportions.AS_FOUND,) * proportions.MAX_PROPORTIONS,
+        soft_min=0.0,
+        soft_max=1.0,
         update=_on_code,
     )
     texture: FloatVectorProperty(

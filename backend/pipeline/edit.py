@@ -38,7 +38,7 @@ def _code(values: np.ndarray, length: int, bundle: LoadedBundle) -> Tensor:
     if np.shape(values) != (length,):
         raise BundleError(
             f"This object was made with other weights than the network of the bundle '{bundle.name}': make it from its "
-            "photo again. Objects with parts have no such sliders."
+            "photo again."
         )
     return torch.as_tensor(np.asarray(values, dtype=np.float32), device=bundle.device)
 

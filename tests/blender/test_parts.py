@@ -250,7 +250,7 @@ def test_both_choices_survive_saving_with_wheels_that_turn(tmp_path):
     maps = next(image for image in bpy.data.images if image.name.endswith("roughness and metallic"))
     np.testing.assert_array_equal(pixels.to_bytes(pixels.read(maps)[..., 1:3]), result.parts.surface)
     assert maps.colorspace_settings.name == "Non-Color"
-    handles.apply(owner, edit_of(result, widened(result.vertices)))
+    reshape(owner, result, widened(result.vertices))
     assert np.ptp(world(owner)[:, 0]) == pytest.approx(0.4 * 1.5 * SIZE, rel=1e-4)
 
     bpy.ops.wm.read_homefile(use_empty=True)
@@ -261,9 +261,9 @@ def test_both_choices_survive_saving_with_wheels_that_turn(tmp_path):
     assert "toy car texture" in bpy.data.images, "the photo's texture is kept, though no material has it"
 
 
-def edit_of(result, vertices, change=0.0):
-    """Returns the edit of a worker that knows nothing of the refinement's offsets."""
-    return records.Edit(vertices - result.offsets, np.full((4, 4, 3), change, np.float32))
+def reshape(owner, result, vertices):
+    """Gives an object the shape of a code that knows nothing of the refinement's offsets."""
+    handles.apply_to_parts(owner, vertices - result.offsets, SIZE)
 
 
 def widened(vertices):
@@ -282,7 +282,7 @@ def test_an_edit_reaches_every_part_and_takes_axles_along(direction):
     wheel = built.turning[2]
     wheel.rotation_euler.x = 0.5
     moved = widened(result.vertices)
-    handles.apply(built.object, edit_of(result, moved))
+    reshape(built.object, result, moved)
     assert wheel.rotation_euler.x == pytest.approx(0.5), "the user's turn stays"
     wheel.rotation_euler.x = 0
 
@@ -299,7 +299,7 @@ def test_an_edit_reaches_every_part_and_takes_axles_along(direction):
     handles.move_camera(built.object)
     np.testing.assert_allclose(built.camera.location, slid, atol=1e-5)
 
-    handles.apply(built.object, edit_of(result, result.vertices))
+    reshape(built.object, result, result.vertices)
     for one in objects:
         np.testing.assert_allclose(world(one), before[one.name][0], atol=1e-5)
         np.testing.assert_allclose(one.location, before[one.name][1], atol=1e-5)
@@ -313,12 +313,12 @@ def test_a_wheel_that_the_user_moved_stays_moved_and_a_lost_one_is_no_hindrance(
     moved.location.z += 0.1
     bpy.data.objects.remove(lost)
     place, body = np.array(moved.location), world(built.object)
-    handles.apply(built.object, edit_of(result, result.vertices))
+    reshape(built.object, result, result.vertices)
     np.testing.assert_allclose(moved.location, place, atol=1e-6)
     np.testing.assert_allclose(world(built.object), body, atol=1e-6)
     for wheel in parts.turning(built.object):
         bpy.data.objects.remove(wheel)
-    handles.apply(built.object, edit_of(result, result.vertices))
+    reshape(built.object, result, result.vertices)
     np.testing.assert_allclose(world(built.object), body, atol=1e-6, err_msg="without wheels it stays where it was")
 
 
@@ -330,7 +330,7 @@ def test_a_part_that_was_cut_up_is_left_alone_with_a_sentence(which):
     cut.data.vertices.add(1)
     before = world(built.object)
     with pytest.raises(ValueError, match=f"mesh of {cut.name} has other vertices.*sliders of toy car"):
-        handles.apply(built.object, edit_of(result, widened(result.vertices)))
+        reshape(built.object, result, widened(result.vertices))
     np.testing.assert_array_equal(world(built.object), before)
 
 
@@ -338,19 +338,7 @@ def test_an_edit_of_another_template_is_refused():
     result = toy.parts_reconstruction()
     built = build(result)
     with pytest.raises(ValueError, match="other vertices"):
-        handles.apply(built.object, records.Edit(np.zeros((400, 3), np.float32), np.zeros((4, 4, 3), np.float32)))
-
-
-def test_texture_sliders_change_the_maps_material_and_refuse_plain_colours():
-    result = toy.parts_reconstruction()
-    built = build(result, materials="maps")
-    handles.apply(built.object, edit_of(result, result.vertices, change=10 / 255))
-    changed = pixels.to_bytes(pixels.read(built.texture)[..., :3])
-    np.testing.assert_array_equal(changed, np.minimum(result.texture.astype(int) + 10, 255))
-    plain = build(result, materials="parts")
-    handles.apply(plain.object, edit_of(result, result.vertices))
-    with pytest.raises(ValueError, match="plain colours"):
-        handles.apply(plain.object, edit_of(result, result.vertices, change=10 / 255))
+        handles.apply_to_parts(built.object, np.zeros((400, 3), np.float32), SIZE)
 
 
 @pytest.mark.parametrize("direction", [(1.0, 0.0, 0.0), (0.9, 0.3, -0.2)])
@@ -365,7 +353,7 @@ def test_edges_are_hard_from_forty_degrees_on_and_stay_so(direction):
         assert all(polygon.use_smooth for polygon in one.data.polygons)
         along_axle = np.array([normal.vector[0] for normal in one.data.corner_normals])
         np.testing.assert_allclose(np.abs(along_axle).round(4) % 1, 0, err_msg="a tyre's sides are flat")
-    handles.apply(built.object, edit_of(result, widened(result.vertices)))
+    reshape(built.object, result, widened(result.vertices))
     assert sum(edge.use_edge_sharp for edge in built.turning[0].data.edges) == 2 * toy.WHEEL_SIDES
     plain = scene.build(bpy.context.scene, toy.reconstruction("box"))
     assert not any(edge.use_edge_sharp for edge in plain.object.data.edges)
