@@ -29,7 +29,7 @@ from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..models.crop import Crop, crop_around, extract
 
@@ -191,9 +191,16 @@ def _reader(base: Path) -> Iterator[Callable[[str], Image.Image]]:
                 return ImageOps.exif_transpose(picture)
             except _UNREADABLE as error:
                 which = f"{name} of {base if archive is None else file}"
-                raise ValueError(f"{which} cannot be read: {error}; set its ok to 0 to leave it out.") from error
+                raise ValueError(f"{which} {_reason(error)}; set its ok to 0 to leave it out.") from error
 
         yield read
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, as the end of a sentence; Pillow names buffers, which tell a user nothing."""
+    if isinstance(error, KeyError | FileNotFoundError):
+        return "is missing"
+    return "is no picture" if isinstance(error, UnidentifiedImageError) else f"cannot be read ({error})"
 
 
 def _share_of(group: str) -> float:

@@ -81,12 +81,13 @@ class PartsPrediction:
         probability = self.azimuth_logits.softmax(dim=1)
         near = probability + probability.roll(1, 1) + probability.roll(-1, 1)
         centres = bin_centres(probability.shape[1]).to(probability)
-        left, found = near.clone(), []
+        # Beside a sharp peak three bins hold the same probability: the one at the peak knows its offset best.
+        left, found = near + 0.01 * probability, []
         for _ in range(count):
             best = left.argmax(dim=1, keepdim=True)
             found.append((self._azimuth_in(best)[:, 0], near.gather(1, best)[:, 0]))
             apart = torch.remainder(centres - centres[best] + math.pi, 2 * math.pi) - math.pi
-            left = left.masked_fill(apart.abs() < math.pi / 4, 0)
+            left = left.masked_fill(apart.abs() < math.pi / 4, -1)
         return torch.stack([a for a, _ in found], dim=1), torch.stack([p for _, p in found], dim=1)
 
     def _azimuth_in(self, best: Tensor) -> Tensor:
@@ -177,7 +178,7 @@ def load_parts_network(path: Path, device: torch.device | str = "cpu") -> PartsN
     tensors, metadata = read_tensors(path)
     try:
         config = PartsNetworkConfig(**tuples(json.loads(metadata.get("config", "{}"))))
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"The weights file {path} does not fit this version: {error}") from error
     network = PartsNetwork(config)
     load_state(network, tensors, path)
