@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Separates the object of a photo from everything else.
 
-A picture with transparency says itself what the object is. Otherwise the segmenter looks at the whole photo, then
-twice more closely at what it found; GrabCut moves the outline to the colours' edges, and a guided filter carries it
-to the photo's own resolution.
+A picture with transparency says itself what the object is. Otherwise the segmenter looks at the whole photo, then more
+closely at what it found, and a guided filter carries the outline to the photo's own resolution.
 """
 
 from __future__ import annotations
@@ -33,26 +32,20 @@ _FINEST = 2048
 
 @dataclass(frozen=True)
 class CutOutConfig:
-    """Sizes in pixels, shares of the object's longer side, probabilities."""
+    """Sizes in pixels, shares and probabilities by which the object is found."""
 
-    looks: int = 3
+    looks: int = 2
     """Number of looks of the segmenter: at the whole photo, then at what it found."""
     view_margin: float = 1.35
     """Side of a closer look over the longer side of the object's box."""
     faint: float = 0.2
     """Probability from which something joined to the object is kept in view."""
-    unsure: tuple[float, float] = (0.35, 0.85)
-    """Probabilities between which GrabCut decides, wherever that is."""
     smallest_object: float = 0.0015
     """Share of the photo below which something found is no object."""
     min_confidence: float = 0.75
     """Mean probability inside the outline below which something found is no object."""
-    grabcut_side: int = 320
-    grabcut_iterations: int = 3
-    band: float = 0.035
-    """Distance by which GrabCut may move the outline, as a share of the object's longer side."""
-    min_agreement: float = 0.8
-    """Intersection over union of GrabCut's outline and the segmenter's below which the latter is kept."""
+    outline_side: int = 320
+    """Longer side at most of the picture in which the outline is drawn, before it is carried to the photo's own."""
 
 
 @dataclass
@@ -101,8 +94,7 @@ def cut_out(
     window, rgb = _part(photo.rgb, look.window)
     probability = _resampled(look, window)
     report(0.6)
-    coarse = _moved_to_edges(rgb, probability, config)
-    report(0.8)
+    coarse = _outline(probability, config)
     mask = np.zeros((height, width), dtype=np.uint8)
     left, top, right, bottom = window
     mask[top:bottom, left:right] = _at_full_resolution(rgb, coarse)
@@ -243,28 +235,12 @@ def _warped(
     return cv2.warpAffine(values, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _moved_to_edges(rgb: np.ndarray, probability: np.ndarray, config: CutOutConfig) -> np.ndarray:
-    """GrabCut near the segmenter's outline, at a limited size: (h, w) uint8, 0 or 1, one part without holes."""
-    shrink = min(1.0, config.grabcut_side / max(probability.shape))
+def _outline(probability: np.ndarray, config: CutOutConfig) -> np.ndarray:
+    """What is likelier the object than not, at a limited size: (h, w) uint8, 0 or 1, one part without holes."""
+    shrink = min(1.0, config.outline_side / max(probability.shape))
     size = (max(8, round(probability.shape[1] * shrink)), max(8, round(probability.shape[0] * shrink)))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     likely = cv2.resize(probability, size, interpolation=cv2.INTER_AREA)
-    before = _one_part((likely > 0.5).astype(np.uint8))
-    rows, columns = np.flatnonzero(before.any(axis=1)), np.flatnonzero(before.any(axis=0))
-    reach = max(2, round(config.band * max(np.ptp(rows), np.ptp(columns))))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    labels = np.where(before > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    low, high = config.unsure
-    labels[(cv2.erode(before, kernel) > 0) & (likely > high)] = cv2.GC_FGD
-    labels[(cv2.dilate(before, kernel) == 0) & (likely < low)] = cv2.GC_BGD
-    if not (labels == cv2.GC_FGD).any() or not (labels == cv2.GC_BGD).any():
-        return before  # GrabCut needs examples of both
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.setRNGSeed(0)
-    cv2.grabCut(small, labels, (0, 0, 1, 1), *models, config.grabcut_iterations, cv2.GC_INIT_WITH_MASK)
-    after = _one_part(((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8))
-    agreement = (before & after).sum() / max(1, (before | after).sum())
-    return after if agreement >= config.min_agreement else before
+    return _one_part((likely > 0.5).astype(np.uint8))
 
 
 def _one_part(mask: np.ndarray) -> np.ndarray:

@@ -82,15 +82,14 @@ def test_finds_the_object_at_the_photos_resolution(
     assert iou(found.mask > 127, truth(photo)) > 0.97
 
 
-def test_grabcut_and_filter_correct_a_vague_outline() -> None:
-    photo = scene(1024, 768, ((0.5, 0.4), (0.3, 0.15)))
-    vague = FindsRed(blur=9, grow=2)
-    look = module._find(photo, vague, CPU, module.CutOutConfig(), lambda fraction: None)
+def test_the_outline_follows_the_photos_edges_where_the_network_sees_them_coarsely() -> None:
+    photo = scene(3000, 2000, ((0.5, 0.3), (0.3, 0.15)))
+    look = module._find(photo, vague := FindsRed(blur=9), CPU, module.CutOutConfig(), lambda fraction: None)
     box, _ = module._part(photo.rgb, look.window)
     alone = np.zeros(photo.rgb.shape[:2], dtype=bool)
     alone[box[1] : box[3], box[0] : box[2]] = module._resampled(look, box) > 0.5
-    assert iou(alone, truth(photo)) < 0.95
-    assert iou(cut_out(photo, vague, CPU).mask > 127, truth(photo)) > 0.975
+    missed = 1 - iou(cut_out(photo, vague, CPU).mask > 127, truth(photo))
+    assert missed < 0.6 * (1 - iou(alone, truth(photo)))
 
 
 def test_edge_is_soft_and_the_rest_is_not() -> None:
@@ -112,17 +111,6 @@ def test_holes_are_filled() -> None:
     photo = scene(800, 600, ((0.5, 0.375), (0.3, 0.2)))
     cv2.circle(photo.rgb, (400, 300), 40, (120, 120, 120), -1)
     assert cut_out(photo, FindsRed(), CPU).mask[300, 400] == 255
-
-
-def test_a_wild_grabcut_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wild(picture, labels, *_) -> None:
-        labels[labels == cv2.GC_PR_FGD] = cv2.GC_PR_BGD
-        labels[labels == cv2.GC_FGD] = cv2.GC_PR_BGD
-        labels[: len(labels) // 3] = cv2.GC_PR_FGD
-
-    photo = scene(1024, 768, ((0.5, 0.4), (0.3, 0.15)))
-    monkeypatch.setattr(module.cv2, "grabCut", wild)
-    assert iou(cut_out(photo, FindsRed(), CPU).mask > 127, truth(photo)) > 0.95
 
 
 def test_nothing_found_is_one_sentence_with_a_remedy() -> None:
