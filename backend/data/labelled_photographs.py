@@ -98,6 +98,15 @@ def load_whole_photographs(folder: Path, size: int) -> LabelledPhotographs:
     return _collected(folder, whole)
 
 
+def read_photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yields a folder's usable pictures in their own size: name, colours (H, W, 3) and mask (H, W), uint8.
+
+    Errors as above, but that a folder without usable pictures yields none.
+    """
+    for label, rgb, mask in _pictures(folder):
+        yield label.name, rgb, mask
+
+
 @dataclass(frozen=True)
 class _Label:
     name: str
@@ -130,9 +139,23 @@ def _labels(file: Path) -> list[_Label]:
 def _collected(
     folder: Path, cut: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 ) -> LabelledPhotographs:
-    file = Path(folder) / "labels.csv"
     labels, crops, masks = [], [], []
-    table = _labels(file)
+    for label, rgb, mask in _pictures(folder):
+        colour, alpha = cut(rgb, mask)
+        crops.append(colour)
+        masks.append(alpha)
+        labels.append(label)
+    if not crops:
+        file = Path(folder) / "labels.csv"
+        raise ValueError(f"{file} names no usable photograph; it needs one with ok 1 and a mask that is not empty.")
+    azimuths = np.array([label.azimuth for label in labels], np.float32)
+    names, groups = tuple(label.name for label in labels), tuple(label.group for label in labels)
+    return LabelledPhotographs(np.stack(crops), np.stack(masks), azimuths, names, groups)
+
+
+def _pictures(folder: Path) -> Iterator[tuple[_Label, np.ndarray, np.ndarray]]:
+    """Usable pictures with the largest pieces of their masks, which are not empty."""
+    table = _labels(Path(folder) / "labels.csv")
     with _reader(Path(folder) / "photos") as picture_of, _reader(Path(folder) / "masks") as mask_of:
         for label in table:
             rgb = np.asarray(picture_of(label.name).convert("RGB"))
@@ -140,17 +163,8 @@ def _collected(
             if mask.shape != rgb.shape[:2]:
                 mask = cv2.resize(mask, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
             mask = largest_piece(mask)
-            if not (mask > 127).any():
-                continue
-            colour, alpha = cut(rgb, mask)
-            crops.append(colour)
-            masks.append(alpha)
-            labels.append(label)
-    if not crops:
-        raise ValueError(f"{file} names no usable photograph; it needs one with ok 1 and a mask that is not empty.")
-    azimuths = np.array([label.azimuth for label in labels], np.float32)
-    names, groups = tuple(label.name for label in labels), tuple(label.group for label in labels)
-    return LabelledPhotographs(np.stack(crops), np.stack(masks), azimuths, names, groups)
+            if (mask > 127).any():
+                yield label, rgb, mask
 
 
 def largest_piece(mask: np.ndarray) -> np.ndarray:
