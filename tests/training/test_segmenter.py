@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +16,23 @@ import torch
 from PIL import Image
 
 from backend.data.compositing import CompositingConfig, Compositor
+from backend.data.labelled_photographs import load_whole_photographs
 from backend.models.segmenter import Segmenter, SegmenterConfig, load_segmenter, save_segmenter
-from backend.training.segmenter import PRESETS, segmentation_losses, train
+from backend.training import segmenter
+from backend.training.segmenter import PRESETS, Pictures, segmentation_losses, train
 
 QUIET = CompositingConfig(
     size=64, own_background=0.0, empty=0.0, others=0.0, occluder=0.0, letterbox=0.0, night=0.0, background_motion=0.0
 )
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads would do nothing for pictures this small but wait for each other where others compute as well."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def discs(objects: int, views: int, side: int = 48) -> np.ndarray:
@@ -51,6 +63,21 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(view).save(place / f"view_{index:02d}.png")
             records.append({"file": f"view_{index:02d}.png", "camera": camera, "light": [[0.1] * 3] * 9})
         (place / "object.json").write_text(json.dumps({"views": records}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty discs in green with their masks, laid out as labelled photographs, each a group of its own."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for kind in ("photos", "masks"):
+        (folder / kind).mkdir()
+    lines = ["file,azimuth_deg,ok"]
+    for number, rgba in enumerate(discs(objects=40, views=1)[:, 0]):
+        Image.fromarray(rgba[..., [2, 0, 1]]).save(folder / "photos" / f"{number:02d}.png")
+        Image.fromarray(rgba[..., 3]).save(folder / "masks" / f"{number:02d}.png")
+        lines.append(f"{number:02d}.png,0,1")
+    (folder / "labels.csv").write_text("\n".join(lines))
     return folder
 
 
@@ -132,6 +159,52 @@ def test_training_learns_to_find_discs(dataset: Path, tmp_path: Path) -> None:
     assert model(torch.nn.functional.pad(picture, (8, 8, 8, 8), value=0.3)).max() > 0
 
 
+def test_training_with_photographs_learns_what_they_show(dataset: Path, photographs: Path, tmp_path: Path) -> None:
+    tiny = PRESETS["tiny"]
+    config = replace(
+        tiny, compositing=QUIET, validation_pictures=12, learning_rate=6e-3, photographs=str(photographs),
+        photograph_compositing=replace(QUIET, own_background=0.65),
+        loop=replace(tiny.loop, steps=50, evaluate_every=50),
+    )  # fmt: skip
+    figures = train(config, dataset, tmp_path / "run", resume=False, device=torch.device("cpu"))
+    _, held_out = load_whole_photographs(photographs, 64).split(0.2)
+    found = load_segmenter(tmp_path / "run" / "segmenter.safetensors")(
+        torch.from_numpy(held_out.rgb).permute(0, 3, 1, 2).float() / 255
+    )
+    true = torch.from_numpy(held_out.masks) > 127
+    overlaps = ((found > 0) & true).sum(dim=(1, 2)) / ((found > 0) | true).sum(dim=(1, 2)).clamp(min=1)
+    assert figures["photograph_iou"] > 0.6, "all of a picture would be 0.25"
+    assert figures["photograph_iou"] == pytest.approx(float(overlaps.mean()), abs=0.05), "figures are of held-out ones"
+    assert figures["photograph_iou_below_08"] == pytest.approx(float((overlaps < 0.8).float().mean()), abs=0.2)
+
+
+def test_photographs_make_their_share_of_the_pictures() -> None:
+    own, other = compositor(QUIET), Compositor(discs(4, 2)[..., [2, 0, 1, 3]].reshape(-1, 48, 48, 4), QUIET)
+    green = 0
+    for number in range(200):
+        picture, mask = Pictures(own, 3, other, 0.3)[number]
+        red, middle = (picture[channel][mask > 250].float().mean() for channel in (0, 1))
+        green += bool(middle > red)
+    assert 0.2 < green / 200 < 0.4
+
+
+def test_photographs_that_are_missing_or_all_held_out_are_refused(
+    dataset: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = replace(PRESETS["tiny"], photographs=str(tmp_path / "none"))
+    with pytest.raises(FileNotFoundError, match="labels.csv is missing"):
+        train(tiny, dataset, tmp_path / "run", resume=False, device=torch.device("cpu"))
+    monkeypatch.setattr(segmenter, "_HELD_OUT_PHOTOGRAPHS", 1.0)
+    with pytest.raises(ValueError, match="of groups that are held out; add others"):
+        train(
+            replace(tiny, photographs=str(photographs)),
+            dataset,
+            tmp_path / "run",
+            resume=False,
+            device=torch.device("cpu"),
+        )
+
+
 def test_resumed_training_is_the_same_training(dataset: Path, tmp_path: Path) -> None:
     tiny = replace(PRESETS["tiny"], validation_pictures=2)
     twelve = replace(tiny, loop=replace(tiny.loop, steps=12, checkpoint_every=6))
@@ -146,8 +219,6 @@ def test_resumed_training_is_the_same_training(dataset: Path, tmp_path: Path) ->
 
 
 def _train_and_stop_after(steps: int, config, dataset: Path, out: Path) -> None:
-    from backend.training import segmenter
-
     real_step = segmenter.SegmenterTask.step
 
     def step(task, number):
