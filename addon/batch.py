@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import batch_run, job, preview, session
+from . import batch_run, choices, job, preview, session
 from .wire import pictures, protocol, records
 
 
@@ -34,6 +34,12 @@ def parser() -> batch_run.Parser:
         default=0,
         metavar="N",
         help="side in texels (default: follows the photo)",
+    )
+    result.add_argument(
+        "--shape",
+        default=choices.SHAPES[0][0],
+        choices=[name for name, _, _ in choices.SHAPES],
+        help="an object with parts where the weights know of such, or one surface (default: parts)",
     )
     result.add_argument("--mask", default="", metavar="FILE", help="mask to use, for a single photo")
     result.add_argument("--real-size", type=float, default=0.0, metavar="METRES", help="longest side of the object")
@@ -97,6 +103,7 @@ def _steps(
         device=device,
         refine_steps=options.refine,
         texture_size=options.texture_size,
+        with_parts=options.shape == choices.SHAPES[0][0],
     )
     result = yield session.request(request)
     picture = yield session.request(

@@ -27,6 +27,11 @@ MATERIALS = [
     ("parts", "By Part", "A material of plain colour for paint, glass, rubber and so on; the texture is kept beside"),
 ]
 """Choices of materials; their identifiers are those of :data:`scene.Materials`."""
+SHAPES = [
+    ("parts", "With Parts", "A body with wheels that turn, windows and lamps, where the weights know of such objects"),
+    ("surface", "One Surface", "A single surface bent to the photo's outline, with sliders for shape and texture"),
+]
+"""Choices of what is made of a photo; their identifiers are those of the command line's ``--shape``."""
 
 Item = tuple[str, str, str]
 """Identifier of a choice for scripts, its name for people, its explanation."""

@@ -24,7 +24,7 @@ from .wire import client, records
 POLL_SECONDS = 0.01
 """Time between two looks at the worker during an edit: little beside the 80 ms from slider to viewport."""
 
-NO_TEXTURE_SLIDERS = "Objects with parts have paints instead of a texture code, so texture sliders do not change them."
+NO_TEXTURE_SLIDERS = "Paints colour objects with parts, not sliders: change their materials."
 """Sentence in place of the texture sliders."""
 
 _tasks: dict[str, session.RequestTask] = {}

@@ -35,7 +35,7 @@ from backend.evaluation.code_sheet import fitted_row
 from backend.evaluation.voxels import boxed, solid, solid_iou
 from backend.models.crop import crop_around, extract
 from backend.models.fit_parts import FitConfig, FittedParts, fit_parts
-from backend.pipeline.parts_object import PartsModel, load_parts
+from backend.weights.parts import PartsModel, load_parts
 
 _SIZE = 128
 _PALETTE = Palette(paint=Finish((0.70, 0.08, 0.08), 0.3), two_tone=Finish((0.70, 0.08, 0.08), 0.3))

@@ -23,6 +23,7 @@ def request_of(settings: bpy.types.PropertyGroup, image_path: str) -> records.Re
         device=preferences.device(settings.device),
         refine_steps=refine_steps,
         texture_size=int(settings.texture_size),
+        with_parts=settings.shape == "parts",
     )
 
 

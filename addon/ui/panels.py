@@ -80,6 +80,7 @@ class UNRENDER_PT_options(UnrenderPanel, bpy.types.Panel):
         layout.prop(settings, "bundle")
         layout.prop(settings, "real_size")
         layout.prop(settings, "texture_size")
+        layout.prop(settings, "shape")
         layout.prop(settings, "materials")
         layout.prop(settings, "refinement")
         if settings.refinement == "CUSTOM":

@@ -92,6 +92,11 @@ class UnrenderScene(bpy.types.PropertyGroup):
             *((str(size), str(size), f"{size} × {size} texels") for size in (256, 512, 1024, 2048, 4096)),
         ],
     )
+    shape: EnumProperty(
+        name="Shape",
+        description="What is made of the photo. Weights without a template with parts make one surface either way",
+        items=choices.SHAPES,
+    )
     materials: EnumProperty(
         name="Materials",
         description="Materials of an object with parts, such as a car with wheels. An object without parts gets the "

@@ -56,6 +56,8 @@ class ReconstructRequest:
     """Steps of optimisation against the photo; 0: none; -1: the default number."""
     texture_size: int = 0
     """Side of the texture in texels; 0: follows the photo, up to 2048."""
+    with_parts: bool = True
+    """Whether an object with parts is made where the bundle knows of any; else one surface."""
 
 
 @dataclass

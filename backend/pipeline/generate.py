@@ -16,7 +16,8 @@ from ..common.records import Camera, GenerateRequest, Progress, Reconstruction
 from ..common.regions import Palette, random_palette
 from ..errors import BundleError, Cancelled, UnrenderError
 from ..weights.bundle import bundle_folders, choose_device, read_card
-from .parts_object import PartsModel, load_parts, object_from_code
+from ..weights.parts import PartsModel, load_parts
+from .parts_object import object_from_code
 
 LARGEST_TEXTURE = 8192
 LARGEST_TRUNCATION = 3.0

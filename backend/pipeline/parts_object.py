@@ -4,43 +4,15 @@
 
 from __future__ import annotations
 
-import zipfile
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
-from ..common.bundle_files import PARTS_TEMPLATE, SHAPE_SPACE
 from ..common.records import Camera, ObjectParts, Reconstruction
 from ..common.regions import REGIONS, Palette
-from ..common.shape_space import ShapeSpace
-from ..errors import BundleError
-from ..render.template import Template
+from ..weights.parts import PartsModel
 from .paint import paint, region_of_quads
 
 _PLAIN = Palette()
 _FROM_THE_LEFT = Camera(0.7, 0.2, 3.2, 0.0, 0.36)
-
-
-@dataclass(frozen=True)
-class PartsModel:
-    """What a bundle holds for objects with parts."""
-
-    template: Template
-    space: ShapeSpace
-
-
-def load_parts(folder: Path) -> PartsModel:
-    """The template with parts and the shape space of a bundle's folder. Raises BundleError with one sentence."""
-    try:
-        model = PartsModel(Template.load(folder / PARTS_TEMPLATE), ShapeSpace.load(folder / SHAPE_SPACE))
-    except FileNotFoundError as error:
-        raise BundleError(f"The weights bundle in {folder} has no template with parts.") from error
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise BundleError(f"The template with parts in {folder} cannot be used: {error}") from error
-    if len(model.template.vertices) != len(model.space.kept) or model.template.parts is None:
-        raise BundleError(f"The template with parts in {folder} cannot be used: it does not fit its shape space.")
-    return model
 
 
 def object_from_code(

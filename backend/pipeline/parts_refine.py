@@ -133,9 +133,9 @@ class PartsRefiner:
         shift = ((box[:2] + box[2:]) / 2 - 0.5 - middle) * scale.new_tensor([1.0, -1.0])
         return torch.cat([scale[:, None], shift], dim=1)
 
-    def run(self, steps: int | None, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Moves all hypotheses; ``steps`` None: as many as the config says, 0: none."""
-        total = self.config.steps if steps is None else steps
+    def run(self, steps: int = -1, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Moves all hypotheses; ``steps`` -1: as many as the config says, 0: none."""
+        total = self.config.steps if steps < 0 else steps
         for step in range(total):
             fine = step >= total // 2
             self.optimizer.zero_grad()

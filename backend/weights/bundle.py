@@ -34,6 +34,7 @@ from ..models.inverse_graphics import InverseGraphics, InverseGraphicsConfig
 from ..models.segmenter import Segmenter, load_segmenter
 from ..models.storage import load_state, read_tensors, tuples
 from ..render.template import Template
+from .parts import PartsReader, load_parts_reader
 
 FORMAT = 1
 
@@ -49,6 +50,8 @@ class LoadedBundle:
     inverse_graphics: InverseGraphics
     segmenter: Segmenter
     device: torch.device
+    parts: PartsReader | None = None
+    """What finds objects with parts; None where the bundle knows of none."""
 
 
 def bundle_folders(network: str = "") -> dict[str, Path]:
@@ -127,7 +130,13 @@ def load_bundle(name_or_path: str, device: torch.device | str = "cpu") -> Loaded
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise BundleError(f"The weights bundle in {folder} cannot be used: {error}") from error
     return LoadedBundle(
-        info.get("name", folder.name), info, template, network.to(device), segmenter, torch.device(device)
+        info.get("name", folder.name),
+        info,
+        template,
+        network.to(device),
+        segmenter,
+        torch.device(device),
+        load_parts_reader(folder, device),
     )
 
 

@@ -14,7 +14,6 @@ from torch import Tensor
 from backend.common.bundle_files import BUNDLED, TEMPLATE
 from backend.evaluation.code_sheet import camera_at
 from backend.models.shape_decoder import SpaceDecoder
-from backend.pipeline.parts_object import load_parts
 from backend.render.camera import Cameras, project
 from backend.render.part_map import part_map
 from backend.render.picture import render
@@ -23,6 +22,7 @@ from backend.render.searches import soft_mask
 from backend.render.shading import Texture
 from backend.render.soft_mask import SoftMaskConfig
 from backend.render.template import Template
+from backend.weights.parts import load_parts
 
 SIZE, BATCH = 128, 8
 

@@ -17,9 +17,9 @@ from PIL import Image
 
 from backend.common.bundle_files import BUNDLED
 from backend.evaluation.code_sheet import camera_at
-from backend.pipeline.parts_object import load_parts
 from backend.render.camera import Cameras, project
 from backend.render.rasterize import rasterize
+from backend.weights.parts import load_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -20,7 +20,7 @@ from dataset.cars.template import SHEET_MARKINGS, half_layout, measure
 
 from backend.common.bundle_files import BUNDLED
 from backend.evaluation.mesh_checks import faults, open_edges
-from backend.pipeline.parts_object import load_parts
+from backend.weights.parts import load_parts
 
 CONFIG = SpaceConfig(components=24, examples=60)
 
