@@ -180,7 +180,7 @@ def test_no_slider_leaves_the_shapes_of_cars(model):
     ranges = model.space.proportion_range.astype(float)
     ranges[0] = np.log(ranges[0])
     whole = ways * np.ptp(ranges, axis=1)
-    assert np.linalg.norm(whole, axis=0).max() < 10
+    assert np.linalg.norm(whole, axis=0).max() < 8
     reached = model.space.proportion_map @ ways
     np.testing.assert_allclose(np.diag(reached), 1, atol=1e-4)
 

@@ -19,11 +19,11 @@ SCRIPT = Path(__file__).with_name("turn_wheels.py")
 WINDOW = ["--factory-startup", "--window-geometry", "0", "0", "1500", "950"]
 
 
-def show(version, out, choice):
-    """Runs the script in one version of Blender, whose own settings stay in the test's folder."""
+def show(version, out, choice, script=SCRIPT):
+    """Runs a script in one version of Blender, whose own settings stay in the test's folder."""
     environment = dict(os.environ, HOME=str(out / "home"), BLENDER_USER_RESOURCES=str(out / "resources"))
     (out / "home").mkdir(parents=True)
-    command = [TOOL, "run", version, *WINDOW, "-P", SCRIPT, "--", out, choice]
+    command = [TOOL, "run", version, *WINDOW, "-P", script, "--", out, choice]
     done = subprocess.run(
         list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS
     )
