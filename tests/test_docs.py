@@ -35,6 +35,8 @@ TESTED_BY = {
     "scripts/train.py inverse-graphics": "tests/training/test_known_cameras.py",
     "scripts/train.py stylegan2": "tests/training/test_stylegan2_training.py",
     "scripts/train.py views": "tests/commands/test_view_commands.py",
+    "scripts/train.py parts": "tests/training/test_parts_training.py",
+    "scripts/pack_photographs.py": "tests/commands/test_pack_photographs.py",
     "scripts/build_bundle.py": "tests/weights/test_bundle.py",
     "scripts/build_template.py": "tests/commands/test_parts_scripts.py",
     "scripts/fit_parts.py": "tests/commands/test_parts_scripts.py",

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from backend.commands import train as command
 from backend.common.bundle_files import PARTS_NETWORK
 from backend.common.regions import REGIONS
+from backend.errors import BundleError
 from backend.models.parts_network import PartsPrediction, bin_centres, load_parts_network
 from backend.training.parts import task as module
 from backend.training.parts.drawn_cars import DrawnCars, DrawnConfig
@@ -321,6 +322,8 @@ def test_what_does_not_fit_is_refused_in_a_sentence(tiny, tmp_path: Path, change
 
 
 def test_missing_sets_are_refused_in_a_sentence(tiny: PartsTraining, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="has no template with parts"):
+        train(replace(tiny, bundle="no bundle"), Path("-"), tmp_path / "run", resume=False, device=CPU)
     with pytest.raises(FileNotFoundError, match="No rendered object lies in"):
         train(tiny, tmp_path, tmp_path / "run", resume=False, device=CPU)
     without_truth = write_dataset(tmp_path / "renders", objects=1, views=2, truth=False)

@@ -18,12 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...common.bundle_files import BUNDLED, PARTS_NETWORK, PARTS_TEMPLATE, SHAPE_SPACE
+from ...common.bundle_files import BUNDLED, PARTS_NETWORK
 from ...common.shape_space import ShapeSpace
 from ...data.labelled_photographs import LabelledPhotographs, load_labelled_photographs
 from ...models.parts_network import PartsNetwork, PartsNetworkConfig, save_parts_network
 from ...models.precision import computes_in_bfloat16
 from ...render.template import Template
+from ...weights.parts import load_parts
 from ..averages import update_average
 from ..loop import LoopConfig, Task, cosine_rate, run
 from .drawn_cars import DrawnCars, DrawnConfig
@@ -125,7 +126,8 @@ class PartsTask(Task):
     def __init__(self, config: PartsTraining, data: Path | None, out: Path, device: torch.device) -> None:
         self.config, self.device = config, device
         folder = Path(config.bundle) if Path(config.bundle).is_dir() else BUNDLED / config.bundle
-        space, template = ShapeSpace.load(folder / SHAPE_SPACE), Template.load(folder / PARTS_TEMPLATE)
+        parts = load_parts(folder)
+        space, template = parts.space, parts.template
         if space.size != config.network.code_size:
             raise ValueError(
                 f"Codes of the bundle {folder.name} have {space.size} numbers, and the network expects "
@@ -287,6 +289,7 @@ def train(config: PartsTraining, data: Path, out: Path, *, resume: bool, device:
         FileNotFoundError: No rendered object lies in ``data``, one has no truth, or a set of photographs is missing.
         FileExistsError: A run lies in ``out`` that was not asked to be resumed.
         ValueError: A damaged photograph or checkpoint, too few of them, or a bundle that does not fit the network.
+        BundleError: The bundle has no template with parts, or a damaged one.
     """
     out.mkdir(parents=True, exist_ok=True)
     task = PartsTask(config, None if str(data) == "-" else data, out, device)
