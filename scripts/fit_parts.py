@@ -22,7 +22,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import command_line
-import cv2
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -30,6 +29,7 @@ from tqdm import tqdm
 from backend.common import files
 from backend.common.bundle_files import BUNDLED
 from backend.common.regions import Finish, Palette
+from backend.data.labelled_photographs import largest_piece
 from backend.data.rendered_views import RenderedViews, cameras_of_crops, load_views
 from backend.evaluation.code_sheet import fitted_row
 from backend.evaluation.voxels import boxed, solid, solid_iou
@@ -39,14 +39,6 @@ from backend.weights.parts import PartsModel, load_parts
 
 _SIZE = 128
 _PALETTE = Palette(paint=Finish((0.70, 0.08, 0.08), 0.3), two_tone=Finish((0.70, 0.08, 0.08), 0.3))
-
-
-def largest_piece(mask: np.ndarray) -> np.ndarray:
-    """The largest connected piece of a mask (H, W) uint8."""
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
-    if count < 2:
-        return mask
-    return np.where(labels == 1 + statistics[1:, cv2.CC_STAT_AREA].argmax(), mask, 0).astype(np.uint8)
 
 
 def fit_photos(options: argparse.Namespace, model: PartsModel) -> tuple[list[dict], list[np.ndarray]]:
