@@ -43,12 +43,12 @@ class PartsRefineConfig:
     """A direction less likely than this is not tried."""
     coarse: tuple[int, float] = (64, 1500.0)
     """Side of the picture and ``sigma_inverse`` of the soft mask in the first half of the steps …"""
-    fine: tuple[int, float] = (128, 6000.0)
+    fine: tuple[int, float] = (128, 20000.0)
     """… and in the second, in which regions count as well."""
     steps: int = 50
-    code_rate: float = 0.05
-    camera_rate: float = 0.015
-    mask: float = 1.0
+    code_rate: float = 0.1
+    camera_rate: float = 0.02
+    mask: float = 1.25
     coordinates: float = 0.25
     regions: float = 0.15
     code_prior: float = 6e-4
