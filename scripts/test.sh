@@ -20,4 +20,6 @@ echo "== tests"
 if [ $# -gt 0 ]; then
     exec "$python" -m pytest "$@"
 fi
-"$python" -m pytest --durations=10
+# Two processes share the files; each computes with one thread.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+"$python" -m pytest -n 2 --dist loadfile --durations=10

@@ -110,7 +110,7 @@ def test_own_features_are_named_so_that_nobody_takes_them_for_published_figures(
 def test_own_features_are_the_same_whatever_the_batch(own: EncoderFeatures, real: Tensor) -> None:
     images = scenes(2 * PICTURES, 64, 0)[:5]
     again = features_of(own, images.split(2))
-    assert again.shape == (5, 624)
+    assert again.shape == (5, 808)
     torch.testing.assert_close(again, real[:5], rtol=1e-3, atol=1e-3)
     assert torch.equal(own(images), own(images))
 
@@ -120,7 +120,7 @@ def test_own_features_hardly_depend_on_the_resolution(own: EncoderFeatures) -> N
     coarse, fine = own(scenes(6, 128, 3, detail=4)), own(scenes(6, 256, 3, detail=2))
     between = (coarse - coarse.roll(1, dims=0)).norm(dim=1)
     assert ((coarse - fine).norm(dim=1) < 0.15 * between).all()
-    assert own(scenes(2, 64, 3)[:, :, :48]).shape == (2, 624)  # other aspects are squeezed
+    assert own(scenes(2, 64, 3)[:, :, :48]).shape == (2, 808)  # other aspects are squeezed
 
 
 def test_own_features_smooth_before_they_make_pictures_smaller(own: EncoderFeatures) -> None:

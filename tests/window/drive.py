@@ -104,6 +104,7 @@ def story():
     if MODE == "toy":
         use_toy_worker()
     settings.image_path = PHOTO
+    settings.shape = "surface"  # its sliders go through the worker; those of parts have a test of their own
     yield
     told["click"] = click(bpy.ops.unrender.image_to_3d)
     yield from wait_for_job(session, shot="running")
