@@ -17,6 +17,8 @@ from backend.evaluation import inception
 from backend.evaluation.features import (
     ENCODER_FIGURES,
     INCEPTION_FIGURES,
+    LEVEL_DEVIATIONS,
+    SQUARE,
     EncoderFeatures,
     encoder_features,
     features_of,
@@ -139,13 +141,15 @@ def test_own_features_see_what_a_hand_made_loop_sees() -> None:
     images = scenes(2, 32, 0)
     levels = network.levels(images)
     expected = []
-    for level, deviation in zip(levels[:3], (0.3, 0.4, 0.7), strict=True):
+    for level, deviation in zip(levels[:3], LEVEL_DEVIATIONS[:3], strict=True):
         expected += [level[0, channel].mean() / deviation for channel in range(level.shape[1])]
     for channel in range(5):
-        expected += [levels[3][0, channel, row, column] / 4.0 for row in range(2) for column in range(2)]
+        expected += [
+            levels[3][0, channel, row, column] / LEVEL_DEVIATIONS[3] for row in range(2) for column in range(2)
+        ]
     found = network(images)[0]
     assert levels[3].shape == (2, 5, 2, 2)
-    torch.testing.assert_close(found, torch.stack(expected) * (29 / 100) ** 0.5)
+    torch.testing.assert_close(found, torch.stack(expected) * (29 / SQUARE) ** 0.5)
 
 
 # Inception.
