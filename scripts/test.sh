@@ -22,4 +22,4 @@ if [ $# -gt 0 ]; then
 fi
 # Two processes share the files; each computes with one thread.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-"$python" -m pytest -n 2 --dist loadfile --durations=10
+"$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10

@@ -23,6 +23,11 @@ def root() -> Path:
     return ROOT
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the tests that open Blender's window: they last longest, and two processes shall end together."""
+    items.sort(key=lambda item: "window" not in item.path.parts)
+
+
 _exit_status = 0
 
 
