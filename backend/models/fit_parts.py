@@ -23,6 +23,7 @@ from torch import Tensor
 from ..common.records import Camera
 from ..common.shape_space import ShapeSpace
 from ..render.camera import Cameras, project
+from ..render.fragments import Fragments
 from ..render.rasterize import rasterize
 from ..render.searches import soft_mask
 from ..render.soft_mask import SoftMaskConfig
@@ -187,22 +188,14 @@ class _Search:
 
     def _cameras(self) -> Cameras:
         azimuth, elevation, distance, roll = self._pose()
-        scale, x, y = self.frame.flatten(1)
-        # At half-tangent 1/2 an object of length 1 at distance 1 would fill the picture.
-        field_of_view = 2 * torch.atan(0.5 / (distance * torch.exp(scale)))
-        return Cameras(azimuth, elevation, distance, roll, field_of_view, x, y)
+        return camera_of_frame(azimuth, elevation, distance, roll, self.frame.flatten(1).t())
 
     @torch.no_grad()
     def _framed(self) -> Tensor:
         """The frame (3, C, N) in which the mean shape's box on the screen is that of the mask."""
         vertices = self.decoder.vertices(self._whole_code()).repeat_interleave(self.views, dim=0)
-        flat = project(self._cameras(), vertices, 1, 1)[..., :2]
-        low, high = flat.amin(dim=1), flat.amax(dim=1)
-        wanted, center = self.boxes[:, 2:] - self.boxes[:, :2], (self.boxes[:, 2:] + self.boxes[:, :2]) / 2
-        scale = (wanted / (high - low)).log().mean(dim=1)
-        middle = ((low + high) / 2 - 0.5) * scale.exp()[:, None]
-        shift = (center - 0.5 - middle) * scale.new_tensor([1.0, -1.0])
-        return torch.stack([scale, shift[:, 0], shift[:, 1]]).view(3, -1, self.views)
+        frame = frame_in_boxes(project(self._cameras(), vertices, 1, 1), self.boxes)
+        return frame.t().reshape(3, -1, self.views)
 
     def _whole_code(self) -> Tensor:
         top = [] if self.decoder.space.fold is None else [self.top[:, None]]
@@ -229,12 +222,8 @@ class _Search:
         screen = self._screen(size)
         with torch.no_grad():
             fragments = rasterize(screen, self.triangles, size, size)
-        length = math.sqrt(4.6 / sharpness)  # where the influence has fallen to a hundredth
-        soft = soft_mask(screen, self.triangles, fragments, SoftMaskConfig(sharpness, length, front_faces_only=True))
-        wanted = self._wanted(size)
-        both = (soft * wanted).sum(dim=(1, 2))
-        overlap = both / (soft + wanted - soft * wanted).sum(dim=(1, 2)).clamp(min=1)
-        losses: Tensor = (1 - overlap).view(-1, self.views).mean(dim=1)
+        apart = silhouette_loss(screen, self.triangles, fragments, self._wanted(size), sharpness)
+        losses: Tensor = apart.view(-1, self.views).mean(dim=1)
         squares = self.code.square().sum(dim=1) + self._open_cost * (self.top > 0)
         if self.free:
             azimuth, elevation, distance, roll = self.free
@@ -260,6 +249,38 @@ class _Search:
             mine = slice(start * self.views, (start + 1) * self.views)
             found.append(FittedParts(codes[start], cameras[mine], ious[mine], loss))
         return found
+
+
+def camera_of_frame(azimuth: Tensor, elevation: Tensor, distance: Tensor, roll: Tensor, frame: Tensor) -> Cameras:
+    """Returns the cameras of poses (B,) and frames (B, 3): the logarithm of the scale, and the shift."""
+    scale, x, y = frame.unbind(dim=1)
+    # At half-tangent 1/2 an object of length 1 at distance 1 would fill the picture.
+    field_of_view = 2 * torch.atan(0.5 / (distance * torch.exp(scale)))
+    return Cameras(azimuth, elevation, distance, roll, field_of_view, x, y)
+
+
+def frame_in_boxes(screen: Tensor, boxes: Tensor) -> Tensor:
+    """Returns the frames (B, 3) in which shapes fill boxes.
+
+    screen: (B, V, 2 or 3) vertices in a picture of side 1 as cameras of frame 0 see them; boxes: (B, 4) or (4,) left,
+    top, right and bottom in parts of the picture.
+    """
+    low, high = screen[..., :2].amin(dim=1), screen[..., :2].amax(dim=1)
+    wanted, center = boxes[..., 2:] - boxes[..., :2], (boxes[..., 2:] + boxes[..., :2]) / 2
+    scale = (wanted / (high - low)).log().mean(dim=1)
+    middle = ((low + high) / 2 - 0.5) * scale.exp()[:, None]
+    shift = (center - 0.5 - middle) * scale.new_tensor([1.0, -1.0])
+    return torch.cat([scale[:, None], shift], dim=1)
+
+
+def silhouette_loss(
+    screen: Tensor, triangles: Tensor, fragments: Fragments, wanted: Tensor, sharpness: float
+) -> Tensor:
+    """Returns 1 minus the intersection over union (B,) of soft silhouettes and masks ``wanted`` (B or 1, S, S)."""
+    length = math.sqrt(4.6 / sharpness)  # where the influence has fallen to a hundredth
+    soft = soft_mask(screen, triangles, fragments, SoftMaskConfig(sharpness, length, front_faces_only=True))
+    both = (soft * wanted).sum(dim=(1, 2))
+    return 1 - both / (soft + wanted - soft * wanted).sum(dim=(1, 2)).clamp(min=1)
 
 
 def _box(mask: Tensor) -> Tensor:

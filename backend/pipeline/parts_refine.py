@@ -11,7 +11,6 @@ Letters: H hypotheses, K numbers of a code, R regions, S side of the picture, h 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,15 +20,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..common.records import Camera
+from ..models.fit_parts import camera_of_frame, frame_in_boxes, silhouette_loss
 from ..models.inverse_graphics import CROP_MARGIN
 from ..models.parts_network import PartsPrediction
 from ..models.shape_decoder import SpaceDecoder
 from ..render.camera import Cameras, project
-from ..render.fragments import interpolate_vertices
+from ..render.fragments import Fragments, interpolate_vertices
 from ..render.part_map import part_map
 from ..render.rasterize import rasterize
-from ..render.searches import soft_mask
-from ..render.soft_mask import SoftMaskConfig
 from ..render.template import Template
 
 
@@ -98,7 +96,6 @@ class PartsRefiner:
         self.azimuths, self.probabilities = azimuths[likely], probabilities[likely]
         count = len(self.azimuths)
         self.mask = mask[None, None]
-        # A pixel of the crop that the network takes for something else is no part of the object's outline.
         self.wanted_coordinates = prediction.coordinates.detach()
         self.certainty = 1 / (0.02 + prediction.spread.detach())
         self.wanted_regions = prediction.region_logits.detach().softmax(dim=1)
@@ -119,23 +116,15 @@ class PartsRefiner:
     def cameras(self) -> Cameras:
         """The cameras (H) of the crop."""
         elevation, distance, roll = self.pose.unbind(dim=1)
-        scale, x, y = self.frame.unbind(dim=1)
         distance = distance.clamp(0.1, 2.5).exp()
-        field_of_view = 2 * torch.atan(0.5 / (distance * torch.exp(scale)))
-        return Cameras(self.azimuths + self.turn, elevation, distance, roll, field_of_view, x, y)
+        return camera_of_frame(self.azimuths + self.turn, elevation, distance, roll, self.frame)
 
     @torch.no_grad()
     def _framed(self) -> Tensor:
         """The frames (H, 3), logarithm of the scale and shift, in which the shape's box is that of the mask."""
         count, device = len(self.azimuths), self.code.device
         self.frame = torch.zeros(count, 3, device=device)
-        flat = project(self.cameras(), self.decoder.vertices(self.code), 1, 1)[..., :2]
-        low, high = flat.amin(dim=1), flat.amax(dim=1)
-        box = _box(self.mask[0, 0])
-        scale = ((box[2:] - box[:2]) / (high - low)).log().mean(dim=1)
-        middle = ((low + high) / 2 - 0.5) * scale.exp()[:, None]
-        shift = ((box[:2] + box[2:]) / 2 - 0.5 - middle) * scale.new_tensor([1.0, -1.0])
-        return torch.cat([scale[:, None], shift], dim=1)
+        return frame_in_boxes(project(self.cameras(), self.decoder.vertices(self.code), 1, 1), _box(self.mask[0, 0]))
 
     def run(self, steps: int = -1, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Moves all hypotheses; ``steps`` -1: as many as the config says, 0: none."""
@@ -156,25 +145,17 @@ class PartsRefiner:
         vertices = self.decoder.vertices(self.code, distances)
         screen = project(cameras, vertices, size, size)
         fragments = rasterize(screen, self.triangles, size, size)
-        losses = config.mask * self._mask_loss(screen, fragments, size, sharpness)
-        covered = fragments.face_index >= 0
-        wanted = F.interpolate(self.mask, (size, size), mode="area")[:, 0] > 0.5
-        both = (covered & wanted).float()
+        wanted = F.interpolate(self.mask, (size, size), mode="area")[:, 0]
+        losses = config.mask * silhouette_loss(screen, self.triangles, fragments, wanted, sharpness)
+        both = ((fragments.face_index >= 0) & (wanted > 0.5)).float()
         losses = losses + config.coordinates * self._coordinate_loss(fragments, vertices, both, size)
         if distances is not None:
             shares = part_map(fragments, self.sheet_uv, distances, self.decoder.space.markings, cameras)
             losses = losses + config.regions * self._region_loss(shares, both, size)
         return losses + self._prior()
 
-    def _mask_loss(self, screen: Tensor, fragments: object, size: int, sharpness: float) -> Tensor:
-        length = math.sqrt(4.6 / sharpness)
-        soft = soft_mask(screen, self.triangles, fragments, SoftMaskConfig(sharpness, length, front_faces_only=True))  # type: ignore[arg-type]
-        wanted = F.interpolate(self.mask, (size, size), mode="area")[:, 0]
-        both = (soft * wanted).sum(dim=(1, 2))
-        return 1 - both / (soft + wanted - soft * wanted).sum(dim=(1, 2)).clamp(min=1)
-
-    def _coordinate_loss(self, fragments: object, vertices: Tensor, both: Tensor, size: int) -> Tensor:
-        points = interpolate_vertices(fragments, vertices, self.triangles).permute(0, 3, 1, 2)  # type: ignore[arg-type]
+    def _coordinate_loss(self, fragments: Fragments, vertices: Tensor, both: Tensor, size: int) -> Tensor:
+        points = interpolate_vertices(fragments, vertices, self.triangles).permute(0, 3, 1, 2)
         wanted = _at(self.wanted_coordinates, size)
         weight = both * _at(self.certainty[:, None], size)[:, 0]
         error = (points - wanted).norm(dim=1)
