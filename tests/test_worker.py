@@ -248,7 +248,7 @@ def test_a_worker_started_by_hand_sets_how_threads_wait_before_torch_is_loaded(r
         "import os, sys\nfrom backend import worker\n"
         "def describe():\n"
         "    assert 'torch' not in sys.modules\n"
-        "    sys.stderr.write(os.environ['OMP_WAIT_POLICY'])\n"
+        "    print(os.environ['OMP_WAIT_POLICY'], file=sys.stderr, end='', flush=True)\n"
         "    os._exit(0)\n"
         "worker.describe = describe\nworker.main()\n"
     )
