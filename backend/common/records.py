@@ -18,6 +18,12 @@ import numpy as np
 NUMBER_OF_SLIDERS = 6
 """How many main directions of the shape code, and of the texture code, have a slider."""
 
+QUALITIES = ("draft", "standard", "fine")
+"""How much work an object is worth: none beyond the networks, refinement, and refinement with free vertices."""
+
+OWN_CUT_OUT = "own"
+"""The cut-out model that stands for the bundle's own segmenter."""
+
 DEFAULT_BUNDLE = "car"
 """The weights where nobody names others, however many bundles are at hand."""
 
@@ -52,8 +58,18 @@ class ReconstructRequest:
     """A picture whose brightness (or alpha, where it has one) is the mask; empty: cut out automatically."""
     bundle: str = DEFAULT_BUNDLE
     device: str = "auto"
+    quality: str = "standard"
+    """One of ``QUALITIES``."""
     refine_steps: int = -1
-    """Steps of optimisation against the photo; 0: none; -1: the default number."""
+    """Steps of optimisation against the photo; 0: none; -1: as many as the quality says."""
+    cutout_model: str = ""
+    """ONNX file of a salient-object network that cuts out; ``OWN_CUT_OUT``: the bundle's segmenter; empty: a network
+    from the places where such files are kept, else the segmenter."""
+    point: list[float] = field(default_factory=list)
+    """x and y of a place on the object, in pixels of the upright file from its upper left; empty: the category says
+    which object it is."""
+    azimuth: float | None = None
+    """The direction that the object is known to be seen from, in radians; None: it is found."""
     texture_size: int = 0
     """Side of the texture in texels; 0: follows the photo, up to 2048."""
     with_parts: bool = True
@@ -82,6 +98,18 @@ class ObjectParts:
     """(R, 5) float32: each region's sRGB red, green and blue, its roughness and how metallic it is."""
     surface: np.ndarray
     """(T, T, 2) uint8 maps of roughness and metallic beside the texture; row 0 at the top."""
+
+
+@dataclass
+class Alternative:
+    """Another direction that a photo may have been taken from."""
+
+    azimuth: float
+    """Radians; asked for as ``ReconstructRequest.azimuth`` it gives the object that is seen from there."""
+    probability: float
+    """How likely it is to be the right one."""
+    picture: np.ndarray
+    """(h, w, 4) uint8: the object as it would be seen, painted by its markings, with alpha."""
 
 
 @dataclass
@@ -121,6 +149,14 @@ class Reconstruction:
     """Sentences for the user about what was doubtful."""
     parts: ObjectParts | None = None
     """The parts of a template that has any; None: the mesh is one surface."""
+    mask_source: str = ""
+    """Where the mask came from: "alpha", "file", "segmenter", or the name of a cut-out model's file."""
+    confidence: float | None = None
+    """Probability that the direction of view is right, calibrated on labelled photographs; None: unknown."""
+    evidence: dict[str, float] = field(default_factory=dict)
+    """The numbers that ``confidence`` was made from."""
+    alternatives: list[Alternative] = field(default_factory=list)
+    """Other directions of view, the likeliest first, where the choice is nearly a tie; else none."""
 
 
 @dataclass
@@ -172,6 +208,10 @@ class CutOutRequest:
     image_path: str
     bundle: str = DEFAULT_BUNDLE
     device: str = "auto"
+    cutout_model: str = ""
+    """As in :class:`ReconstructRequest`."""
+    point: list[float] = field(default_factory=list)
+    """As in :class:`ReconstructRequest`."""
 
 
 @dataclass
@@ -181,7 +221,7 @@ class CutOut:
     mask: np.ndarray
     """(H, W) uint8."""
     source: str
-    """"alpha", "segmenter" or "file"."""
+    """"alpha", "file", "segmenter", or the name of a cut-out model's file."""
 
 
 @dataclass

@@ -39,4 +39,4 @@ def test_arrays_of_the_next_step_cost_no_fresh_pages() -> None:
         faults[keep] = int(result.stdout)
     pages = 10 * 48_000_000 // 4096
     # The allocator takes some more until it has found a place that always fits.
-    assert faults[False] > 0.8 * pages and faults[True] < 0.3 * pages
+    assert faults[False] > 0.8 * pages and faults[True] < 0.5 * pages
