@@ -143,6 +143,7 @@ class Reconstruction:
     real_size: float = 4.5
     """Metres of the longest side; the default of the bundle's category."""
     silhouette_iou: float = 0.0
+    """With ``mask``, the product's own, onto which refinement bends the shape: it says nothing about the truth."""
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds of each stage."""
     warnings: list[str] = field(default_factory=list)

@@ -158,12 +158,12 @@ def test_labels_come_before_the_first_sign_unless_such_a_path_exists(tmp_path: P
 
 
 def test_medians_shares_and_means_over_what_there_is() -> None:
-    records = [{"iou_own_camera": 0.5, "flip": 0.0, "azimuth_error_deg": a} for a in (1.0, 2.0, 90.0)]
-    records[0] |= {"flip": 1.0}
-    figures = figures_of([*records, {"iou_own_camera": 0.9, "flip": None}], "gan-views")
+    records = [{"iou_own_camera": 0.5, "flips": 0.0, "azimuth_error_deg": a} for a in (1.0, 2.0, 90.0)]
+    records[0] |= {"flips": 1.0}
+    figures = figures_of([*records, {"iou_own_camera": 0.9, "flips": None}], "gan-views")
     assert figures["iou_own_camera"] == {"value": 0.6, "count": 4}
     assert figures["azimuth_error_deg"] == {"value": 2.0, "count": 3}
-    assert figures["flip"] == {"value": pytest.approx(1 / 3, abs=1e-6), "count": 3}
+    assert figures["flips"] == {"value": pytest.approx(1 / 3, abs=1e-6), "count": 3}
     assert len({measure.name for measure in MEASURES}) == len(MEASURES)
 
 

@@ -119,7 +119,7 @@ def test_the_truth_has_no_error_on_renders(renders: tuple[Pictures, Oracle]) -> 
     figures = told(*renders)
     print(figures)
     assert min(figures[f"iou_{name}"] for name in ("own_camera", "view_camera", "other_view")) > 0.96
-    assert figures["azimuth_error_deg"] < 0.01 and figures["elevation_error_deg"] < 0.01 and figures["flip"] == 0
+    assert figures["azimuth_error_deg"] < 0.01 and figures["elevation_error_deg"] < 0.01 and figures["flips"] == 0
     assert figures["colour_error"] < 0.03
     for form in ("", "_boxed"):
         shape = [figures[name + form] for name in ("chamfer", "f_score", "solid_iou")]
@@ -130,7 +130,7 @@ def test_front_taken_for_rear_is_a_flip_and_no_error_of_the_shape(renders: tuple
     pictures, oracle = renders
     true = told(pictures, oracle)
     figures = told(pictures, oracle, cameras=replace(oracle.cameras, azimuth=oracle.cameras.azimuth + math.pi))
-    assert figures["flip"] == 1 and figures["azimuth_error_deg"] == pytest.approx(180, abs=0.01)
+    assert figures["flips"] == 1 and figures["azimuth_error_deg"] == pytest.approx(180, abs=0.01)
     assert figures["iou_own_camera"] < true["iou_own_camera"] - 0.05
     same = ("iou_view_camera", "iou_other_view", "elevation_error_deg", "chamfer", "solid_iou")
     assert {name: figures[name] for name in same} == {name: true[name] for name in same}
@@ -144,7 +144,7 @@ def test_cameras_off_by_some_degrees_are_off_by_those(seen: tuple[Pictures, Orac
         elevation=oracle.cameras.elevation + math.radians(4),
     )
     figures = told(pictures, oracle, cameras=moved)
-    assert figures["azimuth_error_deg"] == pytest.approx(30, abs=0.01) and figures["flip"] == 0
+    assert figures["azimuth_error_deg"] == pytest.approx(30, abs=0.01) and figures["flips"] == 0
     assert figures["elevation_error_deg"] == pytest.approx(4, abs=0.01)
 
 
@@ -237,7 +237,7 @@ def test_the_truth_has_no_error_on_a_generators_views(generated: tuple[Path, dic
     figures = {name: figure["value"] for name, figure in figures_of(records, pictures.kind).items()}
     print(figures)
     assert min(figures[f"iou_{name}"] for name in ("own_camera", "view_camera", "other_view")) > 0.96
-    assert figures["azimuth_error_deg"] < 0.01 and figures["flip"] == 0 and figures["colour_error"] < 0.03
+    assert figures["azimuth_error_deg"] < 0.01 and figures["flips"] == 0 and figures["colour_error"] < 0.03
     assert "chamfer" not in figures and "solid_iou" not in records[0]
     sheet = comparison_sheet.sheet([compared(Oracle(pictures, pictures.cameras, vertices, textures))], pictures)
     look_alike(sheet, rows=3, pairs=[(0, 1), (2, 3)])

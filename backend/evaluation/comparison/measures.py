@@ -141,7 +141,7 @@ def _through_views(network: ComparedNetwork, pictures: Pictures, numbers: Tensor
         VIEW_CAMERA: _through(network, pictures, numbers, answer.vertices),
         OTHER_VIEW: _other_views(network, pictures, numbers, answer.vertices),
         "azimuth_error_deg": azimuth,
-        "flip": (azimuth > 90).float(),
+        "flips": (azimuth > 90).float(),
         "elevation_error_deg": _angle_deg(answer.cameras.elevation - views.elevation),
     }
 

@@ -47,7 +47,7 @@ MEASURES = (
             "The same in the object's other pictures whose azimuth is 90° or more from the one seen; their mean."),
     Measure("azimuth_error_deg", "azimuth error, median", "{:.1f}°", VIEWS_OF_OBJECTS,
             "Between the camera predicted and the view's.", statistics.median),
-    Measure("flip", "front/rear flips", "{:.1%}", VIEWS_OF_OBJECTS, "Azimuth errors above 90°."),
+    Measure("flips", "front/rear flips", "{:.1%}", VIEWS_OF_OBJECTS, "Azimuth errors above 90°."),
     Measure("elevation_error_deg", "elevation error, median", "{:.1f}°", VIEWS_OF_OBJECTS,
             "Between the camera predicted and the view's.", statistics.median),
     Measure("colour_error", "colour error", "{:.3f}", EVERYTHING,
