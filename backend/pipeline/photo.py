@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..errors import PhotoError
+from .exif import field_of_view
 
 LONGEST_SIDE = 4096
 """Larger pictures are reduced to this while they are read: no texture is larger, and memory stays bounded."""
@@ -45,6 +46,8 @@ class Photo:
     """(H, W) uint8; None where the file has no transparency or is opaque all over."""
     name: str
     """The file's name without folder and ending."""
+    field_of_view: float | None = None
+    """Vertical, in radians, as the file says; None where it says nothing of the lens."""
 
 
 def load_photo(path: str | Path) -> Photo:
@@ -58,7 +61,7 @@ def load_photo(path: str | Path) -> Photo:
     """
     path = Path(path)
     try:
-        image = _decode(_read(path), path)
+        image, view = _decode(_read(path), path)
     except (UnidentifiedImageError, SyntaxError) as error:
         raise PhotoError(f"{path.name} is not a picture (readable are JPEG, PNG, WebP, TIFF, BMP and GIF).") from error
     except _DECODER_ERRORS as error:
@@ -70,7 +73,7 @@ def load_photo(path: str | Path) -> Photo:
         raise PhotoError(f"{path.name} is transparent all over: there is nothing in it to make an object from.")
     if alpha is not None and (alpha >= 250).all():
         alpha = None
-    return Photo(rgb=rgb, alpha=alpha, name=path.stem)
+    return Photo(rgb=rgb, alpha=alpha, name=path.stem, field_of_view=view)
 
 
 def load_mask(path: str | Path, width: int, height: int) -> np.ndarray:
@@ -106,16 +109,19 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _decode(data: bytes, path: Path) -> Image.Image:
-    """Pixels of the first frame, upright, in sRGB and not longer than ``LONGEST_SIDE``, in one of Pillow's modes."""
+def _decode(data: bytes, path: Path) -> tuple[Image.Image, float | None]:
+    """Pixels of the first frame, upright, in sRGB and not longer than ``LONGEST_SIDE``, in one of Pillow's modes; and
+    the vertical field of view."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's warnings are about harmless oddities in metadata
         image = _open(data, path)
         # A JPEG can be decoded at a half, a quarter or an eighth; others pass this over.
+        size = image.size
         image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
         image.load()
+        view = field_of_view(image, *size)
         ImageOps.exif_transpose(image, in_place=True)
-        return _to_srgb(_reduced(image))
+        return _to_srgb(_reduced(image)), view
 
 
 def _open(data: bytes, path: Path) -> Image.Image:
