@@ -26,6 +26,8 @@ _GAP_COLOUR = 0.3
 """Of the colour beside it."""
 _SPOKE_GAP = np.array([0.07, 0.07, 0.075, 0.7, 0.0], np.float32)
 """Colour, roughness and metallic of what is seen between the spokes of a wheel."""
+_BAND = 1 << 18
+"""Texels that are painted at once: each takes 300 bytes meanwhile."""
 _BULB = np.array([0.93, 0.93, 0.92, 0.12, 0.2], np.float32)
 
 
@@ -51,20 +53,28 @@ def paint(
     Raises ValueError for a template without markings.
     """
     atlas = Atlas.of(template, size)
-    flat = np.flatnonzero(atlas.triangle_of_texel.reshape(-1) >= 0)
-    triangle = atlas.triangle_of_texel.reshape(-1)[flat]
-    place = atlas.interpolate_corners(template.triangle_markings_uv, flat)
-    at_texels = _sampled(distances, place)
-    texel = torch.as_tensor(_texel_sizes(template, vertices, size)[triangle])
-    shares = region_shares(at_texels, markings, texel)
-    values = torch.einsum("rp,rc->pc", shares, torch.as_tensor(palette.array()))
-    values = _with_details(values, at_texels, markings, texel, shares)
-    picture = np.zeros((size * size, 6), np.float32)
-    picture[flat, :5] = values.clamp(0, 1).numpy() * 255
-    picture[flat, 5] = shares.argmax(dim=0).numpy()
+    texels = np.flatnonzero(atlas.triangle_of_texel.reshape(-1) >= 0)
+    sizes = _texel_sizes(template, vertices, size)
+    picture = np.zeros((size * size, 6), np.uint8)
+    for begin in range(0, len(texels), _BAND):
+        flat = texels[begin : begin + _BAND]
+        at_texels = _sampled(distances, atlas.interpolate_corners(template.triangle_markings_uv, flat))
+        texel = torch.as_tensor(sizes[atlas.triangle_of_texel.reshape(-1)[flat]])
+        shares = region_shares(at_texels, markings, texel)
+        values = _with_details(_mixed(shares, palette), at_texels, markings, texel, shares)
+        picture[flat, :5] = np.round(values.clamp(0, 1).numpy() * 255)
+        picture[flat, 5] = shares.argmax(dim=0).numpy()
     picture = atlas.dilate(picture.reshape(size, size, 6))
-    colour, surface = np.round(picture[..., :3]).astype(np.uint8), np.round(picture[..., 3:5]).astype(np.uint8)
-    return Maps(colour, surface, picture[..., 5].astype(np.uint8))
+    return Maps(*(np.ascontiguousarray(picture[..., part]) for part in (slice(3), slice(3, 5), 5)))
+
+
+def _mixed(shares: torch.Tensor, palette: Palette) -> torch.Tensor:
+    """Values (P, 5) of shares (R, P), added up in one order however many texels there are."""
+    finishes = torch.as_tensor(palette.array())
+    values = shares[0, :, None] * finishes[0]
+    for share, finish in zip(shares[1:], finishes[1:], strict=True):
+        values += share[:, None] * finish
+    return values
 
 
 @torch.no_grad()

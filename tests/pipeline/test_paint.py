@@ -134,6 +134,19 @@ def test_a_larger_object_has_larger_texels_and_hence_softer_edges(box: Template)
     assert mixed[1] == pytest.approx(4 * mixed[0], rel=0.35)
 
 
+@pytest.mark.parametrize("band", [1, 97, 4000])
+def test_maps_are_the_same_however_many_texels_are_painted_at_once(
+    box: Template, band: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    markings = {name: across(middle=MIDDLE + shift) for name, shift in (("glass", 0), ("head", 0.05), ("door", -0.1))}
+    expected = painted(box, 48, **markings)
+    monkeypatch.setattr("backend.pipeline.paint._BAND", band)
+    found = painted(box, 48, **markings)
+    for one, other in zip(vars(expected).values(), vars(found).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert other.flags.c_contiguous and len(np.unique(other)) > 1
+
+
 def test_a_template_without_markings_is_refused(box: Template) -> None:
     plain = replace(box, markings=None)
     with pytest.raises(ValueError, match="no markings"):
