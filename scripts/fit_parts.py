@@ -29,7 +29,7 @@ from tqdm import tqdm
 from backend.common import files
 from backend.common.bundle_files import BUNDLED
 from backend.common.regions import Finish, Palette
-from backend.data.labelled_photographs import largest_piece
+from backend.data.labelled_files import largest_piece
 from backend.data.rendered_views import RenderedViews, cameras_of_crops, load_views
 from backend.evaluation.code_sheet import fitted_row
 from backend.evaluation.voxels import boxed, solid, solid_iou

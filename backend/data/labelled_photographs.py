@@ -1,44 +1,23 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Photographs of single objects with masks and azimuth labels.
-
-A folder holds ``labels.csv`` and pictures and masks, each in a folder or a zip::
-
-    labels.csv               the columns file, azimuth_deg and, where wanted, ok and group; others are ignored
-    photos/ or photos.zip    the pictures
-    masks/ or masks.zip      a mask of each, NAME.png, white on the object in the upright picture, of any size
-
-Azimuths are those of ``render/camera.py``. An ``ok`` other than 1 leaves a picture out. Pictures of one ``group`` (a
-model, an author) stand on one side of a split; without the column each picture is a group of its own.
+"""Photographs of single objects with masks and azimuth labels, as crops; ``labelled_files.py`` says how they are kept.
 
 Letters: N pictures, S side of the crops.
 """
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import hashlib
-import io
-import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..models.crop import Crop, crop_around, extract
+from .labelled_files import LABELS, Label, opened, read_labels, share_of
 
 CROP_SCALE = 1.15
 """Size of the crops in sizes of the product's own: training moves and turns what it cuts out of them."""
-_UNREADABLE = (
-    KeyError, OSError, SyntaxError, ValueError, zipfile.BadZipFile, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
-"""Errors with which archives and Pillow's decoders refuse a picture."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +51,7 @@ class LabelledPhotographs:
         """
         if not held_out:
             return self, self.part(np.zeros(len(self), bool))
-        kept = np.array([_share_of(group) >= held_out for group in self.groups], bool)
+        kept = np.array([share_of(group) >= held_out for group in self.groups], bool)
         return self.part(kept), self.part(~kept)
 
 
@@ -107,35 +86,6 @@ def read_photographs(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray
         yield label.name, rgb, mask
 
 
-@dataclass(frozen=True)
-class _Label:
-    name: str
-    azimuth: float
-    group: str
-
-
-def _labels(file: Path) -> list[_Label]:
-    """The usable rows of a table of labels."""
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} is missing; write a line 'file,azimuth_deg,ok' for each photograph into it.")
-    labels = []
-    try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            rows = csv.DictReader(lines)
-            for row in rows:
-                if row.get("ok", "1") != "1":
-                    continue
-                name, azimuth = row["file"], math.radians(float(row["azimuth_deg"]))
-                if not name or not math.isfinite(azimuth):
-                    raise ValueError("a file and an azimuth in degrees are needed")
-                labels.append(_Label(name, azimuth, row.get("group") or name))
-    except KeyError as error:
-        raise ValueError(f"{file} has no column {error}; its first line names file and azimuth_deg.") from error
-    except (ValueError, TypeError, csv.Error) as error:
-        raise ValueError(f"Label {len(labels) + 1} of {file} cannot be read: {error}") from error
-    return labels
-
-
 def _collected(
     folder: Path, cut: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 ) -> LabelledPhotographs:
@@ -146,33 +96,21 @@ def _collected(
         masks.append(alpha)
         labels.append(label)
     if not crops:
-        file = Path(folder) / "labels.csv"
+        file = Path(folder) / LABELS
         raise ValueError(f"{file} names no usable photograph; it needs one with ok 1 and a mask that is not empty.")
     azimuths = np.array([label.azimuth for label in labels], np.float32)
     names, groups = tuple(label.name for label in labels), tuple(label.group for label in labels)
     return LabelledPhotographs(np.stack(crops), np.stack(masks), azimuths, names, groups)
 
 
-def _pictures(folder: Path) -> Iterator[tuple[_Label, np.ndarray, np.ndarray]]:
+def _pictures(folder: Path) -> Iterator[tuple[Label, np.ndarray, np.ndarray]]:
     """Usable pictures with the largest pieces of their masks, which are not empty."""
-    table = _labels(Path(folder) / "labels.csv")
-    with _reader(Path(folder) / "photos") as picture_of, _reader(Path(folder) / "masks") as mask_of:
+    table = read_labels(folder)
+    with opened(folder) as read:
         for label in table:
-            rgb = np.asarray(picture_of(label.name).convert("RGB"))
-            mask = np.asarray(mask_of(str(PurePosixPath(label.name).with_suffix(".png"))).convert("L"))
-            if mask.shape != rgb.shape[:2]:
-                mask = cv2.resize(mask, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-            mask = largest_piece(mask)
+            rgb, mask = read(label)
             if (mask > 127).any():
                 yield label, rgb, mask
-
-
-def largest_piece(mask: np.ndarray) -> np.ndarray:
-    """Returns the largest connected piece of a mask (H, W) uint8."""
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
-    if count < 2:
-        return mask
-    return np.where(labels == 1 + statistics[1:, cv2.CC_STAT_AREA].argmax(), mask, 0).astype(np.uint8)
 
 
 def _cut(rgb: np.ndarray, mask: np.ndarray, size: int, crop: Crop | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -184,39 +122,3 @@ def _cut(rgb: np.ndarray, mask: np.ndarray, size: int, crop: Crop | None = None)
     colour = whole[..., :3] + 0.5 * (1 - whole[..., 3:])
     alpha = extract(rgb, mask, crop, size)[..., 3]
     return tuple((values.clip(0, 1) * 255).round().astype(np.uint8) for values in (colour, alpha))  # type: ignore[return-value]
-
-
-@contextlib.contextmanager
-def _reader(base: Path) -> Iterator[Callable[[str], Image.Image]]:
-    """Yields what reads pictures of a folder, or of a zip beside which the folder would lie, by their names."""
-    file = base.with_name(base.name + ".zip")
-    if not file.is_file() and not base.is_dir():
-        raise FileNotFoundError(f"Neither {base} nor {file.name} beside it is there; put the {base.name} there.")
-    with contextlib.ExitStack() as stack:
-        try:
-            archive = stack.enter_context(zipfile.ZipFile(file)) if file.is_file() else None
-        except (OSError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{file} cannot be read: {error}") from error
-
-        def read(name: str) -> Image.Image:
-            try:
-                data = archive.read(name) if archive is not None else (base / name).read_bytes()
-                picture = Image.open(io.BytesIO(data))
-                return ImageOps.exif_transpose(picture)
-            except _UNREADABLE as error:
-                which = f"{name} of {base if archive is None else file}"
-                raise ValueError(f"{which} {_reason(error)}; set its ok to 0 to leave it out.") from error
-
-        yield read
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong with a file, as the end of a sentence; Pillow names buffers, which tell a user nothing."""
-    if isinstance(error, KeyError | FileNotFoundError):
-        return "is missing"
-    return "is no picture" if isinstance(error, UnidentifiedImageError) else f"cannot be read ({error})"
-
-
-def _share_of(group: str) -> float:
-    """A number in [0, 1) that follows from a name."""
-    return int.from_bytes(hashlib.sha256(group.encode("utf-8")).digest()[:4], "big") / 2**32

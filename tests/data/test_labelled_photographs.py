@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from backend.data.labelled_files import Label, largest_piece, opened, read_labels
 from backend.data.labelled_photographs import (
     CROP_SCALE,
     LabelledPhotographs,
-    largest_piece,
     load_labelled_photographs,
     load_whole_photographs,
 )
@@ -200,3 +200,23 @@ def test_what_is_missing_or_damaged_is_said_in_a_sentence(tmp_path: Path, what: 
     with pytest.raises(kind, match=sentence) as caught:
         load_labelled_photographs(folder, 16)
     assert "\n" not in str(caught.value) and "object at" not in str(caught.value)
+
+
+def test_the_part_that_is_held_out_is_told_from_the_table_alone(tmp_path: Path) -> None:
+    rows = [row | {"group": f"model {number % 20}"} for number, row in enumerate(labels(60))]
+    folder = write(tmp_path, rows)
+    _, held_out = load_labelled_photographs(folder, 8).split(0.2)
+    assert tuple(label.name for label in read_labels(folder) if label.is_held_out()) == held_out.names
+    assert 0 < len(held_out) < 60
+
+
+def test_one_damaged_picture_leaves_the_others_readable(tmp_path: Path) -> None:
+    folder = write(tmp_path, labels(3))
+    (folder / "photos" / "001.png").write_bytes(b"nothing")
+    with opened(folder) as read:
+        first, second, third = read_labels(folder)
+        with pytest.raises(ValueError, match="001.png of .* is no picture"):
+            read(second)
+        assert all((read(label)[0] == picture()[0]).all() for label in (first, third))
+        with pytest.raises(ValueError, match="nowhere.png of .* is missing"):
+            read(Label("nowhere.png", 0.0, ""))
