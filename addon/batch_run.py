@@ -161,10 +161,10 @@ def write_scene(
     target = bpy.context.scene
     built = scene.build(target, result, materials=options.materials, **settings)
     show(records.Progress("Rendering the preview", 0.94))
-    with _quietly():
+    with quietly():
         made = preview.make(target, built, result, picture)
     show(records.Progress("Writing", 0.98))
-    with _quietly():
+    with quietly():
         record["outputs"] = export.write_folder(folder, target, built, result, made.picture, options.formats)
     record.update(export.camera_record(result))
     record["timings"] = result.timings
@@ -218,7 +218,7 @@ def _run_one(item: Item, record: dict[str, Any], label: str) -> None:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """What Blender itself prints while this is open, a line for every sample, is dropped: the progress lines remain."""
     sys.stdout.flush()
     try:

@@ -49,7 +49,7 @@ def make(target: bpy.types.Scene, built: scene.Built, result: records.Reconstruc
     side_width, side_height = (TILE_WIDTH - GAP) // 2, (TILE_HEIGHT - GAP) // 2
     with render_settings(target):
         overlay = render(target, built.camera, width, height)
-        sides = [_render_side(target, built, pose, side_width, side_height) for pose in side_poses(result.camera)]
+        sides = [render_side(target, built, pose, side_width, side_height) for pose in side_poses(result.camera)]
     canvas = np.full((TILE_HEIGHT + 2 * GAP, 3 * TILE_WIDTH + 4 * GAP, 3), BACKGROUND, np.float32)
     left, top = (TILE_WIDTH - width) // 2, (TILE_HEIGHT - height) // 2
     _paste(canvas, pixels.resized(photo.astype(np.float32) / 255, height, width), GAP + left, GAP + top)
@@ -92,9 +92,10 @@ def render(target: bpy.types.Scene, camera: bpy.types.Object, width: int, height
             bpy.data.images.remove(image)
 
 
-def _render_side(
+def render_side(
     target: bpy.types.Scene, built: scene.Built, pose: records.Camera, width: int, height: int
 ) -> np.ndarray:
+    """Returns what a camera around the object would see, as :func:`render` does; inside :func:`render_settings`."""
     data = bpy.data.cameras.new("Side")
     data.sensor_width = SENSOR_WIDTH
     data.lens = focal_length(replace(pose, field_of_view=pose.field_of_view), width, height)
