@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -91,6 +91,24 @@ class PartsPrediction:
             left = left.masked_fill(apart.abs() < math.pi / 4, -1)
         return torch.stack([a for a, _ in found], dim=1), torch.stack([p for _, p in found], dim=1)
 
+    def part(self, chosen: Tensor) -> PartsPrediction:
+        """Returns what is said of the crops of an index (n,)."""
+        return PartsPrediction(**{f.name: getattr(self, f.name)[chosen] for f in fields(PartsPrediction)})
+
+    def mirrored(self) -> PartsPrediction:
+        """Returns the same of the mirror images of the crops, shifted to the right by a pixel."""
+        sides = self.coordinates.new_tensor([-1, 1, 1])[:, None, None]
+        return PartsPrediction(
+            azimuth_logits=self.azimuth_logits.flip(1),
+            azimuth_offsets=-self.azimuth_offsets.flip(1),
+            pose=self.pose * self.pose.new_tensor([1, 1, -1]),
+            code=self.code,
+            coordinates=sides * _mirrored(self.coordinates),
+            spread=_mirrored(self.spread),
+            region_logits=_mirrored(self.region_logits),
+            mask_logits=_mirrored(self.mask_logits),
+        )
+
     def _azimuth_in(self, best: Tensor) -> Tensor:
         centres = bin_centres(self.azimuth_logits.shape[1]).to(self.azimuth_logits)
         azimuth = centres[best] + self.azimuth_offsets.gather(1, best)
@@ -100,6 +118,34 @@ class PartsPrediction:
 def bin_centres(bins: int) -> Tensor:
     """Returns the azimuths (B,) of the bins' centres in radians, from -pi on."""
     return (torch.arange(bins) + 0.5) * (2 * math.pi / bins) - math.pi
+
+
+def averaged(first: PartsPrediction, of_mirrored: PartsPrediction) -> PartsPrediction:
+    """Returns the mean of what is said of crops and of their mirror images, in terms of the crops."""
+    second = of_mirrored.mirrored()
+    chances = [reading.azimuth_logits.softmax(dim=1) for reading in (first, second)]
+    logits = (0.5 * (chances[0] + chances[1])).clamp(min=1e-12).log()
+    share = chances[0] / (chances[0] + chances[1]).clamp(min=1e-12)
+    offsets = share * first.azimuth_offsets + (1 - share) * second.azimuth_offsets
+    both = replace(first, azimuth_logits=logits, azimuth_offsets=offsets)
+    likeliest = both.azimuths()[0]
+    apart = torch.cat([reading.azimuths()[0] - likeliest for reading in (first, second)], dim=1)
+    agree = torch.remainder(apart + math.pi, 2 * math.pi).sub(math.pi).abs() < math.pi / 4
+    counted = torch.where(agree.any(dim=1, keepdim=True), agree, torch.ones_like(agree)).to(logits.dtype)
+    weight = counted[:, 0] / counted.sum(dim=1)
+
+    def mean(name: str) -> Tensor:
+        one, other = getattr(first, name), getattr(second, name)
+        own = weight.view(-1, *[1] * (one.dim() - 1))
+        return own * one + (1 - own) * other
+
+    names = ("pose", "code", "coordinates", "spread", "region_logits", "mask_logits")
+    return replace(both, **{name: mean(name) for name in names})
+
+
+def _mirrored(maps: Tensor) -> Tensor:
+    """Maps (..., h) of crops that are mirrored and then shifted by a pixel, half a cell."""
+    return maps.flip(-1).roll(1, -1)
 
 
 class PartsNetwork(nn.Module):
@@ -143,6 +189,16 @@ class PartsNetwork(nn.Module):
 
     def forward(self, crops: Tensor) -> PartsPrediction:
         return self.predict(*self.features(crops))
+
+    def read(self, crops: Tensor) -> PartsPrediction:
+        """Returns the mean of what the network says of crops and of their mirror images.
+
+        Where it sees the two from quite different sides, maps, pose and code are those of the reading whose side is the
+        likelier one by both.
+        """
+        # Shifted by a pixel, so that maps, which tell of every other pixel, tell of the same ones.
+        both = self(torch.cat([crops, crops.flip(3).roll(1, 3)]))
+        return averaged(*(both.part(chosen) for chosen in torch.arange(2 * len(crops)).view(2, -1)))
 
     def predict(self, levels: list[Tensor], head: Tensor) -> PartsPrediction:
         """Returns what follows from :meth:`features`."""

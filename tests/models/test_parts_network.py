@@ -18,6 +18,7 @@ from backend.models.parts_network import (
     PartsNetwork,
     PartsNetworkConfig,
     PartsPrediction,
+    averaged,
     bin_centres,
     load_parts_network,
     save_parts_network,
@@ -165,3 +166,48 @@ def test_files_that_do_not_fit_are_refused_in_a_sentence(network: PartsNetwork, 
         write_tensors(file, tensors, {**metadata, "config": config})
         with pytest.raises(ValueError, match="does not fit this version"):
             load_parts_network(file)
+
+
+# ---- Crops and their mirror images ----
+
+
+def test_a_crop_and_its_mirror_image_are_read_alike(network: PartsNetwork) -> None:
+    """Mirrored and shifted by a pixel, twice, a crop is itself: both readings hold the same two."""
+    crops = torch.rand(3, 4, 64, 64, generator=torch.Generator().manual_seed(2))
+    said, of_mirrored = network.read(crops), network.read(crops.flip(3).roll(1, 3)).mirrored()
+    plain = network(crops)
+    for name, value in vars(said).items():
+        torch.testing.assert_close(getattr(of_mirrored, name), value, atol=2e-5, rtol=1e-3)
+        assert value.shape == getattr(plain, name).shape
+    assert not torch.allclose(plain.code, said.code, atol=1e-4)
+
+
+def told(azimuth_deg: float, share: float, number: float) -> PartsPrediction:
+    """One reading that believes in an azimuth with a probability, the rest being spread; all else is ``number``."""
+    logits = torch.full((1, BINS), math.log((1 - share) / (BINS - 1)))
+    nearest = (bin_centres(BINS) - math.radians(azimuth_deg)).abs().argmin()
+    logits[0, nearest] = math.log(share)
+    maps = torch.full((1, 1, 4, 4), number)
+    return PartsPrediction(
+        logits, torch.zeros(1, BINS), torch.full((1, 3), number), torch.full((1, 5), number), maps.expand(1, 3, 4, 4),
+        maps[:, 0], maps.expand(1, len(REGIONS), 4, 4), maps[:, 0],
+    )  # fmt: skip
+
+
+def test_two_readings_of_one_side_are_averaged() -> None:
+    both = averaged(told(35, 0.6, 1.0), told(-45, 0.9, 3.0))
+    assert both.azimuth_logits.softmax(dim=1).sum() == pytest.approx(1)
+    assert math.degrees(float(both.azimuths()[0][0, 0])) == pytest.approx(45, abs=5.1)
+    assert both.code[0].tolist() == [2] * 5 and both.spread.unique().tolist() == [2]
+    # Left and right have changed places: what is 3 to the left there is 3 to the right here.
+    assert both.coordinates[0, 0].unique().tolist() == [-1] and both.coordinates[0, 1].unique().tolist() == [2]
+    assert both.pose[0].tolist() == [2, 2, -1]
+
+
+@pytest.mark.parametrize("own, other", [(0.8, 0.5), (0.4, 0.7)])
+def test_of_two_readings_of_different_sides_the_surer_one_counts(own: float, other: float) -> None:
+    both = averaged(told(25, own, 1.0), told(175, other, 3.0))
+    kept = 1.0 if own > other else 3.0
+    assert both.code[0].tolist() == [kept] * 5 and both.mask_logits.unique().tolist() == [kept]
+    shares = both.azimuths(2)[1][0]
+    assert shares.tolist() == pytest.approx([max(own, other) / 2, min(own, other) / 2], abs=0.06)
