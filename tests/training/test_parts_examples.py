@@ -34,7 +34,7 @@ from tests.helpers.synthetic import write_dataset
 CPU = torch.device("cpu")
 SIZE = 96
 STILL = VariationConfig(
-    scale=0, shift=0, turn_deg=0, mirrored=0, rough_outline=0, no_outline=0, hole=0, neighbour=0, grey=0, blurred=0,
+    scale=0, shift=0, turn_deg=0, mirrored=0, rough_outline=0, no_outline=0, hole=0, neighbour=0, spoiled=0, grey=0, blurred=0,
     colour=0,
 )  # fmt: skip
 RED = Palette(paint=Finish((0.8, 0.1, 0.1), 0.5))
@@ -176,6 +176,8 @@ def test_each_kind_of_variation_changes_what_it_is_called_after(cars: DrawnCars)
     rough = with_(rough_outline=1)[1][:, 3] > 0.5
     assert 0.7 < overlap(rough, crops[:, 3] > 0.5) < 0.99
     assert (with_(neighbour=1)[1][:, 3] >= crops[:, 3]).all() and with_(neighbour=1)[1][:, 3].sum() > crops[:, 3].sum()
+    spoiled = with_(spoiled=1)[1][:, 3]
+    assert (spoiled >= crops[:, 3] - 1e-6).all() and 0.5 < overlap(spoiled > 0.5, crops[:, 3] > 0.5) < 0.99
     hue, grey = (
         (made[:, :3].amax(1) - made[:, :3].amin(1)).mean() for made in (with_(turn_deg=0)[1], with_(grey=1)[1])
     )
@@ -259,7 +261,7 @@ def test_a_fit_tells_only_what_it_and_the_mask_agree_on(cars: DrawnCars) -> None
     right_half = seen.known[0].clone()
     right_half[:, :, :32] = False
     assert torch.equal(examples.known[0], right_half)
-    assert torch.allclose(examples.coordinates[0], seen.coordinates[0] * right_half, atol=1e-5)
+    assert torch.allclose(examples.coordinates[0], seen.coordinates[0] * right_half, atol=5e-4)
     assert torch.equal(examples.regions[0][right_half[0]], seen.regions[0][right_half[0]])
     assert (examples.regions[0][~right_half[0]] == BACKGROUND).all()
     assert torch.allclose(examples.azimuth, torch.tensor([0.45, -2.1])), "the label's, not the fit's"

@@ -26,10 +26,12 @@ from backend.training.parts import task as module
 from backend.training.parts.drawn_cars import DrawnCars, DrawnConfig
 from backend.training.parts.evaluation import azimuth_figures, map_figures, sheet
 from backend.training.parts.examples import BACKGROUND, UNKNOWN_REGION, Examples, VariationConfig
+from backend.training.parts.kept_drawings import KeptDrawings
 from backend.training.parts.losses import (
     PartsWeights,
     azimuth_loss,
     coordinate_loss,
+    log_prior,
     offset_loss,
     parts_losses,
     region_loss,
@@ -95,6 +97,55 @@ def test_azimuth_loss_is_least_at_the_true_distribution() -> None:
     for seed in range(5):
         assert azimuth_loss(best + 0.3 * torch.randn(3, BINS, generator=random(seed)), examples) > loss
     assert azimuth_loss(best.roll(BINS // 2, dims=1), examples) > 5 * loss
+
+
+def test_a_prior_is_the_share_of_azimuths_and_their_mirror_images() -> None:
+    azimuths = torch.tensor([0.5] * 9 + [2.0])
+    shares = log_prior(azimuths, BINS, 0.05, floor=0).exp()
+    counted = np.zeros(BINS)
+    for azimuth in [*azimuths.tolist(), *(-azimuths).tolist()]:
+        bell = np.array([math.exp((math.cos(azimuth - c) - 1) / 0.05**2) for c in bin_centres(BINS).tolist()])
+        counted += bell / bell.sum() / (2 * len(azimuths))
+    assert np.allclose(shares.numpy(), counted, atol=1e-6) and torch.allclose(shares, shares.flip(0), atol=1e-6)
+    floored = log_prior(azimuths, BINS, 0.05, floor=0.1).exp()
+    assert floored.sum() == pytest.approx(1, abs=1e-5) and floored.min() == pytest.approx(0.1 / BINS, rel=1e-3)
+
+
+def test_photographs_of_fronts_alone_do_not_teach_that_photographs_show_fronts() -> None:
+    """A judge that can see nothing but the azimuth's class learns even odds, however rare rears are in the set."""
+    generator = random()
+    azimuths = torch.where(torch.rand(400, generator=generator) < 0.9, 0.3, 2.8)
+    seen = (azimuths > 1).float() + 0.8 * torch.randn(400, generator=generator)  # weak evidence of the rear
+    examples = replace(truth([0.0] * 400), azimuth=azimuths, photograph=torch.ones(400, dtype=torch.bool))
+    prior = log_prior(azimuths, BINS, 0.1, floor=0.001)
+    for given, lowest, highest in ((None, 0.0, 0.3), (prior, 0.35, 0.65)):
+        slope = torch.zeros(2, BINS, requires_grad=True)
+        optimizer = torch.optim.Adam([slope], lr=0.1)
+        for _ in range(300):
+            logits = slope[0] + seen[:, None] * slope[1] + (0 if given is None else given)
+            optimizer.zero_grad()
+            azimuth_loss(logits, examples).backward()
+            optimizer.step()
+        halfway = (slope[0] + 0.5 * slope[1]).detach().softmax(0)  # the evidence is for either
+        rear = float(halfway[bin_centres(BINS).abs() > 2].sum())
+        front = float(halfway[bin_centres(BINS).abs() < 1].sum())
+        assert lowest < rear / (rear + front) < highest
+
+
+def test_kept_drawings_are_renewed_and_follow_from_the_step() -> None:
+    made = []
+
+    def draw(count: int, generator: torch.Generator) -> Examples:
+        made.append(count)
+        return replace(truth([0.0] * count), azimuth=torch.rand(count, generator=generator))
+
+    kept = KeptDrawings(draw, kept=12, fresh=3, seed=1, device=CPU)
+    first = kept.examples(0, 64, random(2)).azimuth
+    assert len(made) == 4 and len(set(first.tolist())) == 12
+    second = kept.examples(1, 64, random(2)).azimuth
+    assert len(made) == 5 and len(set(first.tolist()) & set(second.tolist())) == 9
+    resumed = KeptDrawings(draw, kept=12, fresh=3, seed=1, device=CPU).examples(1, 64, random(2)).azimuth
+    assert torch.equal(resumed, second)
 
 
 def test_offsets_are_judged_in_the_bins_near_the_azimuth_alone() -> None:
@@ -229,7 +280,7 @@ def write_photographs(folder: Path, count: int) -> Path:
 
 def test_a_network_learns_azimuths_and_maps_from_drawn_cars_alone(tiny: PartsTraining, tmp_path: Path) -> None:
     easy = VariationConfig(
-        scale=0.05, shift=0.02, turn_deg=1, rough_outline=0, no_outline=0, hole=0, neighbour=0, grey=0, blurred=0,
+        scale=0.05, shift=0.02, turn_deg=1, rough_outline=0, no_outline=0, hole=0, neighbour=0, spoiled=0, grey=0, blurred=0,
         colour=0.1,
     )  # fmt: skip
     drawing = DrawnConfig(codes=64, from_above=0)
@@ -284,6 +335,19 @@ def test_the_command_learns_from_renders_and_photographs_and_judges_by_held_out_
     fits = load_file(tmp_path / "run" / "photograph_fits.safetensors")
     kept = len(module.load_labelled_photographs(shown, 16).split(0.2)[0])
     assert 0 < kept < 6 and fits["codes"].shape == (kept, CODE) and fits["iou"].max() > 0.85
+
+
+def test_a_network_goes_on_from_the_weights_of_another(tiny: PartsTraining, tmp_path: Path) -> None:
+    kept = replace(tiny.drawing, kept=8)
+    train(for_steps(tiny, 2, drawing=kept), Path("-"), tmp_path / "first", resume=False, device=CPU)
+    task = PartsTask(replace(tiny, start=str(tmp_path / "first"), seed=5), None, tmp_path, CPU)
+    given = load_parts_network(tmp_path / "first" / PARTS_NETWORK).state_dict()
+    for name in ("model", "average"):
+        own = task.networks[name].state_dict()
+        assert all(torch.equal(own[key], value) for key, value in given.items())
+    other = replace(tiny, start=str(tmp_path / "first"), network=replace(tiny.network, hidden=32))
+    with pytest.raises(ValueError, match="another size"):
+        PartsTask(other, None, tmp_path, CPU)
 
 
 def test_the_judge_learns_what_the_features_unlearn() -> None:

@@ -41,6 +41,10 @@ class DrawnConfig:
 
     codes: int = 4096
     """Number of codes and of palettes that pictures are drawn from; each is seen again and again, from other sides."""
+    kept: int = 0
+    """Number of drawn pictures that are kept and shown again, varied anew; 0: every picture is drawn for one step."""
+    fresh: float = 0.25
+    """Share of a step's drawn pictures by which the kept ones are renewed, in parts of those in a batch."""
     elevation_deg: tuple[float, float] = (8.0, 7.0)
     """Mean and standard deviation of the elevation."""
     from_above: float = 0.08

@@ -54,6 +54,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.azimuth)
 
+    def part(self, chosen: Tensor) -> Examples:
+        """Returns the examples of an index (n,)."""
+        return Examples(**{f.name: getattr(self, f.name)[chosen] for f in fields(Examples)})
+
     @staticmethod
     def concatenate(parts: list[Examples]) -> Examples:
         """Returns the examples of all parts, one part after the other."""
@@ -80,6 +84,8 @@ class VariationConfig:
     """Share of pictures in which a box shows another picture or is missing from the mask."""
     neighbour: float = 0.1
     """Share of masks that hold a piece of another object."""
+    spoiled: float = 0.25
+    """Share of masks that hold some of the surroundings: ground below the object, or what is beside or behind it."""
     grey: float = 0.08
     """Share of pictures without colours."""
     blurred: float = 0.3
@@ -187,7 +193,31 @@ def _outline(mask: Tensor, config: VariationConfig, generator: torch.Generator) 
     with_other = torch.maximum(given, _pushed(other, side, generator))
     coin = _random(count, mask, generator)[:, None, None, None]
     given = torch.where(coin < config.neighbour, with_other, given)
+    if config.spoiled:
+        coin = _random(count, mask, generator)[:, None, None, None]
+        given = torch.where(coin < config.spoiled, _spoiled(given, generator), given)
+        coin = _random(count, mask, generator)[:, None, None, None]
     return torch.where(coin > 1 - config.no_outline, torch.ones_like(given), given)
+
+
+def _spoiled(mask: Tensor, generator: torch.Generator) -> Tensor:
+    """Masks (N, 1, S, S) with lumps of what lies around them, as a cut-out takes kerbs, fences and pale walls along.
+
+    Half of them get a strip below, whose lower edge is uneven; all get lumps within a sixth of the picture.
+    """
+    count, size = len(mask), mask.shape[-1]
+    small = F.avg_pool2d(mask, max(1, size // 24))
+    near = F.interpolate(F.max_pool2d(small, 9, 1, 4), mask.shape[-2:], mode="bilinear", align_corners=False)
+    coarse = F.interpolate(_normal((count, 1, 6, 6), mask, generator), mask.shape[-2:], mode="bicubic")
+    least = 0.5 + 1.0 * _random(count, mask, generator)[:, None, None, None]
+    lumps = near * ((coarse - least) * 8).clamp(0, 1)
+    depth = 0.02 + 0.1 * _random(count, mask, generator)
+    theta = torch.zeros(count, 2, 3, device=mask.device)
+    theta[:, 0, 0] = theta[:, 1, 1] = 1
+    theta[:, 1, 2] = -2 * depth  # what is sampled further up appears further down
+    lower = F.grid_sample(mask, F.affine_grid(theta, list(mask.shape), align_corners=False), align_corners=False)
+    strip = lower * (coarse > -0.5) * (_random(count, mask, generator) < 0.5)[:, None, None, None]
+    return torch.maximum(mask, torch.maximum(lumps, strip))
 
 
 def _pushed(mask: Tensor, side: Tensor, generator: torch.Generator) -> Tensor:

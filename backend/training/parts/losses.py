@@ -34,17 +34,25 @@ class PartsWeights:
 
 
 def parts_losses(
-    prediction: PartsPrediction, truth: Examples, code_scale: Tensor, weights: PartsWeights
+    prediction: PartsPrediction,
+    truth: Examples,
+    code_scale: Tensor,
+    weights: PartsWeights,
+    photographs_prior: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Returns the losses by name, weighted.
 
-    ``code_scale`` (K,) says how far one unit of each number of a code moves the shape.
+    ``code_scale`` (K,) says how far one unit of each number of a code moves the shape. ``photographs_prior`` (B,) are
+    logarithms of how often the photographs' azimuths fall into each bin; without it none is likelier than another.
     """
+    logits = prediction.azimuth_logits
+    if photographs_prior is not None:
+        logits = logits + truth.photograph[:, None] * photographs_prior
     size = prediction.mask_logits.shape[-1]
     dense = torch.where(truth.photograph, weights.photographs_dense, 1.0)
     known, coordinates, regions, mask = _at(truth, size)
     return {
-        "azimuth": weights.azimuth * azimuth_loss(prediction.azimuth_logits, truth),
+        "azimuth": weights.azimuth * azimuth_loss(logits, truth),
         "offset": weights.offset * offset_loss(prediction.azimuth_offsets, truth),
         "pose": weights.pose * _mean(_pose_loss(prediction.pose, truth), truth.weight_pose),
         "code": weights.code * _mean(((prediction.code - truth.code).abs() * code_scale).sum(1), truth.weight_code),
@@ -60,6 +68,20 @@ def azimuth_loss(logits: Tensor, truth: Examples) -> Tensor:
     width = truth.azimuth_error.clamp(min=math.pi / logits.shape[1])[:, None]
     wanted = torch.softmax((apart.cos() - 1) / width**2, dim=1)
     return -(wanted * logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def log_prior(azimuths: Tensor, bins: int, spread: float, floor: float = 0.05) -> Tensor:
+    """Returns the logarithms (B,) of how often azimuths (N,) and their mirror images fall into each bin.
+
+    Photographs of one kind, all but fronts for instance, teach a network that photographs show fronts. Added to the
+    logits in training alone, this prior explains that away, and what the network itself says is as for azimuths that
+    are all equally likely (logit adjustment, Menon and others 2021). ``spread`` is the standard deviation in radians
+    that each azimuth is smeared by, ``floor`` the share that is spread over all bins evenly.
+    """
+    apart = _apart(torch.cat([azimuths, -azimuths]), bins)
+    share = torch.softmax((apart.cos() - 1) / spread**2, dim=1).mean(dim=0)
+    prior: Tensor = ((1 - floor) * share + floor / bins).log()
+    return prior
 
 
 def offset_loss(offsets: Tensor, truth: Examples) -> Tensor:

@@ -19,6 +19,7 @@ from ...common.shape_space import ShapeSpace
 from ...data.labelled_photographs import CROP_SCALE, LabelledPhotographs
 from ...data.rendered_views import cameras_of_crops, load_views
 from ...models.fit_parts import FitConfig, fit_objects
+from ...models.parts_network import PartsNetwork
 from ...models.shape_decoder import SpaceDecoder
 from ...models.storage import read_tensors, write_tensors
 from ...progress_bar import tracked
@@ -33,12 +34,14 @@ LABEL_ERROR = math.radians(8)
 """Standard deviation of azimuths that were labelled by eye."""
 WELL_FITTED = 0.85
 """Silhouettes' intersection over union from which a fit is believed."""
+AGREEING = math.radians(30)
+"""Difference of azimuths up to which what a network reads in a photograph is believed."""
 _BATCH = 48
 """Number of photographs that are fitted at once."""
 
 
 class Photographs:
-    """Labelled photographs as examples; what a fit says of them is drawn anew each time, which saves memory."""
+    """Labelled photographs as examples; what a fit says of one is drawn when it is first asked for, and kept."""
 
     def __init__(
         self, photographs: LabelledPhotographs, fits: dict[str, Tensor] | None, space: ShapeSpace, template: Template,
@@ -54,9 +57,16 @@ class Photographs:
             fits = {name: torch.zeros(shape) for name, shape in sizes.items()}
         self.codes, self.iou = fits["codes"].to(device), fits["iou"].to(device)
         self.cameras = Cameras(*fits["cameras"].to(device).unbind(dim=1))
+        distance = self.cameras.distance.clamp(min=0.1).log()
+        self.pose = torch.stack([self.cameras.elevation, distance, self.cameras.roll], dim=1)
         self.decoder = SpaceDecoder(space).to(device)
         self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
         self.sheet_uv = torch.as_tensor(template.triangle_markings_uv, device=device)
+        side = self.rgb.shape[-1]
+        drawn = len(photographs) if bool((self.iou >= WELL_FITTED).any()) else 0
+        self.coordinates = torch.empty(drawn, 3, side, side, dtype=torch.float16, device=device)
+        self.regions = torch.full((drawn, side, side), UNKNOWN_REGION, dtype=torch.uint8, device=device)
+        self.is_drawn = self.iou < WELL_FITTED  # of a poor fit nothing is drawn
 
     def __len__(self) -> int:
         return len(self.azimuths)
@@ -68,23 +78,81 @@ class Photographs:
         Coordinates and regions are known where a believed fit and the mask agree on the object.
         """
         rgb, mask = self.rgb[index].float() / 255, self.masks[index].float() / 255
-        size, believed = rgb.shape[-1], self.iou[index] >= WELL_FITTED
-        cameras, codes = self.cameras[index], self.codes[index]
-        usable = Cameras(*(torch.where(believed, v, torch.ones_like(v)) for v in vars(cameras).values()))
-        vertices, distances = self.decoder(codes)
-        fragments = rasterize(project(usable, vertices, size, size), self.triangles, size, size)
-        shares = part_map(fragments, self.sheet_uv, distances, self.space.markings, usable)
-        points = interpolate_vertices(fragments, vertices, self.triangles).permute(0, 3, 1, 2)
-        known = (fragments.face_index >= 0)[:, None] & (mask > 0.5) & believed[:, None, None, None]
-        regions = torch.where(known[:, 0], shares.argmax(dim=1), UNKNOWN_REGION)
+        believed = self.iou[index] >= WELL_FITTED
+        coordinates, drawn = self._maps(index, rgb.shape[-1])
+        known = (drawn != UNKNOWN_REGION)[:, None] & (mask > 0.5) & believed[:, None, None, None]
+        regions = torch.where(known[:, 0], drawn, torch.full_like(drawn, UNKNOWN_REGION))
         regions = torch.where(mask[:, 0] < 0.5, torch.full_like(regions, BACKGROUND), regions)
-        pose = torch.stack([cameras.elevation, cameras.distance.clamp(min=0.1).log(), cameras.roll], dim=1)
         ones = torch.ones(len(index), device=self.device)
         return Examples(
-            rgb=rgb, mask=mask, coordinates=points * known, regions=regions.to(torch.uint8), known=known,
-            azimuth=self.azimuths[index], azimuth_error=ones * LABEL_ERROR, pose=pose, code=codes,
+            rgb=rgb, mask=mask, coordinates=coordinates * known, regions=regions, known=known,
+            azimuth=self.azimuths[index], azimuth_error=ones * LABEL_ERROR, pose=self.pose[index],
+            code=self.codes[index],
             weight_pose=0.3 * believed, weight_code=0.3 * believed, photograph=ones > 0,
         )  # fmt: skip
+
+    def _maps(self, index: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Coordinates (N, 3, S, S) and regions (N, S, S) of the fits, the latter unknown where there is nothing."""
+        if not len(self.regions):
+            nothing = torch.full((len(index), size, size), UNKNOWN_REGION, dtype=torch.uint8, device=self.device)
+            return torch.zeros(len(index), 3, size, size, device=self.device), nothing
+        missing = torch.unique(index[~self.is_drawn[index]])
+        if len(missing):
+            cameras = self.cameras[missing]
+            vertices, distances = self.decoder(self.codes[missing])
+            fragments = rasterize(project(cameras, vertices, size, size), self.triangles, size, size)
+            shares = part_map(fragments, self.sheet_uv, distances, self.space.markings, cameras)
+            points = interpolate_vertices(fragments, vertices, self.triangles).permute(0, 3, 1, 2)
+            covered = fragments.face_index >= 0
+            self.coordinates[missing] = points.half()
+            self.regions[missing] = torch.where(covered, shares.argmax(dim=1), UNKNOWN_REGION).to(torch.uint8)
+            self.is_drawn[missing] = True
+        regions = self.regions[index]
+        # Places of poor fits were never written to.
+        coordinates = torch.where((regions != UNKNOWN_REGION)[:, None], self.coordinates[index].float(), 0.0)
+        return coordinates, regions
+
+
+class ReadPhotographs(Photographs):
+    """Labelled photographs whose maps, codes and poses are what another network reads in them, without fits.
+
+    It is believed where its azimuth agrees with the label. Much less work than fits, but it teaches nothing that the
+    other network did not know: good for going on from its weights.
+    """
+
+    def __init__(
+        self, photographs: LabelledPhotographs, reader: PartsNetwork, space: ShapeSpace, template: Template,
+        device: torch.device,
+    ) -> None:  # fmt: skip
+        super().__init__(photographs, None, space, template, device)
+        count, side = len(self), self.rgb.shape[-1]
+        self.coordinates = torch.empty(count, 3, side, side, dtype=torch.float16, device=device)
+        self.regions = torch.empty(count, side, side, dtype=torch.uint8, device=device)
+        for index in tracked(torch.arange(count, device=device).split(32), "Reading photographs", stay=False):
+            self._read(index, reader.to(device))
+        self.is_drawn = torch.ones_like(self.is_drawn)
+
+    @torch.no_grad()
+    def _read(self, index: Tensor, reader: PartsNetwork) -> None:
+        side = self.rgb.shape[-1]
+        given = torch.cat([self.rgb[index], self.masks[index]], dim=1).float() / 255
+        crops = _resampled(given, reader.config.image_size, 1 / CROP_SCALE)
+        said = reader(torch.cat([crops[:, :3] * crops[:, 3:], crops[:, 3:]], dim=1))
+        offset = 0.5 / said.mask_logits.shape[-1]  # maps tell of the upper left of each two by two pixels
+        self.coordinates[index] = _resampled(said.coordinates, side, CROP_SCALE, offset).half()
+        inside = _resampled(said.mask_logits.sigmoid()[:, None], side, CROP_SCALE, offset)[:, 0] > 0.5
+        regions = _resampled(said.region_logits, side, CROP_SCALE, offset).argmax(dim=1)
+        self.regions[index] = torch.where(inside, regions, UNKNOWN_REGION).to(torch.uint8)
+        apart = torch.remainder(said.azimuths()[0][:, 0] - self.azimuths[index] + math.pi, 2 * math.pi) - math.pi
+        self.iou[index] = (apart.abs() < AGREEING).float()
+        self.codes[index], self.pose[index] = said.code, said.pose
+
+
+def _resampled(values: Tensor, size: int, scale: float, offset: float = 0.0) -> Tensor:
+    """The middle ``scale`` of maps (N, C, h, h), 0 beyond them, as (N, C, size, size); ``offset`` in half sides."""
+    theta = values.new_tensor([[scale, 0, offset], [0, scale, offset]]).expand(len(values), 2, 3)
+    grid = F.affine_grid(theta, [len(values), 1, size, size], align_corners=False)
+    return F.grid_sample(values, grid, padding_mode="zeros", align_corners=False)
 
 
 def fitted_photographs(

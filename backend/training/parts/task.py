@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ...common.bundle_files import BUNDLED, PARTS_NETWORK
 from ...common.shape_space import ShapeSpace
 from ...data.labelled_photographs import LabelledPhotographs, load_labelled_photographs
-from ...models.parts_network import PartsNetwork, PartsNetworkConfig, save_parts_network
+from ...models.parts_network import PartsNetwork, PartsNetworkConfig, load_parts_network, save_parts_network
 from ...models.precision import computes_in_bfloat16
 from ...render.template import Template
 from ...weights.parts import load_parts
@@ -30,8 +30,9 @@ from ..loop import LoopConfig, Task, cosine_rate, run
 from .drawn_cars import DrawnCars, DrawnConfig
 from .evaluation import azimuth_figures, map_figures, sheet
 from .examples import Examples, VariationConfig, plain, varied
-from .losses import PartsWeights, parts_losses
-from .sources import Photographs, Renders, fitted_photographs
+from .kept_drawings import KeptDrawings
+from .losses import PartsWeights, log_prior, parts_losses
+from .sources import LABEL_ERROR, Photographs, ReadPhotographs, Renders, fitted_photographs
 
 _RENDER_SIZE = 128
 """Side in pixels that rendered views are kept at."""
@@ -51,6 +52,8 @@ class PartsTraining:
     loop: LoopConfig = field(default_factory=LoopConfig)
     bundle: str = "car"
     """Bundle whose template with parts and shape space are used: the name of a bundled one, or a folder."""
+    start: str = ""
+    """Weights that the network starts from: a bundle, a run's folder or a file; empty: fresh ones."""
     photographs: str = ""
     """Folders of labelled photographs to learn from, joined by ``;`` (``data/labelled_photographs.py``)."""
     validation: str = ""
@@ -60,7 +63,8 @@ class PartsTraining:
     held_out_renders: int = 200
     """Number of rendered views that are kept for validation, the last of the folder."""
     fit: bool = True
-    """Whether the shape space is fitted to the photographs, so that their maps are learned too."""
+    """Whether the shape space is fitted to the photographs, so that their maps are learned too. Without fits they are
+    learned from what the network of ``start`` reads, where there is one."""
     drawn: int = 48
     """Number of drawn cars in a batch."""
     rendered: int = 32
@@ -72,6 +76,9 @@ class PartsTraining:
     domain: float = 0.2
     """Weight of a judge that tells photographs of fronts from other fronts by the head's features. Its gradient is
     reversed: without it the network learns that whatever looks like a photograph shows a front."""
+    prior: float = 1.0
+    """How much of the photographs' own distribution of azimuths is taken out of what the network learns from them; 0:
+    a set of nothing but fronts teaches that photographs show fronts."""
     learning_rate: float = 1.2e-3
     weight_decay: float = 0.03
     warm_up: int = 200
@@ -89,7 +96,10 @@ PRESETS: dict[str, PartsTraining] = {
         loop=LoopConfig(steps=30, log_every=10, evaluate_every=30, checkpoint_every=15, tensorboard=False),
         drawn=6, rendered=4, photographed=4, packed=80, warm_up=5, average_decay=0.8, held_out_renders=2,
     ),
-    "small": PartsTraining(loop=LoopConfig(steps=3000, evaluate_every=1000), drawn=12, rendered=8, photographed=12),
+    "small": PartsTraining(
+        loop=LoopConfig(steps=3000, evaluate_every=1000), drawing=DrawnConfig(kept=240), drawn=12, rendered=8,
+        photographed=12,
+    ),
     "medium": PartsTraining(loop=LoopConfig(steps=12000, evaluate_every=2000, checkpoint_every=500)),
     "full": PartsTraining(
         loop=LoopConfig(steps=60000, evaluate_every=5000, checkpoint_every=1000), drawn=96, rendered=64,
@@ -136,6 +146,8 @@ class PartsTask(Task):
         self.generator = torch.Generator(device).manual_seed(config.seed)
         torch.manual_seed(config.seed)
         model = PartsNetwork(config.network).to(device)
+        if config.start:
+            model.load_state_dict(_weights_of(config.start, config.network).state_dict())
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = copy.deepcopy(model).requires_grad_(False).eval()
         judge = _Judge(config.network.hidden).to(device)
@@ -147,6 +159,10 @@ class PartsTask(Task):
         self.cars = DrawnCars(space, template, config.drawing, device, config.seed)
         self.unseen_cars = DrawnCars(space, template, config.drawing, device, config.seed + 1)
         self._load_photographs(space, template, out)
+        self.drawings = None
+        if config.drawing.kept:
+            fresh = max(1, round(config.drawing.fresh * config.drawn))
+            self.drawings = KeptDrawings(self._drawn, config.drawing.kept, fresh, config.seed, device)
         self.renders = None if data is None else Renders(data, min(_RENDER_SIZE, config.packed), device, space.size)
         if self.renders is not None and len(self.renders) <= config.held_out_renders:
             raise ValueError(
@@ -171,31 +187,42 @@ class PartsTask(Task):
             judged[folder.name] = held_out
         for folder in only_judged:
             judged[folder.name] = load_labelled_photographs(folder, config.packed)
-        self.photographs = None
+        self.photographs: Photographs | None = None
+        self.prior: Tensor | None = None
         if shown:
             together = _joined(shown)
             if not len(together):
                 raise ValueError(f"No photograph of {config.photographs} is left to learn from; lower held_out.")
             file = out / "photograph_fits.safetensors"
             fits = fitted_photographs(together, file, space, template, self.device) if config.fit else None
-            self.photographs = Photographs(together, fits, space, template, self.device)
+            if config.start and not config.fit:
+                reader = _weights_of(config.start, config.network)
+                self.photographs = ReadPhotographs(together, reader, space, template, self.device)
+            else:
+                self.photographs = Photographs(together, fits, space, template, self.device)
+            bins = config.network.azimuth_bins
+            self.prior = config.prior * log_prior(self.photographs.azimuths, bins, LABEL_ERROR)
         self.judged = {
             name: Photographs(part, None, space, template, self.device) for name, part in judged.items() if len(part)
         }
 
-    def _grounds(self, count: int) -> Tensor:
+    def _grounds(self, count: int, generator: torch.Generator) -> Tensor:
         """(count, 3, S, S): what lies behind drawn cars, pieces of photographs where there are any."""
         if self.photographs is None:
-            return F.interpolate(self._random(count, 3, 8, 8), self.config.packed, mode="bicubic").clamp(0, 1)
-        index = torch.randint(len(self.photographs), (count,), device=self.device, generator=self.generator)
+            coarse = torch.rand(count, 3, 8, 8, device=self.device, generator=generator)
+            return F.interpolate(coarse, self.config.packed, mode="bicubic").clamp(0, 1)
+        index = torch.randint(len(self.photographs), (count,), device=self.device, generator=generator)
         return self.photographs.rgb[index].float() / 255
 
-    def _random(self, *shape: int) -> Tensor:
-        return torch.rand(*shape, device=self.device, generator=self.generator)
+    def _drawn(self, count: int, generator: torch.Generator) -> Examples:
+        return self.cars.draw(count, self.config.packed, self._grounds(count, generator), generator)
 
-    def _batch(self) -> Examples:
+    def _batch(self, step: int) -> Examples:
         config, parts = self.config, []
-        parts.append(self.cars.draw(config.drawn, config.packed, self._grounds(config.drawn), self.generator))
+        if self.drawings is not None:
+            parts.append(self.drawings.examples(step, config.drawn, self.generator))
+        else:
+            parts.append(self._drawn(config.drawn, self.generator))
         if self.renders is not None:
             last = len(self.renders) - config.held_out_renders
             index = torch.randint(last, (config.rendered,), device=self.device, generator=self.generator)
@@ -209,7 +236,7 @@ class PartsTask(Task):
     def step(self, step: int) -> dict[str, Tensor]:
         config, model = self.config, self.networks["model"]
         assert isinstance(model, PartsNetwork)
-        truth, crops = varied(self._batch(), config.network.image_size, config.variation, self.generator)
+        truth, crops = varied(self._batch(step), config.network.image_size, config.variation, self.generator)
         for group in self.optimizer.param_groups:
             group["lr"] = cosine_rate(step, config.loop.steps, config.learning_rate, config.warm_up)
         model.train()
@@ -218,7 +245,7 @@ class PartsTask(Task):
             levels, head = model.features(crops.contiguous(memory_format=torch.channels_last))
             prediction = model.predict(levels, head)
             judged = self.networks["judge"](head)
-        losses = parts_losses(prediction, truth, self.code_scale, config.weights)
+        losses = parts_losses(prediction, truth, self.code_scale, config.weights, self.prior)
         if config.domain and self.photographs is not None:
             fronts = (truth.azimuth.abs() < 1.2).float()
             each = F.binary_cross_entropy_with_logits(judged.float(), truth.photograph.float(), reduction="none")
@@ -268,6 +295,15 @@ class PartsTask(Task):
         average = self.networks["average"]
         assert isinstance(average, PartsNetwork)
         save_parts_network(folder / PARTS_NETWORK, average)
+
+
+def _weights_of(start: str, config: PartsNetworkConfig) -> PartsNetwork:
+    """The network of a bundle, of a run's folder or of a file. Raises ValueError where none of the same size is."""
+    path = Path(start) if Path(start).exists() else BUNDLED / start
+    network = load_parts_network(path / PARTS_NETWORK if path.is_dir() else path)
+    if network.config != config:
+        raise ValueError(f"The network of {start} has another size than the one to be trained; choose its preset.")
+    return network
 
 
 def _joined(parts: list[LabelledPhotographs]) -> LabelledPhotographs:
