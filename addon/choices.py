@@ -33,6 +33,14 @@ SHAPES = [
 ]
 """Choices of what is made of a photo; their identifiers are those of the command line's ``--shape``."""
 
+QUALITIES = [
+    ("draft", "Draft", "The networks' answer as it is: the fastest, to try photos out"),
+    ("standard", "Standard", "Refined against the photo: takes some seconds longer"),
+    ("fine", "Fine", "Refined for longer, every vertex on its own in the end: takes longest, follows outlines closest"),
+]
+"""Choices of how much work an object is worth; their identifiers are those of :data:`records.QUALITIES`."""
+DEFAULT_QUALITY = "standard"
+
 Item = tuple[str, str, str]
 """Identifier of a choice for scripts, its name for people, its explanation."""
 Choice = tuple[str, str, str, int]

@@ -87,6 +87,17 @@ def reset(owner: bpy.types.Object) -> None:
     request_edit(owner)
 
 
+def forget(owner: bpy.types.Object) -> None:
+    """Drops the edit of an object that is under way, and what is remembered of its texture."""
+    task = _tasks.pop(owner.name, None)
+    if task is not None:
+        task.cancel()
+    image = texture_of(owner)
+    if image is not None:
+        _unpacked.discard(image.name)
+        _shown_change.pop(image.name, None)
+
+
 def request_edit(owner: bpy.types.Object) -> None:
     """Brings about the object's shape and texture at the present position of its sliders.
 

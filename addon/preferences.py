@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import bpy
@@ -36,6 +37,16 @@ def device(chosen: str = choices.DEFAULT) -> str:
     if chosen != choices.DEFAULT:
         return chosen
     return stored.device if stored is not None else "auto"
+
+
+def cutout_model() -> str:
+    """Returns which cut-out model requests ask for: a file's path, the bundle's own segmenter, or empty: any found."""
+    stored = _stored()
+    if stored is None:
+        return ""
+    if stored.own_cut_out:
+        return records.OWN_CUT_OUT
+    return os.path.normpath(bpy.path.abspath(stored.cutout_model)) if stored.cutout_model else ""
 
 
 def bundle(chosen: str = choices.DEFAULT) -> str:

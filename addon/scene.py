@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Color, Matrix, Vector
 
-from . import light, parts, pixels
+from . import directions, light, parts, pixels
 from .camera import SENSOR_WIDTH, camera_to_numbers, focal_length, lens_shift
 from .wire import pinhole, records
 
@@ -78,6 +78,7 @@ def build(
     remember(mesh_object, result, camera, photo_path, size)
     if set_up_scene:
         render_like_the_photo(scene, result, camera, world)
+        mesh_object.unrender.world = world
     return Built(collection, mesh_object, camera, world, texture, tuple(turning))
 
 
@@ -265,6 +266,7 @@ def remember(
     state.azimuth = result.camera.azimuth
     state.elevation = result.camera.elevation
     state.camera = camera
+    directions.remember(state, result)
     state.is_unrender = True
 
 

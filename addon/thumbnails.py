@@ -5,8 +5,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import bpy.utils.previews
+import numpy as np
+
+KEPT = 40
+"""Number of pictures from which on they are all read again."""
 
 _collection: bpy.utils.previews.ImagePreviewCollection | None = None
 
@@ -21,10 +26,29 @@ def icon_of(path: str) -> int:
     if _collection is None:
         _collection = bpy.utils.previews.new()
     if key not in _collection:
-        if len(_collection) > 20:
+        if len(_collection) > KEPT:
             _collection.clear()
         _collection.load(key, path, "IMAGE")
     return _collection[key].icon_id
+
+
+def icon_of_picture(name: str, read: Callable[[], np.ndarray | None]) -> int:
+    """Returns the number of an icon of a square picture (side, side, 4) uint8, 0 if there is none.
+
+    ``read`` is asked for it once for each ``name``.
+    """
+    global _collection
+    if _collection is None:
+        _collection = bpy.utils.previews.new()
+    if name not in _collection:
+        picture = read()
+        if picture is None:
+            return 0
+        preview = _collection.new(name)
+        preview.image_size = picture.shape[1::-1]
+        flat = np.ascontiguousarray(picture[::-1], np.float32).reshape(-1) / 255
+        preview.image_pixels_float.foreach_set(flat)
+    return _collection[name].icon_id
 
 
 def free() -> None:

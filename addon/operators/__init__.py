@@ -6,15 +6,29 @@ from __future__ import annotations
 
 import bpy
 
-from . import annotate_views, cancel, cut_out, environment, handles, image_to_3d, propose_views, views, weights
+from . import (
+    annotate_views,
+    cancel,
+    click_object,
+    cut_out,
+    environment,
+    handles,
+    image_to_3d,
+    propose_views,
+    use_direction,
+    views,
+    weights,
+)
 
 CLASSES = (
     *image_to_3d.CLASSES,
     *cut_out.CLASSES,
+    *click_object.CLASSES,
     *cancel.CLASSES,
     *environment.CLASSES,
     *weights.CLASSES,
     *handles.CLASSES,
+    *use_direction.CLASSES,
     *views.CLASSES,
     *annotate_views.CLASSES,
     *propose_views.CLASSES,

@@ -5,12 +5,34 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
 
 from .. import job, masks, preferences, session
 from ..wire import records
+
+
+def request_of(
+    settings: bpy.types.PropertyGroup, image_path: str, point: Sequence[float] = ()
+) -> records.CutOutRequest:
+    """Returns the request that the scene's settings stand for; ``point`` is a place on the object, empty: none."""
+    return records.CutOutRequest(
+        image_path,
+        preferences.bundle(settings.bundle),
+        preferences.device(settings.device),
+        preferences.cutout_model(),
+        [float(value) for value in point],
+    )
+
+
+def has_picture(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    """Says whether a picture is chosen; the greyed-out button of an operator says why not."""
+    if not context.scene.unrender.image_path:
+        operator.poll_message_set("Choose a picture first")
+        return False
+    return True
 
 
 class UNRENDER_OT_cut_out(job.JobOperator, bpy.types.Operator):
@@ -23,19 +45,13 @@ class UNRENDER_OT_cut_out(job.JobOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs a picture."""
-        if not context.scene.unrender.image_path:
-            cls.poll_message_set("Choose a picture first")
-            return False
-        return super().poll(context)
+        return has_picture(cls, context) and super().poll(context)
 
     def steps(self, context: bpy.types.Context) -> job.Steps:
         """Asks for the mask and makes it the scene's."""
         settings = context.scene.unrender
         image_path = os.path.normpath(bpy.path.abspath(settings.image_path))
-        request = records.CutOutRequest(
-            image_path, preferences.bundle(settings.bundle), preferences.device(settings.device)
-        )
-        found = yield session.request(request)
+        found = yield session.request(request_of(settings, image_path))
         settings.mask_image = masks.show(Path(image_path).stem, found.mask)
         return "The mask is in the Image Editor's list"
 

@@ -9,19 +9,31 @@ import os
 import bpy
 from bpy.props import StringProperty
 
-from .. import job, masks, preferences, scene, session
+from .. import choices, job, masks, preferences, scene, session
 from ..wire import pictures, protocol, records
 
 
-def request_of(settings: bpy.types.PropertyGroup, image_path: str) -> records.ReconstructRequest:
-    """Returns the request that the scene's settings stand for. Raises ValueError for a mask without pixels."""
-    refine_steps = {"DEFAULT": -1, "NONE": 0, "CUSTOM": settings.refine_steps}[settings.refinement]
+def request_of(
+    settings: bpy.types.PropertyGroup,
+    image_path: str,
+    azimuth: float | None = None,
+    with_mask: bool = True,
+) -> records.ReconstructRequest:
+    """Returns the request that the scene's settings stand for. Raises ValueError for a mask without pixels.
+
+    ``azimuth`` is the direction where it is known, in radians; ``with_mask``: whether the settings' mask is used.
+    """
+    has_mask = with_mask and settings.mask_image is not None
+    refine_steps = {choices.DEFAULT: -1, "NONE": 0, "CUSTOM": settings.refine_steps}[settings.refinement]
     return records.ReconstructRequest(
         image_path=image_path,
-        mask_path=str(masks.write(settings.mask_image)) if settings.mask_image is not None else "",
+        mask_path=str(masks.write(settings.mask_image)) if has_mask else "",
         bundle=preferences.bundle(settings.bundle),
         device=preferences.device(settings.device),
+        quality=settings.quality,
         refine_steps=refine_steps,
+        cutout_model=preferences.cutout_model(),
+        azimuth=azimuth,
         texture_size=int(settings.texture_size),
         with_parts=settings.shape == "parts",
     )

@@ -4,12 +4,19 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import zlib
+
 import bpy
 
-from .. import parts, proportions, session, thumbnails
+from .. import directions, parts, proportions, session, thumbnails
 from ..handles import NO_TEXTURE_SLIDERS, active_object
 from ..wire import records
 from .layout import UnrenderPanel, draw_text
+
+SURE = 0.8
+"""Confidence from which on a direction of view needs no second look."""
 
 
 class UNRENDER_PT_main(UnrenderPanel, bpy.types.Panel):
@@ -33,6 +40,7 @@ class UNRENDER_PT_main(UnrenderPanel, bpy.types.Panel):
             row.enabled = not status.cancel_requested
             row.operator("unrender.cancel", text="Cancelling" if status.cancel_requested else "Cancel", icon="X")
         else:
+            layout.row().prop(settings, "quality", expand=True)
             row = layout.row()
             row.scale_y = 1.6
             row.enabled = bool(settings.image_path)
@@ -60,7 +68,9 @@ class UNRENDER_PT_mask(UnrenderPanel, bpy.types.Panel):
         if settings.mask_image is not None:
             settings.mask_image.preview_ensure()
             self.layout.template_icon(settings.mask_image.preview.icon_id, scale=6)
-        self.layout.operator("unrender.cut_out", icon="MOD_MASK")
+        column = self.layout.column(align=True)
+        column.operator("unrender.cut_out", icon="MOD_MASK")
+        column.operator("unrender.click_object", icon="RESTRICT_SELECT_OFF")
 
 
 class UNRENDER_PT_options(UnrenderPanel, bpy.types.Panel):
@@ -107,11 +117,42 @@ class UNRENDER_PT_handles(UnrenderPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         owner = active_object(context)
         layout.label(text=owner.name, icon="MESH_DATA")
+        sure = directions.sentence_of(owner.unrender.confidence)
+        if sure:
+            layout.label(text=sure, icon="CHECKMARK" if owner.unrender.confidence >= SURE else "QUESTION")
         column = layout.column(align=True)
         for name in ("azimuth", "elevation", "zoom"):
             column.prop(owner.unrender, name)
         layout.operator("unrender.look_through", icon="VIEW_CAMERA")
         layout.operator("unrender.reset_handles", icon="LOOP_BACK")
+
+
+class UNRENDER_PT_other_directions(UnrenderPanel, bpy.types.Panel):
+    """The object as seen from where its photo may have been taken as well"""
+
+    bl_idname = "UNRENDER_PT_other_directions"
+    bl_parent_id = "UNRENDER_PT_handles"
+    bl_label = "Other Directions"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for objects whose direction was nearly a tie."""
+        owner = active_object(context)
+        return owner is not None and len(owner.unrender.directions) > 0
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws each direction's picture above the button that takes it."""
+        grid = self.layout.grid_flow(row_major=True, columns=2, even_columns=True)
+        for number, direction in enumerate(active_object(context).unrender.directions):
+            cell = grid.column(align=True)
+            icon = thumbnails.icon_of_picture(
+                f"direction/{zlib.crc32(direction.picture.encode())}",
+                functools.partial(directions.from_text, direction.picture),
+            )
+            if icon:
+                cell.template_icon(icon, scale=5)
+            cell.label(text=f"{math.degrees(direction.azimuth):.0f}°, {100 * direction.probability:.0f} % likely")
+            cell.operator("unrender.use_direction", text="Use").number = number
 
 
 class CodePanel(UnrenderPanel):
@@ -193,6 +234,7 @@ CLASSES = (
     UNRENDER_PT_mask,
     UNRENDER_PT_options,
     UNRENDER_PT_handles,
+    UNRENDER_PT_other_directions,
     UNRENDER_PT_shape,
     UNRENDER_PT_directions,
     UNRENDER_PT_texture,

@@ -5,11 +5,18 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .. import choices, environment, places, preferences, session
 from ..wire import records
 from .layout import draw_text
+
+CUT_OUT_TEXT = (
+    "A network that cuts out whatever stands out, as an ONNX file of U2-Net, IS-Net or BiRefNet. Nothing is "
+    "downloaded. Empty: such a file is looked for in the folder that U2NET_HOME names, else in ~/.u2net; without one "
+    "the bundle's own segmenter cuts out."
+)
+"""What the preferences say of cut-out models."""
 
 _bundle_items: list[choices.Choice] = []
 
@@ -41,6 +48,15 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
     )
     device: EnumProperty(name="Device", description="Where the networks run", items=choices.DEVICES)
     bundle: EnumProperty(name="Weights", description="Bundle to use where a scene names none", items=_bundles)
+    cutout_model: StringProperty(
+        name="Cut-out Model",
+        description="ONNX file of a network that finds what stands out; empty: one from the usual folders, if any",
+        subtype="FILE_PATH",
+    )
+    own_cut_out: BoolProperty(
+        name="Own Segmenter Only",
+        description="Cut out with the bundle's own segmenter, whatever cut-out models are at hand",
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draws the preferences."""
@@ -50,6 +66,12 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         draw_environment(self.layout, width)
         for name in ("package_index", "device", "bundle"):
             self.layout.prop(self, name)
+        self.layout.separator()
+        row = self.layout.row()
+        row.enabled = not self.own_cut_out
+        row.prop(self, "cutout_model")
+        self.layout.prop(self, "own_cut_out")
+        draw_text(self.layout, CUT_OUT_TEXT, "INFO", width)
         self.layout.separator()
         self.layout.operator("unrender.import_weights", icon="FILE_FOLDER")
         names = list(places.generators())

@@ -10,6 +10,7 @@ from typing import cast
 import bpy
 from bpy.props import (
     BoolProperty,
+    CollectionProperty,
     EnumProperty,
     FloatProperty,
     FloatVectorProperty,
@@ -74,16 +75,22 @@ class UnrenderScene(bpy.types.PropertyGroup):
             *choices.DEVICES,
         ],
     )
+    quality: EnumProperty(
+        name="Quality",
+        description="How much work the object is worth",
+        items=choices.QUALITIES,
+        default=choices.DEFAULT_QUALITY,
+    )
     refinement: EnumProperty(
-        name="Refine",
-        description="Optimisation against the photo after the network's first answer",
+        name="Steps",
+        description="Steps of optimisation against the photo, where the quality's own number shall not do",
         items=[
-            (choices.DEFAULT, "Default", "As many steps as the category needs"),
-            ("NONE", "Off", "The network's answer as it is: fastest"),
+            (choices.DEFAULT, "As the Quality", "As many steps as the quality asks for"),
+            ("NONE", "None", "The network's answer as it is, whatever the quality"),
             ("CUSTOM", "Custom", "A number of steps of your choice"),
         ],
     )
-    refine_steps: IntProperty(name="Steps", description="Steps of optimisation", default=60, min=1, soft_max=500)
+    refine_steps: IntProperty(name="Number", description="Steps of optimisation", default=60, min=1, soft_max=500)
     texture_size: EnumProperty(
         name="Texture",
         description="Side of the texture in texels",
@@ -127,6 +134,14 @@ class UnrenderScene(bpy.types.PropertyGroup):
     )
 
 
+class UnrenderDirection(bpy.types.PropertyGroup):
+    """Another direction that an object's photo may have been taken from."""
+
+    azimuth: FloatProperty(name="Azimuth", subtype="ANGLE")
+    probability: FloatProperty(name="Probability", min=0.0, max=1.0)
+    picture: StringProperty(name="Picture", description="Small picture, as text; empty: none is kept")
+
+
 class UnrenderObject(bpy.types.PropertyGroup):
     """Handles of one object that was made from a photo."""
 
@@ -138,6 +153,17 @@ class UnrenderObject(bpy.types.PropertyGroup):
     base_texture: PointerProperty(
         type=bpy.types.Image, name="Texture without Changes", description="What the texture sliders start from"
     )
+    world: PointerProperty(
+        type=bpy.types.World, name="Light", description="World with the light that was found, where the scene got it"
+    )
+    confidence: FloatProperty(
+        name="Confidence",
+        description="Probability that the direction of view is right; -1: unknown",
+        default=-1.0,
+        min=-1.0,
+        max=1.0,
+    )
+    directions: CollectionProperty(type=UnrenderDirection, name="Other Directions")
     azimuth: FloatProperty(
         name="Azimuth",
         description="Turns the camera around the object; 0: its front, 90°: its left side",
@@ -191,7 +217,7 @@ class UnrenderObject(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (UnrenderScene, UnrenderObject)
+CLASSES = (UnrenderScene, UnrenderDirection, UnrenderObject)
 
 
 def register() -> None:

@@ -79,6 +79,16 @@ def reconstruction(name="toy", width=96, height=64, camera=None):
     )
 
 
+def alternatives():
+    """Returns two other directions of a toy: one from behind, and one from the side, with pictures of two colours."""
+    found = []
+    for azimuth, probability, colour in ((0.7 + np.pi, 0.31, (200, 60, 50)), (-1.2, 0.12, (60, 80, 200))):
+        picture = np.zeros((40, 60, 4), np.uint8)
+        picture[10:30, 5:55] = (*colour, 255)
+        found.append(records.Alternative(azimuth, probability, picture))
+    return found
+
+
 PARTS = ["body", "cabin", "wheel_front_left", "wheel_front_right", "wheel_rear_left", "wheel_rear_right"]
 REGIONS = ["paint", "glass", "head_lamp", "rubber", "rim"]
 PALETTE = np.array(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import sys
@@ -21,12 +22,18 @@ from tests.helpers import toy
 
 def picture_pixels(path):
     """Returns the pixels of a photo, or a gradient where Pillow is not at hand."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
+DISC = 6
+"""Part of a photo's shorter side that is the radius of a clicked object."""
+UNSURE = "unsure"
+"""How the names of photos begin whose direction is doubtful."""
+HIGHER = 1.25
+"""Height of an object whose direction was given, beside that of others."""
 WITH_PARTS = "with-parts"
 """Mode in which every photo becomes a car with wheels."""
 
@@ -57,6 +64,13 @@ def reconstruct(request, report, cancelled, make=toy.reconstruction):
     )
     result = make(name, pixels.shape[1], pixels.shape[0])
     result.bundle = request.bundle
+    result.mask_source = "file" if request.mask_path else "segmenter"
+    if request.azimuth is not None:
+        # Another direction shows another shape: one that is higher.
+        result.camera = dataclasses.replace(result.camera, azimuth=request.azimuth)
+        result.vertices = result.vertices * np.float32([1, 1, HIGHER])
+    elif name.startswith(UNSURE):
+        result.confidence, result.evidence, result.alternatives = 0.57, {"margin": 0.02}, toy.alternatives()
     report(records.Progress("Baking", 0.9, np.zeros((4, 4, 3), np.uint8)))
     return result
 
@@ -72,7 +86,15 @@ def edit(request, report, cancelled):
 def cut_out(request, report, cancelled):
     pixels = picture_pixels(request.image_path)
     mask = np.zeros(pixels.shape[:2], np.uint8)
-    mask[mask.shape[0] // 4 : -mask.shape[0] // 4] = 255
+    if not request.point:
+        mask[mask.shape[0] // 4 : -mask.shape[0] // 4] = 255
+        return records.CutOut(mask, "segmenter")
+    # The disc around the point, so that its middle tells where the click was.
+    x, y = request.point
+    if not (0 <= x < mask.shape[1] and 0 <= y < mask.shape[0]):
+        raise PhotoError("The point lies outside of the photo.")
+    rows, columns = np.indices(mask.shape) + 0.5
+    mask[np.hypot(columns - x, rows - y) < min(mask.shape) / DISC] = 255
     return records.CutOut(mask, "segmenter")
 
 
