@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import batch_run, choices, job, preview, session
+from . import batch_run, choices, export, job, preferences, preview, session
 from .wire import pictures, protocol, records
 
 
@@ -22,11 +23,17 @@ def parser() -> batch_run.Parser:
     result.add_argument("inputs", nargs="+", metavar="PHOTO_OR_FOLDER", help="pictures, and folders of pictures")
     batch_run.add_options(result, "photo")
     result.add_argument(
+        "--quality",
+        default=choices.DEFAULT_QUALITY,
+        choices=records.QUALITIES,
+        help=f"how much work an object is worth (default: {choices.DEFAULT_QUALITY})",
+    )
+    result.add_argument(
         "--refine",
         type=batch_run.whole_number(0),
         default=-1,
         metavar="STEPS",
-        help="steps of optimisation against the photo; 0: none",
+        help="steps of optimisation against the photo; 0: none (default: as the quality says)",
     )
     result.add_argument(
         "--texture-size",
@@ -42,6 +49,26 @@ def parser() -> batch_run.Parser:
         help="an object with parts where the weights know of such, or one surface (default: parts)",
     )
     result.add_argument("--mask", default="", metavar="FILE", help="mask to use, for a single photo")
+    result.add_argument(
+        "--cutout-model",
+        default="",
+        metavar="FILE",
+        help=f"ONNX file of a network that cuts out, or {records.OWN_CUT_OUT}: the bundle's segmenter "
+        "(default: as in the preferences, else a file in $U2NET_HOME or ~/.u2net)",
+    )
+    result.add_argument(
+        "--point",
+        type=_point,
+        default=[],
+        metavar="X,Y",
+        help="place on the object in pixels of the upright photo from its upper left, for a single photo",
+    )
+    result.add_argument(
+        "--azimuth",
+        type=_finite,
+        metavar="DEGREES",
+        help="direction that the object is seen from, for a single photo: 0 its front, 90 its left side",
+    )
     result.add_argument("--real-size", type=float, default=0.0, metavar="METRES", help="longest side of the object")
     return result
 
@@ -79,8 +106,16 @@ def folder_names(photos: Sequence[Path]) -> list[str]:
 
 def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
     photos = find_photos(options.inputs)
-    if options.mask and len(photos) != 1:
-        raise ValueError("--mask belongs to a single photo.")
+    for name, given in (("mask", options.mask), ("point", options.point), ("azimuth", options.azimuth is not None)):
+        if given and len(photos) != 1:
+            raise ValueError(f"--{name} belongs to a single photo.")
+    if options.mask and options.point:
+        raise ValueError("--point says what to cut out, and --mask what was: give one of them.")
+    if options.cutout_model not in ("", records.OWN_CUT_OUT):
+        # The worker runs in another folder.
+        options.cutout_model = str(Path(options.cutout_model).expanduser().absolute())
+        if not Path(options.cutout_model).is_file():
+            raise ValueError(f"There is no cut-out model {options.cutout_model}: name an ONNX file that is there.")
     if not photos:
         raise ValueError("There is no picture in " + ", ".join(options.inputs) + ".")
     return [
@@ -101,7 +136,11 @@ def _steps(
         mask_path=str(Path(options.mask).expanduser().absolute()) if options.mask else "",
         bundle=bundle,
         device=device,
+        quality=options.quality,
         refine_steps=options.refine,
+        cutout_model=options.cutout_model or preferences.cutout_model(),
+        point=options.point,
+        azimuth=None if options.azimuth is None else math.radians(options.azimuth),
         texture_size=options.texture_size,
         with_parts=options.shape == choices.SHAPES[0][0],
     )
@@ -125,4 +164,42 @@ def _steps(
     # readers of older reports.
     record["silhouette_iou_own_mask"] = record["silhouette_iou"] = result.silhouette_iou
     record["silhouette_iou_in_blender"] = round(preview.silhouette_iou(made.overlay, result.mask), 4)
+    record.update(_doubts(result, record["outputs"]))
     return ""
+
+
+def _doubts(result: records.Reconstruction, outputs: dict[str, str]) -> dict[str, Any]:
+    """Returns what a record says of the mask's origin and of how sure the direction is, with paths of pictures."""
+    return {
+        "mask_source": result.mask_source,
+        "azimuth_deg": math.degrees(result.camera.azimuth),
+        "confidence": result.confidence,
+        "evidence": result.evidence,
+        "alternatives": [
+            {
+                "azimuth_deg": math.degrees(other.azimuth),
+                "probability": other.probability,
+                "picture": outputs[export.direction_key(number)],
+            }
+            for number, other in enumerate(result.alternatives, export.FIRST_ALTERNATIVE)
+        ],
+    }
+
+
+def _point(text: str) -> list[float]:
+    """Type of an option: two numbers with a comma between them."""
+    point = [_finite(part) for part in text.split(",")]
+    if len(point) != 2 or min(point) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no place: give two numbers, such as 320,200")
+    return point
+
+
+def _finite(text: str) -> float:
+    """Type of an option: a number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return value

@@ -18,6 +18,9 @@ from . import parts, pixels, scene
 from .camera import SENSOR_WIDTH, focal_length
 from .wire import files, records
 
+FIRST_ALTERNATIVE = 2
+"""Number of the first other direction: the direction that was chosen is the first of all."""
+
 
 class OutputError(OSError):
     """A result that cannot be written; the message is one sentence for the user."""
@@ -43,9 +46,14 @@ def write_folder(
         pixels.write_png(partial / names["texture"], result.texture)
         pixels.write_png(partial / names["preview"], preview)
         files.write_json(partial / names["camera"], camera_file(built, result))
+        for number, other in enumerate(result.alternatives, FIRST_ALTERNATIVE):
+            names[direction_key(number)] = f"{direction_key(number)}.png"
+            pixels.write_png(partial / names[direction_key(number)], other.picture)
         for kind in sorted(formats, key=list(FORMATS).index):
             names[kind] = FORMATS[kind](partial, built, result.name)
         folder.mkdir(exist_ok=True)
+        for stale in folder.glob(f"{direction_key('[0-9]*')}.png"):  # this run may have found fewer
+            stale.unlink()
         for entry in partial.iterdir():
             _replace(entry, folder / entry.name)
     except OSError as error:
@@ -53,6 +61,11 @@ def write_folder(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return {kind: str(folder / name) for kind, name in names.items()}
+
+
+def direction_key(number: int | str) -> str:
+    """Returns what the picture of an alternative is called, without ending."""
+    return f"direction-{number}"
 
 
 def refusal_to_write(folder: Path) -> str:
