@@ -62,7 +62,7 @@ import tomllib
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
 extras = project["optional-dependencies"]
-print(*project["dependencies"], *extras["train"], *extras["dev"], sep="\n")
+print(*project["dependencies"], *extras["train"], *extras["cutout"], *extras["dev"], sep="\n")
 PYTHON
 }
 
