@@ -69,7 +69,7 @@ class Baked:
 
 
 @dataclass
-class _Layer:
+class SeenTexels:
     """What the photo shows of the texels turned towards it."""
 
     flat: np.ndarray
@@ -82,6 +82,8 @@ class _Layer:
     """(P,) float32 of the viewing angle."""
     trust: np.ndarray
     """(P,) float32 in 0..1: hidden by nothing, and away from the outline."""
+    places: np.ndarray
+    """(P, 2) float32: where in the crop, in fractions of its side from the upper left."""
 
 
 def bake(
@@ -106,12 +108,12 @@ def bake(
     normals = vertex_normals(surface, triangles)[0].numpy()
     size = texture_size or default_texture_size(vertices, template, camera, crop, config)
     atlas = Atlas.of(template, size)
-    layer = _seen_texels(rgb, mask, crop, camera, surface, normals, atlas, config)
+    layer = seen_texels(rgb, mask, crop, camera, surface, normals, atlas, config)
     light = _mild_light(light, config)
     light = _to_albedo(layer, light, config)
 
-    direct = _ramp(layer.cosine, config.direct_cosine) * layer.trust
-    mirrored = _ramp(layer.cosine, config.mirrored_cosine) * layer.trust * config.symmetric
+    direct = ramp(layer.cosine, config.direct_cosine) * layer.trust
+    mirrored = ramp(layer.cosine, config.mirrored_cosine) * layer.trust * config.symmetric
     to_mirrored, filler = _fitted_layers(atlas, layer, direct, mirrored, guess, template, config)
     return _blend(atlas, layer, direct, mirrored, to_mirrored, filler, light)
 
@@ -141,13 +143,19 @@ def _areas(corners: np.ndarray) -> np.ndarray:
     return 0.5 * (ux * wy - uy * wx)
 
 
-def _ramp(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+def light_on(normals: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """What a light (9, 3) gives to surfaces of unit normals (P, 3): (P, 3) linear."""
+    received: np.ndarray = _basis(normals) @ light
+    return received
+
+
+def ramp(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     """0 below the first limit, 1 above the second, smooth between."""
     t = np.clip((values - limits[0]) / (limits[1] - limits[0]), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _seen_texels(
+def seen_texels(
     rgb: np.ndarray,
     mask: np.ndarray,
     crop: Crop,
@@ -156,7 +164,8 @@ def _seen_texels(
     normals: np.ndarray,
     atlas: Atlas,
     config: BakeConfig,
-) -> _Layer:
+) -> SeenTexels:
+    """What the photo shows of the texels of ``surface`` (1, V, 3), whose vertices have ``normals`` (V, 3)."""
     cameras = Cameras.batch([camera])
     triangles = torch.as_tensor(atlas.triangles, dtype=torch.int64)
     unit_screen = project(cameras, surface, 1, 1)[0]
@@ -175,14 +184,14 @@ def _seen_texels(
     side = int(np.clip(crop.side, 192, config.largest_depth_buffer))
     scaled = unit_screen * torch.tensor([side, side, 1.0])
     depth = rasterize(scaled[None], triangles, side, side).depth[0].numpy()
-    trust = _sample(_image_trust(depth, mask, crop, config), screen[:, :2] * side)
+    trust = sample(_image_trust(depth, mask, crop, config), screen[:, :2] * side)
     # The farthest of the neighbouring depths: a slanted surface must not hide itself.
-    farthest = _sample(cv2.dilate(depth, np.ones((3, 3), np.uint8)), screen[:, :2] * side, cv2.INTER_NEAREST)
+    farthest = sample(cv2.dilate(depth, np.ones((3, 3), np.uint8)), screen[:, :2] * side, cv2.INTER_NEAREST)
     pixel = float(np.tan(0.5 * camera.field_of_view) * 2 * camera.distance / side)
     slope = np.sqrt(1 - np.clip(cosine, 0.1, 1) ** 2) / np.clip(cosine, 0.1, 1)
     trust *= screen[:, 2] <= farthest + config.depth_bias + pixel * slope
     colours = _photo_colours(rgb, crop, screen[:, :2], atlas.size)
-    return _Layer(flat, colours, normal, cosine, trust.astype(np.float32))
+    return SeenTexels(flat, colours, normal, cosine, trust.astype(np.float32), screen[:, :2])
 
 
 def _image_trust(depth: np.ndarray, mask: np.ndarray, crop: Crop, config: BakeConfig) -> np.ndarray:
@@ -197,10 +206,10 @@ def _image_trust(depth: np.ndarray, mask: np.ndarray, crop: Crop, config: BakeCo
     from_outline = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     from_jump = cv2.distanceTransform((~jump).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     distance = np.minimum(from_outline, from_jump) / side
-    return _ramp(distance, (config.erosion, config.erosion + config.fade)).astype(np.float32)
+    return ramp(distance, (config.erosion, config.erosion + config.fade)).astype(np.float32)
 
 
-def _sample(picture: np.ndarray, places: np.ndarray, how: int = cv2.INTER_LINEAR) -> np.ndarray:
+def sample(picture: np.ndarray, places: np.ndarray, how: int = cv2.INTER_LINEAR) -> np.ndarray:
     """A picture (D, D) or (H, W, C) at places (P, 2) in pixels, whose centres are at half-integers; 0 outside."""
     count, width = len(places), 4096  # OpenCV's pictures have at most 32,767 rows
     rows = -(-max(count, 1) // width)
@@ -219,7 +228,7 @@ def _photo_colours(rgb: np.ndarray, crop: Crop, places: np.ndarray, size: int) -
         rgb = cv2.resize(rgb, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     corner = np.array([crop.center_x, crop.center_y]) - 0.5 * crop.side
     scale = np.array([rgb.shape[1] / width, rgb.shape[0] / height])
-    return _sample(rgb, (corner + places * crop.side) * scale).astype(np.float32) / 255
+    return sample(rgb, (corner + places * crop.side) * scale).astype(np.float32) / 255
 
 
 def _mild_light(light: np.ndarray, config: BakeConfig) -> np.ndarray:
@@ -252,10 +261,10 @@ _ENCODED = srgb_encode(torch.linspace(0, 1, _LEVELS + 1) ** 2).numpy()
 _DECODED = srgb_decode(torch.linspace(0, 1, 256)).numpy()
 
 
-def _to_albedo(layer: _Layer, light: np.ndarray, config: BakeConfig) -> np.ndarray:
+def _to_albedo(layer: SeenTexels, light: np.ndarray, config: BakeConfig) -> np.ndarray:
     """Divides the layer's colours by the light, in place. Returns the light, brightened where albedo would pass 1."""
     linear = _DECODED[np.round(layer.colours * 255).astype(np.uint8)]
-    linear /= np.maximum(_basis(layer.normals) @ light, 1e-3)
+    linear /= np.maximum(light_on(layer.normals, light), 1e-3)
     clear = layer.trust > 0.5
     if clear.any():
         brightest = np.percentile(linear[clear].max(axis=1)[:: max(1, int(clear.sum()) // 20000)], 98)
@@ -269,7 +278,7 @@ def _to_albedo(layer: _Layer, light: np.ndarray, config: BakeConfig) -> np.ndarr
 
 def _fitted_layers(
     atlas: Atlas,
-    layer: _Layer,
+    layer: SeenTexels,
     direct: np.ndarray,
     mirrored: np.ndarray,
     guess: np.ndarray,
@@ -324,7 +333,7 @@ def _colour_line(guessed: np.ndarray, known: np.ndarray, weight: np.ndarray) -> 
 
 def _blend(
     atlas: Atlas,
-    layer: _Layer,
+    layer: SeenTexels,
     direct: np.ndarray,
     mirrored: np.ndarray,
     to_mirrored: np.ndarray,

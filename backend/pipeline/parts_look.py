@@ -22,6 +22,9 @@ from ..render.light import spherical_harmonics, srgb_decode, srgb_encode
 _CONSTANT = 0.282095
 """The first spherical harmonic, which is the same in all directions."""
 
+_COLOURED = 0.45
+"""Purity (1 less the least over the greatest of linear red, green and blue) from which paint is of a colour."""
+
 
 @dataclass(frozen=True)
 class LookConfig:
@@ -86,7 +89,13 @@ def _light_on(linear: np.ndarray, normals: np.ndarray, config: LookConfig) -> np
 
 
 def _colour(linear: np.ndarray) -> tuple[float, float, float]:
-    """sRGB of the middle of linear colours (P, 3), ordered by brightness."""
+    """sRGB of the middle of linear colours (P, 3), ordered by brightness; of bright colours the purer half counts.
+
+    What is mirrored in paint lies over it like a veil, so that the purest of a colour is nearest to the paint's own.
+    """
+    purity = 1 - linear.min(axis=1) / linear.max(axis=1).clip(1e-4)
+    if np.median(purity) > _COLOURED:
+        linear = linear[purity >= np.median(purity)]
     order = np.argsort(linear.sum(axis=1))
     middle = linear[order[len(order) * 3 // 10 : max(len(order) * 7 // 10, len(order) * 3 // 10 + 1)]]
     red, green, blue = srgb_encode(torch.as_tensor(middle.mean(axis=0)).clamp(0.003, 0.95)).tolist()
