@@ -25,17 +25,21 @@ def object_from_code(
     picture: tuple[int, int] = (512, 512),
     mask: np.ndarray | None = None,
     texture_size: int = 1024,
+    offsets: np.ndarray | None = None,
 ) -> Reconstruction:
     """The object of a code (K,), painted by its markings, seen by ``camera`` in a picture of width and height.
 
-    mask: (H, W) uint8 of the photo that the code was found in; None where there is none.
+    mask: (H, W) uint8 of the photo that the code was found in; offsets: (V, 3) that are added to the code's vertices.
+    None where there are none.
     """
     template, space = model.template, model.space
     parts = template.parts
     assert parts is not None
     decoded = space.decode(code)
-    maps = paint(template, decoded.vertices, space.markings, decoded.distances, palette, texture_size)
-    points, directions = parts.axles(decoded.vertices, template.quads)
+    offsets = np.zeros_like(decoded.vertices) if offsets is None else offsets
+    vertices = decoded.vertices + offsets
+    maps = paint(template, vertices, space.markings, decoded.distances, palette, texture_size)
+    points, directions = parts.axles(vertices, template.quads)
     light = np.zeros((9, 3), np.float32)
     light[0] = 1 / 0.282095
     width, height = picture
@@ -43,7 +47,7 @@ def object_from_code(
         name=name,
         image_width=width,
         image_height=height,
-        vertices=decoded.vertices,
+        vertices=vertices,
         quads=template.quads,
         uv=template.uv,
         texture=maps.base_colour,
@@ -52,7 +56,7 @@ def object_from_code(
         mask=np.zeros((height, width), np.uint8) if mask is None else mask,
         shape_code=np.asarray(code, np.float32),
         texture_code=palette.array().reshape(-1),
-        offsets=np.zeros_like(decoded.vertices),
+        offsets=offsets,
         real_size=decoded.length,
         parts=ObjectParts(
             names=list(parts.names),

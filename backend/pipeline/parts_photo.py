@@ -5,20 +5,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..common.records import Camera, Reconstruction, ReconstructRequest
+from ..common.records import Alternative, Camera, Reconstruction, ReconstructRequest
+from ..common.regions import Palette
+from ..errors import PhotoError
 from ..models.crop import Crop, camera_of_photo, extract
 from ..models.parts_network import PartsPrediction
 from ..render.camera import Cameras, project
 from ..render.part_map import part_map
 from ..render.rasterize import rasterize
 from ..render.shading import normals_at
+from ..weights.confidence import NO_RIVAL, Evidence
 from ..weights.parts import PartsReader
 from .azimuths import angle_between
 from .bake import BakeConfig, bake, default_texture_size
@@ -32,26 +35,53 @@ from .course import (
     preview,
     silhouette_overlap,
 )
+from .parts_camera import camera_of_maps, disagreement, focal_in_crop, starts_of
 from .parts_look import LookConfig, palette_and_light
 from .parts_object import object_from_code
-from .parts_refine import Hypothesis, PartsRefineConfig, PartsRefiner
+from .parts_offsets import free_offsets
+from .parts_refine import REFINEMENTS, Hypothesis, PartsRefineConfig, PartsRefiner
+from .parts_view import picture_of
 from .photo import Photo
+from .pinhole_cameras import FoundCamera
 
 
 @dataclass(frozen=True)
 class PartsPhotoConfig:
     """Settings of the steps, and when the user is told of a doubt."""
 
-    refine: PartsRefineConfig = PartsRefineConfig()
+    refinements: dict[str, PartsRefineConfig] = field(default_factory=lambda: REFINEMENTS)
+    """By the request's quality."""
     look: LookConfig = LookConfig()
     bake: BakeConfig = BakeConfig()
     doubts: PictureDoubts = PictureDoubts()
     comparison_size: int = 256
     """Side of the masks whose overlap is reported."""
+    draft_texture: int = 512
+    """Side of a draft's texture, at most, where none is asked for."""
     doubtful_probability: float = 0.25
     """Probability of the second direction of view from which on the user is told of it …"""
     doubtful_margin: float = 0.02
-    """… and difference of the losses below which."""
+    """… and difference of the losses below which, where the bundle says nothing of confidence."""
+    other_probability: float = 0.2
+    """Probability of another direction of view from which on it is offered, if all is not doubtful anyway."""
+    picture_size: int = 160
+    """Side of the pictures of other directions."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a photograph before anything is painted."""
+
+    rgba: Tensor
+    """(4, S, S) crop."""
+    prediction: PartsPrediction
+    hypotheses: list[Hypothesis]
+    """The best first."""
+    evidence: Evidence
+    confidence: float | None
+    """Probability that the best one's direction is right; None: unknown."""
+    doubtful: bool
+    """Whether the user ought to check which way the object faces."""
 
 
 def reconstruct_with_parts(
@@ -63,58 +93,158 @@ def reconstruct_with_parts(
     course: Course,
     config: PartsPhotoConfig = PartsPhotoConfig(),
 ) -> Reconstruction:
-    """Makes the object of a photograph whose mask (H, W) uint8 and crop are known. Raises Cancelled."""
-    network = reader.network
-    device = next(network.parameters()).device
-    side = network.config.image_size
-    rgba = torch.as_tensor(extract(photo.rgb, mask, crop, side), device=device).permute(2, 0, 1)
-    with course.stage("network", "Looking at the object", 0.2, preview(rgba)), torch.no_grad():
-        prediction = network(rgba[None])
-    with course.stage("refine", "Refining", 0.26):
-        refiner = PartsRefiner(rgba[3], prediction, reader.decoder, reader.model.template, config.refine)
-        refiner.run(request.refine_steps, lambda done, total: course.say("Refining", 0.26 + 0.5 * done / max(total, 1)))
-        found = refiner.hypotheses()
-    with course.stage("bake", "Painting the texture", 0.78):
-        made = _painted(photo, mask, crop, rgba, prediction, found[0], request, reader, config)
+    """Makes the object of a photograph whose mask (H, W) uint8 and crop are known. Raises Cancelled, PhotoError."""
+    seen = look_at(photo, mask, crop, request, reader, course, config)
+    best, template = seen.hypotheses[0], reader.model.template
+    with course.stage("offsets", "Refining", 0.76):
+        vertices = reader.model.space.vertices(best.code)
+        offsets = _offsets(seen, vertices, request, reader, course, config)
+    with course.stage("bake", "Painting the texture", 0.8):
+        made, palette = _painted(photo, mask, crop, seen, offsets, request, reader, config)
     made.silhouette_iou = silhouette_overlap(
-        photo.rgb, mask, crop, found[0].camera, made.vertices, reader.model.template, config.comparison_size
+        photo.rgb, mask, crop, best.camera, made.vertices, template, config.comparison_size
     )
+    made.confidence, made.evidence = seen.confidence, seen.evidence.as_dict()
+    made.alternatives = _alternatives(seen, palette, request, reader, config)
     made.warnings = [
         *picture_warnings(mask, crop, config.doubts),
-        *([FACING] if is_doubtful(found, config) else []),
+        *([FACING] if seen.doubtful else []),
         *overlap_warnings(made.silhouette_iou, config.doubts),
     ]
     return made
 
 
+def look_at(
+    photo: Photo, mask: np.ndarray, crop: Crop, request: ReconstructRequest, reader: PartsReader, course: Course,
+    config: PartsPhotoConfig = PartsPhotoConfig(),
+) -> Seen:  # fmt: skip
+    """Reads and refines a photograph whose mask (H, W) uint8 and crop are known. Raises Cancelled, PhotoError."""
+    refinement = refinement_of(request, config)
+    network = reader.network
+    device = next(network.parameters()).device
+    side = network.config.image_size
+    rgba = torch.as_tensor(extract(photo.rgb, mask, crop, side), device=device).permute(2, 0, 1)
+    focal = focal_in_crop(photo, crop)
+    with course.stage("network", "Looking at the object", 0.2, preview(rgba)), torch.no_grad():
+        prediction = network.read(rgba[None])
+        found = camera_of_maps(prediction, rgba[3], focal, refinement.starts)
+        starts = starts_of(prediction, found, request.azimuth, refinement.starts)
+    with course.stage("refine", "Refining", 0.26):
+        template = reader.model.template
+        refiner = PartsRefiner(rgba[3], prediction, reader.decoder, template, refinement, starts, focal)
+        refiner.run(request.refine_steps, lambda done, total: course.say("Refining", 0.26 + 0.5 * done / max(total, 1)))
+        hypotheses = refiner.hypotheses()
+    evidence = evidence_of(prediction, rgba[3], found, hypotheses)
+    if request.azimuth is not None:
+        return Seen(rgba, prediction, hypotheses, evidence, 1.0, False)
+    # Calibrated is what refinement leaves; without it less is known.
+    known = reader.confidence if _is_refined(request, refinement) else None
+    if known is None:
+        return Seen(rgba, prediction, hypotheses, evidence, None, is_doubtful(hypotheses, config))
+    confidence = known.of(evidence)
+    return Seen(rgba, prediction, hypotheses, evidence, confidence, confidence < known.threshold)
+
+
+def refinement_of(request: ReconstructRequest, config: PartsPhotoConfig) -> PartsRefineConfig:
+    """The settings of the request's quality. Raises PhotoError for an unknown one."""
+    if request.quality not in config.refinements:
+        raise PhotoError(f"There is no quality '{request.quality}'; choose one of {', '.join(config.refinements)}.")
+    return config.refinements[request.quality]
+
+
+def _is_refined(request: ReconstructRequest, refinement: PartsRefineConfig) -> bool:
+    return (refinement.steps if request.refine_steps < 0 else request.refine_steps) > 0
+
+
+def evidence_of(
+    prediction: PartsPrediction, mask: Tensor, found: FoundCamera | None, hypotheses: list[Hypothesis]
+) -> Evidence:
+    """What speaks for and against the best of the hypotheses; ``found``: the camera by the coordinates alone."""
+    best = hypotheses[0]
+    others = [other.loss - best.loss for other in _elsewhere(hypotheses)]
+    own = prediction.mask_logits[0] > 0
+    given = F.interpolate(mask[None, None], own.shape, mode="area")[0, 0] > 0.5
+    return Evidence(
+        probability=best.probability,
+        margin=min([NO_RIVAL, *others]),
+        disagreement=disagreement(found, best.camera),
+        region_agreement=best.agreement,
+        mask_agreement=float((own & given).sum() / (own | given).sum().clamp(min=1)),
+        silhouette_iou=best.iou,
+    )
+
+
+def _elsewhere(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    """Those that see the object from quite another side than the first does."""
+    best = hypotheses[0].camera.azimuth
+    return [other for other in hypotheses[1:] if angle_between(other.camera.azimuth, best) > math.pi / 4]
+
+
 def is_doubtful(found: list[Hypothesis], config: PartsPhotoConfig) -> bool:
     """Whether the object may as well be seen from quite another side than that of the first hypothesis."""
-    for other in found[1:]:
-        apart = angle_between(other.camera.azimuth, found[0].camera.azimuth) > math.pi / 4
-        close = other.loss - found[0].loss < config.doubtful_margin
-        if apart and (close or other.probability > config.doubtful_probability):
-            return True
-    return False
+    return any(
+        other.loss - found[0].loss < config.doubtful_margin or other.probability > config.doubtful_probability
+        for other in _elsewhere(found)
+    )
+
+
+def _alternatives(
+    seen: Seen, palette: Palette, request: ReconstructRequest, reader: PartsReader, config: PartsPhotoConfig
+) -> list[Alternative]:
+    """Other directions of view, where one of them may well be the right one."""
+    if request.azimuth is not None:
+        return []
+    others = sorted(_elsewhere(seen.hypotheses), key=lambda other: -other.probability)
+    if not seen.doubtful:
+        others = [other for other in others if other.probability > config.other_probability]
+    whole = sum(one.probability for one in seen.hypotheses)
+    if seen.confidence is not None:
+        # What the best one leaves is shared among the others as the head would have it.
+        whole = sum(other.probability for other in others) / max(1 - seen.confidence, 1e-6)
+    return [
+        Alternative(
+            float(other.camera.azimuth),
+            other.probability / max(whole, 1e-6),
+            picture_of(other.code, other.camera, palette, reader, config.picture_size),
+        )
+        for other in others
+    ]
+
+
+def _offsets(
+    seen: Seen, vertices: np.ndarray, request: ReconstructRequest, reader: PartsReader, course: Course,
+    config: PartsPhotoConfig,
+) -> np.ndarray:  # fmt: skip
+    """Free offsets (V, 3) of the best hypothesis's vertices; none where the quality knows of none."""
+    refinement = refinement_of(request, config)
+    if refinement.offsets is None or not _is_refined(request, refinement):
+        return np.zeros_like(vertices)
+    return free_offsets(
+        seen.rgba[3], seen.hypotheses[0].camera, vertices, reader.model.template, refinement.offsets,
+        lambda done, total: course.say("Refining", 0.76 + 0.04 * done / total),
+    )  # fmt: skip
 
 
 def _painted(
-    photo: Photo, mask: np.ndarray, crop: Crop, rgba: Tensor, prediction: PartsPrediction, best: Hypothesis,
-    request: ReconstructRequest, reader: PartsReader, config: PartsPhotoConfig,
-) -> Reconstruction:  # fmt: skip
+    photo: Photo, mask: np.ndarray, crop: Crop, seen: Seen, offsets: np.ndarray, request: ReconstructRequest,
+    reader: PartsReader, config: PartsPhotoConfig,
+) -> tuple[Reconstruction, Palette]:  # fmt: skip
     """The object of the best hypothesis, with the photo's pixels where it shows them and its markings elsewhere."""
-    template = reader.model.template
+    template, best = reader.model.template, seen.hypotheses[0]
     height, width = photo.rgb.shape[:2]
-    colours, normals, shares = _seen_regions(rgba, prediction, best, reader)
+    colours, normals, shares = _seen_regions(seen.rgba, seen.prediction, best, reader)
     palette, light = palette_and_light(colours, normals, shares, config.look)
-    vertices = reader.model.space.vertices(best.code)
+    vertices = reader.model.space.vertices(best.code) + offsets
     size = request.texture_size or default_texture_size(vertices, template, best.camera, crop, config.bake)
+    if request.quality == "draft" and not request.texture_size:
+        size = min(size, config.draft_texture)
     made = object_from_code(
         best.code, reader.model, palette, name=photo.name, camera=_of_photo(best.camera, crop, width, height),
-        picture=(width, height), mask=mask, texture_size=size,
+        picture=(width, height), mask=mask, texture_size=size, offsets=offsets,
     )  # fmt: skip
     guess = made.texture.astype(np.float32) / 255
     baked = bake(photo.rgb, mask, crop, best.camera, made.vertices, template, guess, light, size, config.bake)
-    return replace(made, texture=baked.texture, light=baked.light)
+    return replace(made, texture=baked.texture, light=baked.light), palette
 
 
 def _of_photo(camera: Camera, crop: Crop, width: int, height: int) -> Camera:

@@ -11,6 +11,7 @@ Letters: H hypotheses, K numbers of a code, R regions, S side of the picture, h 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,25 +30,29 @@ from ..render.fragments import Fragments, interpolate_vertices
 from ..render.part_map import part_map
 from ..render.rasterize import rasterize
 from ..render.template import Template
+from .adam import Adam
+from .parts_camera import Starts, StartsConfig, starts_of
+from .parts_offsets import OffsetsConfig
+
+_LOG_DISTANCES = (0.1, 3.0)
+"""Logarithms of the smallest and largest distances."""
 
 
 @dataclass(frozen=True)
 class PartsRefineConfig:
     """How hypotheses are moved, and what they are judged by."""
 
-    hypotheses: int = 2
-    """Directions of view that are tried, at most."""
-    behind: float = 1.5
-    """Logit added to directions from behind: the photographs that the network learned from are all but fronts. Chosen
-    on labelled crops of Stanford Cars, where it takes flips of others than fronts from 17 % to 12 %, of fronts from
-    2 % to 3 %."""
-    least_probability: float = 0.06
-    """A direction less likely than this is not tried."""
+    starts: StartsConfig = StartsConfig()
     coarse: tuple[int, float] = (64, 1500.0)
     """Side of the picture and ``sigma_inverse`` of the soft mask in the first half of the steps …"""
     fine: tuple[int, float] = (128, 20000.0)
     """… and in the second, in which regions count as well."""
     steps: int = 50
+    """At most: …"""
+    patience: int = 10
+    """… where so many steps have made …"""
+    least_gain: float = 0.002
+    """… no hypothesis better than by this, each half of the steps ends before its time."""
     code_rate: float = 0.1
     camera_rate: float = 0.02
     mask: float = 1.25
@@ -61,8 +66,22 @@ class PartsRefineConfig:
     """Weight of a hypothesis's negative logarithmic probability in the choice between them."""
     pose_errors: tuple[float, float, float] = (0.06, 0.25, 0.03)
     """How far off the network's elevation, logarithmic distance and roll usually are."""
+    lens: float = 0.05
+    """Deviation of the logarithm of a focal length that the photograph's file tells."""
     lowest_elevation: float = -0.02
     """Cameras do not stand in the ground."""
+    strangeness: float = 0.3
+    """Weight of how far, in parts of it, a code is longer than all but a hundredth of real objects' codes, squared."""
+    offsets: OffsetsConfig | None = None
+    """How vertices are moved at last; None: they stay where the code has them."""
+
+
+REFINEMENTS: dict[str, PartsRefineConfig] = {
+    "draft": PartsRefineConfig(steps=0),
+    "standard": PartsRefineConfig(),
+    "fine": PartsRefineConfig(steps=110, patience=16, least_gain=0.001, offsets=OffsetsConfig()),
+}
+"""By the request's quality."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,8 @@ class Hypothesis:
     loss: float
     iou: float
     """Of its silhouette and the mask, at the fine size."""
+    agreement: float
+    """Of its regions with those that the network read, where both show the object: 0 to 1."""
 
 
 class PartsRefiner:
@@ -85,59 +106,84 @@ class PartsRefiner:
 
     def __init__(
         self, mask: Tensor, prediction: PartsPrediction, decoder: SpaceDecoder, template: Template,
-        config: PartsRefineConfig = PartsRefineConfig(),
+        config: PartsRefineConfig = PartsRefineConfig(), starts: Starts | None = None, focal: float | None = None,
     ) -> None:  # fmt: skip
-        """``mask`` (S, S) in [0, 1] of the crop that ``prediction``, of one picture, is about."""
+        """``mask`` (S, S) in [0, 1] of the crop that ``prediction``, of one picture, is about.
+
+        starts: what to begin with, by default what the network's head says; focal: the focal length in sides of the
+        crop, where it is known.
+        """
         self.config, self.decoder, device = config, decoder, mask.device
         self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
         self.sheet_uv = torch.as_tensor(template.triangle_markings_uv, device=device)
-        azimuths, probabilities = (values[0] for values in prediction.azimuths(config.hypotheses, config.behind))
-        likely = (probabilities >= config.least_probability) | (torch.arange(len(azimuths), device=device) == 0)
-        self.azimuths, self.probabilities = azimuths[likely], probabilities[likely]
+        starts = starts_of(prediction, None, config=config.starts) if starts is None else starts
+        self.azimuths, self.probabilities = starts.azimuths, starts.probabilities
         count = len(self.azimuths)
         self.mask = mask[None, None]
         self.wanted_coordinates = prediction.coordinates.detach()
         self.certainty = 1 / (0.02 + prediction.spread.detach())
         self.wanted_regions = prediction.region_logits.detach().softmax(dim=1)
         self.given_code = prediction.code.detach().expand(count, -1)
-        self.given_pose = prediction.pose.detach().expand(count, -1)
+        self.longest_code = _longest(decoder)
         self.code = self.given_code.clone().requires_grad_()
         self.turn = torch.zeros(count, device=device, requires_grad=True)
-        self.pose = self.given_pose.clone().requires_grad_()
-        self.frame = self._framed().requires_grad_()
-        self.optimizer = torch.optim.Adam(
-            [
-                {"params": [self.code], "lr": config.code_rate},
-                {"params": [self.turn, self.pose, self.frame], "lr": config.camera_rate},
-            ],
-            betas=(0.8, 0.95),
-        )
+        self.pose = starts.poses.detach().clone()
+        self.log_focal = None if focal is None else math.log(focal)
+        self.frame = self._framed()
+        self.given_pose = self.pose.clone()
+        self.pose.requires_grad_()
+        self.frame.requires_grad_()
+        rates = [(self.code, config.code_rate)]
+        rates += [(moving, config.camera_rate) for moving in (self.turn, self.pose, self.frame)]
+        self.optimizer = Adam(rates, betas=(0.8, 0.95))
 
     def cameras(self) -> Cameras:
         """The cameras (H) of the crop."""
         elevation, distance, roll = self.pose.unbind(dim=1)
-        distance = distance.clamp(0.1, 2.5).exp()
+        distance = distance.clamp(*_LOG_DISTANCES).exp()
         return camera_of_frame(self.azimuths + self.turn, elevation, distance, roll, self.frame)
 
     @torch.no_grad()
     def _framed(self) -> Tensor:
-        """The frames (H, 3), logarithm of the scale and shift, in which the shape's box is that of the mask."""
-        count, device = len(self.azimuths), self.code.device
-        self.frame = torch.zeros(count, 3, device=device)
-        return frame_in_boxes(project(self.cameras(), self.decoder.vertices(self.code), 1, 1), _box(self.mask[0, 0]))
+        """The frames (H, 3), logarithm of the scale and shift, in which the shape's box is that of the mask.
+
+        Where the focal length is known the distances become those at which the shape is as large as the mask.
+        """
+        vertices, box = self.decoder.vertices(self.code), _box(self.mask[0, 0])
+        for _ in range(1 if self.log_focal is None else 4):
+            self.frame = torch.zeros(len(self.azimuths), 3, device=self.code.device)
+            frame = frame_in_boxes(project(self.cameras(), vertices, 1, 1), box)
+            if self.log_focal is not None:
+                self.pose[:, 1] = (self.log_focal - frame[:, 0]).clamp(*_LOG_DISTANCES)
+        return frame
 
     def run(self, steps: int = -1, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Moves all hypotheses; ``steps`` -1: as many as the config says, 0: none."""
         total = self.config.steps if steps < 0 else steps
-        for step in range(total):
-            fine = step >= total // 2
-            self.optimizer.zero_grad()
-            self.losses(fine).sum().backward()
-            self.optimizer.step()
-            progress(step + 1, total)
+        halves = [(False, total // 2), (True, total - total // 2)]
+        done = 0
+        for fine, count in halves:
+            best: list[Tensor] = []
+            for step in range(count):
+                losses = self.losses(fine)
+                self.optimizer.step(losses.sum())
+                progress(done + step + 1, total)
+                best.append(torch.minimum(losses.detach(), best[-1]) if best else losses.detach())
+                if len(best) > self.config.patience and self._rests(best[-1 - self.config.patience], best[-1]):
+                    break
+            done += count
+        if total:
+            progress(total, total)
+
+    def _rests(self, before: Tensor, now: Tensor) -> bool:
+        return bool((before - now < self.config.least_gain).all())
 
     def losses(self, fine: bool) -> Tensor:
         """(H,): how badly each hypothesis explains the photograph."""
+        return self._judged(fine)[0]
+
+    def _judged(self, fine: bool) -> tuple[Tensor, Tensor, Fragments]:
+        """Losses (H,), how well the regions agree (H,), 0 where not ``fine``, and what is seen."""
         config = self.config
         size, sharpness = config.fine if fine else config.coarse
         cameras = self.cameras()
@@ -149,10 +195,12 @@ class PartsRefiner:
         losses = config.mask * silhouette_loss(screen, self.triangles, fragments, wanted, sharpness)
         both = ((fragments.face_index >= 0) & (wanted > 0.5)).float()
         losses = losses + config.coordinates * self._coordinate_loss(fragments, vertices, both, size)
+        agreement = torch.zeros_like(losses)
         if distances is not None:
             shares = part_map(fragments, self.sheet_uv, distances, self.decoder.space.markings, cameras)
-            losses = losses + config.regions * self._region_loss(shares, both, size)
-        return losses + self._prior()
+            agreement = self._agreement(shares, both, size)
+            losses = losses + config.regions * (1 - agreement)
+        return losses + self._prior(), agreement, fragments
 
     def _coordinate_loss(self, fragments: Fragments, vertices: Tensor, both: Tensor, size: int) -> Tensor:
         points = interpolate_vertices(fragments, vertices, self.triangles).permute(0, 3, 1, 2)
@@ -163,34 +211,34 @@ class PartsRefiner:
         robust = error / (error + 0.15)
         return (robust * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2)).clamp(min=1)
 
-    def _region_loss(self, shares: Tensor, both: Tensor, size: int) -> Tensor:
-        wanted = _at(self.wanted_regions, size)
-        agreement = (shares * wanted).sum(dim=1).clamp(0, 1)
-        return ((1 - agreement) * both).sum(dim=(1, 2)) / both.sum(dim=(1, 2)).clamp(min=1)
+    def _agreement(self, shares: Tensor, both: Tensor, size: int) -> Tensor:
+        agreement = (shares * _at(self.wanted_regions, size)).sum(dim=1).clamp(0, 1)
+        return (agreement * both).sum(dim=(1, 2)) / both.sum(dim=(1, 2)).clamp(min=1)
 
     def _prior(self) -> Tensor:
         config = self.config
         off = (self.pose - self.given_pose) / self.pose.new_tensor(config.pose_errors)
         buried = (config.lowest_elevation - self.pose[:, 0]).clamp(min=0) * 50
         squares = off.square().sum(dim=1) + (self.turn / 0.12).square() + buried**2
+        if self.log_focal is not None:
+            squares = squares + ((self.pose[:, 1] + self.frame[:, 0] - self.log_focal) / config.lens).square()
+        strange = (self.code.square().sum(dim=1).clamp(min=1e-6).sqrt() / self.longest_code - 1).clamp(min=0).square()
         of_code = (self.code - self.given_code).square().sum(dim=1) + 0.2 * self.code.square().sum(dim=1)
-        return config.pose_prior * squares + config.code_prior * of_code
+        return config.pose_prior * squares + config.code_prior * of_code + config.strangeness * strange
 
     @torch.no_grad()
     def hypotheses(self) -> list[Hypothesis]:
         """All of them, the best first."""
-        losses = self.losses(fine=True) - self.config.azimuth_prior * self.probabilities.clamp(min=1e-4).log()
-        size = self.config.fine[0]
-        screen = project(self.cameras(), self.decoder.vertices(self.code), size, size)
-        covered = rasterize(screen, self.triangles, size, size).face_index >= 0
-        wanted = F.interpolate(self.mask, (size, size), mode="area")[:, 0] > 0.5
+        judged, agreement, fragments = self._judged(fine=True)
+        losses = judged - self.config.azimuth_prior * self.probabilities.clamp(min=1e-4).log()
+        covered = fragments.face_index >= 0
+        wanted = F.interpolate(self.mask, covered.shape[1:], mode="area")[:, 0] > 0.5
         iou = (covered & wanted).sum(dim=(1, 2)) / (covered | wanted).sum(dim=(1, 2)).clamp(min=1)
-        cameras, codes = self.cameras().unbatch(), self.code.cpu().numpy().astype(np.float32)
+        codes = self.code.cpu().numpy().astype(np.float32)
+        numbers = zip(*(row.tolist() for row in (self.probabilities, losses, iou, agreement)), strict=True)
         made = [
-            Hypothesis(camera, code, float(probability), float(loss), float(overlap))
-            for camera, code, probability, loss, overlap in zip(
-                cameras, codes, self.probabilities, losses, iou, strict=True
-            )
+            Hypothesis(camera, code, *row)
+            for camera, code, row in zip(self.cameras().unbatch(), codes, numbers, strict=True)
         ]
         return sorted(made, key=lambda one: one.loss)
 
@@ -203,6 +251,12 @@ def _at(maps: Tensor, size: int) -> Tensor:
     theta = maps.new_tensor([[1, 0, 0.5 / maps.shape[-1]], [0, 1, 0.5 / maps.shape[-1]]])
     grid = F.affine_grid(theta.expand(len(maps), 2, 3), [len(maps), 1, size, size], align_corners=False)
     return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _longest(decoder: SpaceDecoder) -> float:
+    """The length of code that all but a hundredth of the space's examples keep below."""
+    lengths = np.linalg.norm(decoder.space.examples.astype(np.float64), axis=1)
+    return float(np.percentile(lengths, 99)) if len(lengths) else math.inf
 
 
 def _box(mask: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ import numpy as np
 from ..common.pinhole import project
 from ..common.records import Camera
 
+_NO_DISTORTION = np.zeros(4)
+
 
 @dataclass(frozen=True)
 class PinholeConfig:
@@ -44,7 +46,10 @@ class PinholeConfig:
     """Mean in lengths of the object, and deviation of its logarithm."""
     known_focal: float = 0.04
     """Deviation of the logarithm of a focal length that is known."""
+    best: int = 3
+    """Focal lengths whose cameras are moved a little before one is chosen."""
     steps: int = 20
+    """By which the chosen one is moved, at most."""
     fewest: int = 12
     """Pairs below which no camera is sought."""
     seed: int = 7
@@ -77,10 +82,12 @@ def find_camera(
     for length in tried:
         camera = _sampled(points, places, float(length), config)
         if camera is not None:
-            starts.append(_moved(camera, points, places, weights, focal, config, 4))
+            starts.append(_moved(camera, points, places, weights, focal, config, 0))
     if not starts:
         return None
-    _, camera = min(starts, key=lambda start: start[0])
+    starts.sort(key=lambda start: start[0])
+    moved = [_moved(camera, points, places, weights, focal, config, 4) for _, camera in starts[: config.best]]
+    _, camera = min(moved, key=lambda start: start[0])
     _, camera = _moved(camera, points, places, weights, focal, config, config.steps)
     apart = np.linalg.norm(project(camera, points, 1, 1) - places, axis=1)
     return FoundCamera(camera, float(weights[apart < config.reach].sum()))
@@ -89,18 +96,17 @@ def find_camera(
 def _sampled(points: np.ndarray, places: np.ndarray, focal: float, config: PinholeConfig) -> Camera | None:
     """The camera of one focal length that most pairs agree with, by random samples."""
     matrix = np.array([[focal, 0, 0.5], [0, focal, 0.5], [0, 0, 1]])
+    points, places = points.astype(np.float64), places.astype(np.float64)
     cv2.setRNGSeed(config.seed)
     try:
         found, turn, shift, agreeing = cv2.solvePnPRansac(
-            points.astype(np.float64), places.astype(np.float64), matrix, None, iterationsCount=config.samples,
-            reprojectionError=config.reach, confidence=0.99, flags=cv2.SOLVEPNP_EPNP,
+            points, places, matrix, _NO_DISTORTION, iterationsCount=config.samples, reprojectionError=config.reach,
+            confidence=0.99, flags=cv2.SOLVEPNP_EPNP,
         )  # fmt: skip
         if not found or agreeing is None or len(agreeing) < config.fewest // 2:
             return None
         chosen = agreeing[:, 0]
-        turn, shift = cv2.solvePnPRefineLM(
-            points[chosen].astype(np.float64), places[chosen].astype(np.float64), matrix, None, turn, shift
-        )
+        turn, shift = cv2.solvePnPRefineLM(points[chosen], places[chosen], matrix, _NO_DISTORTION, turn, shift)
     except cv2.error:  # points in a plane or a line, for instance
         return None
     return _looking_at_origin(cv2.Rodrigues(turn)[0], shift[:, 0], focal)

@@ -136,7 +136,7 @@ def load_bundle(name_or_path: str, device: torch.device | str = "cpu") -> Loaded
         network.to(device),
         segmenter,
         torch.device(device),
-        load_parts_reader(folder, device),
+        load_parts_reader(folder, device, info),
     )
 
 

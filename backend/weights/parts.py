@@ -7,6 +7,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,6 +17,11 @@ from ..errors import BundleError
 from ..models.parts_network import PartsNetwork, load_parts_network
 from ..models.shape_decoder import SpaceDecoder
 from ..render.template import Template
+from .confidence import Confidence
+
+PARTS_ENTRY = "parts_network"
+"""What the card of a bundle says of its network for objects with parts; ``confidence`` in it is a
+:class:`~backend.weights.confidence.Confidence`."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class PartsReader:
     model: PartsModel
     network: PartsNetwork
     decoder: SpaceDecoder
+    confidence: Confidence | None = None
+    """How sure a direction of view is; None where the bundle's card does not say."""
 
 
 def load_parts(folder: Path) -> PartsModel:
@@ -48,8 +56,10 @@ def load_parts(folder: Path) -> PartsModel:
     return model
 
 
-def load_parts_reader(folder: Path, device: torch.device | str = "cpu") -> PartsReader | None:
-    """What a bundle's folder holds to find objects with parts; None where it has no such network.
+def load_parts_reader(
+    folder: Path, device: torch.device | str = "cpu", card: dict[str, Any] | None = None
+) -> PartsReader | None:
+    """What a bundle's folder, and its card, hold to find objects with parts; None where it has no such network.
 
     Raises BundleError with one sentence where it has one that cannot be used.
     """
@@ -59,11 +69,13 @@ def load_parts_reader(folder: Path, device: torch.device | str = "cpu") -> Parts
     model = load_parts(folder)
     try:
         network = load_parts_network(file, device)
-    except (ValueError, TypeError) as error:
+        entry = (card or {}).get(PARTS_ENTRY, {}).get("confidence")
+        confidence = None if entry is None else Confidence.of_card(entry)
+    except (ValueError, TypeError, AttributeError) as error:
         raise BundleError(f"The network for objects with parts in {folder} cannot be used: {error}") from error
     if network.config.code_size != model.space.size:
         raise BundleError(
             f"The network for objects with parts in {folder} cannot be used: it gives codes of "
             f"{network.config.code_size} numbers, and the shape space has {model.space.size}."
         )
-    return PartsReader(model, network, SpaceDecoder(model.space).to(device))
+    return PartsReader(model, network, SpaceDecoder(model.space).to(device), confidence)

@@ -12,22 +12,19 @@ import numpy as np
 import pytest
 import torch
 
-from backend.common.records import Reconstruction, ReconstructRequest
+from backend.common.records import Camera, Reconstruction, ReconstructRequest
 from backend.common.regions import REGIONS, Finish, Palette
-from backend.models.parts_network import PartsPrediction, bin_centres
 from backend.models.shape_decoder import SpaceDecoder
+from backend.pipeline.parts_camera import StartsConfig
 from backend.pipeline.parts_look import palette_and_light
 from backend.pipeline.parts_photo import PartsPhotoConfig, is_doubtful
 from backend.pipeline.parts_refine import Hypothesis, PartsRefineConfig, PartsRefiner
 from backend.pipeline.reconstruct import reconstruct
 from backend.render.light import spherical_harmonics, srgb_decode, srgb_encode
-from backend.training.parts.drawn_cars import DrawnCars, DrawnConfig
-from backend.training.parts.examples import BACKGROUND, Examples, plain
+from backend.training.parts.examples import Examples
 from backend.weights.bundle import BUNDLED, LoadedBundle, load_bundle
 from backend.weights.parts import PartsModel, load_parts
-
-CPU = torch.device("cpu")
-SIDE = 128
+from tests.helpers.parts_readings import drawn_car, told
 
 
 @pytest.fixture(scope="module")
@@ -43,39 +40,7 @@ def bundle() -> LoadedBundle:
 @pytest.fixture(scope="module")
 def drawn(model: PartsModel) -> Examples:
     """One drawn car, seen from the front left."""
-    cars = DrawnCars(model.space, model.template, DrawnConfig(codes=2, elevation_deg=(10, 0), from_above=0), CPU, 3)
-    generator = torch.Generator().manual_seed(5)
-    truth, _ = plain(cars.draw(1, 147, torch.full((1, 3, 4, 4), 0.5), generator), SIDE)
-    return truth
-
-
-def told(truth: Examples, off_deg: float, flipped: float, code: torch.Tensor) -> PartsPrediction:
-    """What a network says that reads all maps rightly, but turns the object by ``off_deg`` and believes with the
-    probability ``flipped`` that it is seen from the other end."""
-    bins = 36
-    centres = bin_centres(bins)
-    azimuth = truth.azimuth + math.radians(off_deg)
-    logits = torch.full((1, bins), -12.0)
-    offsets = torch.zeros(1, bins)
-    for share, angle in ((1 - flipped, azimuth), (flipped, azimuth + math.pi)):
-        apart = torch.remainder(angle - centres + math.pi, 2 * math.pi) - math.pi
-        nearest = int(apart.abs().argmin())
-        logits[0, nearest] = math.log(max(share, 1e-4))
-        offsets[0, nearest] = apart[nearest]
-    step = truth.rgb.shape[-1] // 64
-    regions = truth.regions[:, ::step, ::step].long()
-    known = regions != BACKGROUND
-    shares = torch.nn.functional.one_hot(regions.where(known, 0), len(REGIONS)).permute(0, 3, 1, 2) * 8.0
-    return PartsPrediction(
-        azimuth_logits=logits,
-        azimuth_offsets=offsets,
-        pose=truth.pose + torch.tensor([0.03, 0.1, -0.01]),
-        code=code,
-        coordinates=truth.coordinates[:, :, ::step, ::step],
-        spread=torch.full((1, 64, 64), 0.02),
-        region_logits=shares,
-        mask_logits=torch.where(known, 6.0, -6.0),
-    )
+    return drawn_car(model)
 
 
 def degrees_off(found: Hypothesis, truth: Examples) -> float:
@@ -99,7 +64,7 @@ def test_a_camera_and_a_code_that_are_off_are_moved_to_the_truth(model: PartsMod
 
 def test_maps_overrule_a_head_that_takes_the_rear_for_the_front(model: PartsModel, drawn: Examples) -> None:
     prediction = told(drawn, off_deg=3, flipped=0.6, code=0.9 * drawn.code)
-    even = PartsRefineConfig(behind=0.0)
+    even = PartsRefineConfig(starts=StartsConfig(behind=0.0))
     refiner = PartsRefiner(drawn.mask[0, 0], prediction, SpaceDecoder(model.space), model.template, even)
     refiner.run(16)
     best, other = refiner.hypotheses()
@@ -111,7 +76,7 @@ def test_an_unlikely_direction_is_not_tried(model: PartsModel, drawn: Examples) 
     prediction = told(drawn, off_deg=3, flipped=0.01, code=drawn.code)
     refiner = PartsRefiner(drawn.mask[0, 0], prediction, SpaceDecoder(model.space), model.template)
     assert len(refiner.hypotheses()) == 1
-    both = PartsRefineConfig(least_probability=0.001)
+    both = PartsRefineConfig(starts=StartsConfig(least_probability=0.001))
     refiner = PartsRefiner(drawn.mask[0, 0], prediction, SpaceDecoder(model.space), model.template, both)
     assert len(refiner.hypotheses()) == 2
 
@@ -121,7 +86,7 @@ def test_directions_from_behind_are_taken_for_likelier_than_the_head_says(model:
     prediction = told(drawn, off_deg=3, flipped=0.4, code=drawn.code)
     shares = {}
     for behind in (0.0, 1.5):
-        config = PartsRefineConfig(behind=behind)
+        config = PartsRefineConfig(starts=StartsConfig(behind=behind))
         refiner = PartsRefiner(drawn.mask[0, 0], prediction, SpaceDecoder(model.space), model.template, config)
         rear = refiner.azimuths.abs() > math.pi / 2
         shares[behind] = float(refiner.probabilities[rear].sum())
@@ -131,20 +96,18 @@ def test_directions_from_behind_are_taken_for_likelier_than_the_head_says(model:
 
 
 def test_two_directions_that_nearly_tie_are_a_doubt() -> None:
-    camera = ReconstructionCamera(0.2)
-    sure = [Hypothesis(camera, np.zeros(1), 0.9, 0.1, 0.9)]
+    camera = seen_from(0.2)
+    sure = [Hypothesis(camera, np.zeros(1), 0.9, 0.1, 0.9, 0.7)]
     config = PartsPhotoConfig()
     assert not is_doubtful(sure, config)
-    far = ReconstructionCamera(0.2 + math.pi)
-    assert is_doubtful([*sure, Hypothesis(far, np.zeros(1), 0.1, 0.11, 0.9)], config)
-    assert is_doubtful([*sure, Hypothesis(far, np.zeros(1), 0.4, 0.3, 0.9)], config)
-    assert not is_doubtful([*sure, Hypothesis(far, np.zeros(1), 0.1, 0.3, 0.9)], config)
-    assert not is_doubtful([*sure, Hypothesis(ReconstructionCamera(0.4), np.zeros(1), 0.4, 0.11, 0.9)], config)
+    far = seen_from(0.2 + math.pi)
+    assert is_doubtful([*sure, Hypothesis(far, np.zeros(1), 0.1, 0.11, 0.9, 0.7)], config)
+    assert is_doubtful([*sure, Hypothesis(far, np.zeros(1), 0.4, 0.3, 0.9, 0.7)], config)
+    assert not is_doubtful([*sure, Hypothesis(far, np.zeros(1), 0.1, 0.3, 0.9, 0.7)], config)
+    assert not is_doubtful([*sure, Hypothesis(seen_from(0.4), np.zeros(1), 0.4, 0.11, 0.9, 0.7)], config)
 
 
-def ReconstructionCamera(azimuth: float):  # noqa: N802 - reads like a class
-    from backend.common.records import Camera
-
+def seen_from(azimuth: float) -> Camera:
     return Camera(azimuth, 0.1, 2.5, 0.0, 0.4)
 
 

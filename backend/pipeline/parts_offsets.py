@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small free offsets of vertices, last of all, that bring an outline nearer to the mask than any code can.
+
+They are a field in space, not on the mesh, given at the points of a coarse lattice around the object: what lies side by
+side moves together, wheels and body too, and left and right move as one.
+
+Letters: V vertices, P points of the lattice, S side of the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..common.records import Camera
+from ..models.fit_parts import silhouette_loss
+from ..render.camera import Cameras, project
+from ..render.rasterize import rasterize
+from ..render.template import Template
+from .adam import Adam
+
+
+@dataclass(frozen=True)
+class OffsetsConfig:
+    """How far and how freely vertices move."""
+
+    lattice: tuple[int, int, int] = (5, 11, 6)
+    """Points across, along and upwards."""
+    limit: float = 0.012
+    """Longest offset in lengths of the object."""
+    size: int = 192
+    """Side of the picture whose outline counts …"""
+    sharpness: float = 30000.0
+    """… and its ``sigma_inverse``."""
+    steps: int = 30
+    rate: float = 0.0012
+    smoothness: float = 60.0
+    """Weight of the squared differences of neighbouring points …"""
+    shortness: float = 20.0
+    """… and of the squared offsets."""
+
+
+def free_offsets(
+    mask: Tensor, camera: Camera, vertices: np.ndarray, template: Template, config: OffsetsConfig = OffsetsConfig(),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray:  # fmt: skip
+    """Offsets (V, 3) float32 with which vertices (V, 3), seen by the camera, cover a mask (S, S) in [0, 1] better.
+
+    As symmetric as the vertices are, and none where the outline comes no nearer.
+    """
+    device = mask.device
+    wanted = F.interpolate(mask[None, None], (config.size, config.size), mode="area")[:, 0]
+    rest = torch.as_tensor(np.asarray(vertices, np.float32), device=device)
+    triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
+    cameras = Cameras.batch([camera], device)
+    places = _places(rest)
+    lattice = torch.zeros(1, 3, *reversed(config.lattice), device=device, requires_grad=True)
+    optimizer = Adam([(lattice, config.rate)])
+    best, best_loss = torch.zeros_like(rest), float("inf")
+    for step in range(config.steps + 1):
+        offsets = _field(lattice, places, config.limit)
+        screen = project(cameras, (rest + offsets)[None], config.size, config.size)
+        fragments = rasterize(screen.detach(), triangles, config.size, config.size)
+        loss = silhouette_loss(screen, triangles, fragments, wanted, config.sharpness).sum()
+        if float(loss.detach()) < best_loss:
+            best, best_loss = offsets.detach(), float(loss.detach())
+        if step == config.steps:
+            break
+        optimizer.step(loss + _roughness(lattice, config))
+        progress(step + 1, config.steps)
+    return best.cpu().numpy().astype(np.float32)
+
+
+def _places(vertices: Tensor) -> Tensor:
+    """(V, 3) places in the lattice, -1 to 1 on each axis: the plane of symmetry is in its middle."""
+    low, high = vertices.amin(dim=0), vertices.amax(dim=0)
+    half = (high - low).clamp(min=1e-6) / 2
+    middle = (high + low) / 2
+    middle[0], half[0] = 0, vertices[:, 0].abs().amax().clamp(min=1e-6)
+    return (vertices - middle) / half
+
+
+def _field(lattice: Tensor, places: Tensor, limit: float) -> Tensor:
+    """Offsets (V, 3) of a lattice (1, 3, Z, Y, X) at places (V, 3), mirrored and no longer than the limit."""
+    sides = lattice.new_tensor([-1, 1, 1])[:, None, None, None]
+    symmetric = 0.5 * (lattice + sides * lattice.flip(4))
+    # A second order blend, whose slope is continuous, of the points around.
+    smooth = F.avg_pool3d(F.pad(symmetric, [1] * 6, mode="replicate"), 2, stride=1)
+    found = F.grid_sample(smooth, places[None, None, None], mode="bilinear", padding_mode="border", align_corners=True)
+    offsets = found[0, :, 0, 0].T
+    length = offsets.square().sum(dim=1, keepdim=True).add(1e-12).sqrt()
+    return offsets * (limit * torch.tanh(length / limit) / length)
+
+
+def _roughness(lattice: Tensor, config: OffsetsConfig) -> Tensor:
+    differences = torch.stack([lattice.diff(dim=axis).square().sum() for axis in (2, 3, 4)]).sum()
+    return (config.smoothness * differences + config.shortness * lattice.square().sum()) / 10
