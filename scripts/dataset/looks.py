@@ -55,6 +55,12 @@ class CarLook:
     dirt: float
 
 
+def encoded(colour: tuple[float, float, float]) -> np.ndarray:
+    """Encode linear colour as sRGB."""
+    values = np.clip(np.asarray(colour, dtype=float), 0, 1)
+    return np.where(values <= 0.0031308, 12.92 * values, 1.055 * values ** (1 / 2.4) - 0.055)
+
+
 def linear(colour: np.ndarray) -> np.ndarray:
     """Decode sRGB."""
     colour = np.asarray(colour, dtype=float)
@@ -123,6 +129,15 @@ def sample_look(
         turn,
         dirt,
     )
+
+
+def base_colours(look: CarLook) -> dict[str, list[float]]:
+    """Return the sRGB base colour of each region that has one alone, by the regions' names."""
+    finishes = {
+        "paint": look.paint.colour, "two_tone": look.second.colour, "trim": look.trim.colour, "rim": look.rim.colour,
+        "plate": look.plate, "chrome": look.chrome.colour,
+    }  # fmt: skip
+    return {name: [round(float(value), 4) for value in encoded(colour)] for name, colour in finishes.items()}
 
 
 def _second_colour(

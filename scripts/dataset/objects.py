@@ -20,7 +20,8 @@ from .cameras import sample_camera, shared_cameras, studio_camera
 from .cars.car import ObjectMesh, build_car
 from .cars.parameters import SPORTY, sample_parameters, sample_style
 from .imported import FRONTS, Model
-from .materials import CarMaterials, sample_look
+from .looks import base_colours, sample_look
+from .materials import CarMaterials
 from .scene import RenderScene, blender_mesh, encode_srgb
 from .studio import Studio
 from .surroundings import Surroundings
@@ -137,6 +138,7 @@ class ObjectRenderer:
             "parameters": asdict(parameters),
             "paint": look.paint_name,
             "two_tone": look.two_tone,
+            "base_colours": base_colours(look),
         }
         data = blender_mesh("Car", mesh)
         for material in self.materials.slots:

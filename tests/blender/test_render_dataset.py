@@ -107,6 +107,9 @@ def test_format(rendered: Path) -> None:
         folder = rendered / "objects" / f"{k:06d}"
         description, mesh = load(folder)
         assert description["body_style"] in STYLES
+        colours = description["base_colours"]
+        assert {"paint", "two_tone", "rim", "plate"} <= set(colours)
+        assert all(len(rgb) == 3 and 0 <= min(rgb) <= max(rgb) <= 1 for rgb in colours.values())
         assert mesh["vertices"].dtype == np.float32 and mesh["faces"].dtype == np.int32
         assert mesh["faces"].min() >= 0 and mesh["faces"].max() < len(mesh["vertices"])
         for view in description["views"]:
