@@ -176,7 +176,9 @@ def test_one_bundle_and_one_folder_are_measured_through_blender_as_ever(
     assert given == (0, "cut-out", 3, "auto", 0, None)
     assert evaluate.parse(["--data", "held", "--report", "r.json"]).bundle == "car"
     assert evaluate.main(["--data", str(tmp_path), "--report", str(tmp_path / "r.json")]) == 2
-    assert capsys.readouterr().err == f"evaluate.py: no rendered object lies in {tmp_path}.\n"
+    assert capsys.readouterr().err == (
+        f"evaluate.py: neither labelled photographs nor rendered objects lie in {tmp_path}.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,6 +189,22 @@ def test_one_bundle_and_one_folder_are_measured_through_blender_as_ever(
 def test_networks_are_compared_where_the_options_say_so(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     options = evaluate.parse(["--data=a", "--report=r.json", *more])
     assert options.compared and isinstance(options.bundle, list) and options.data[0] == "a"
+    for option in ("--refine=0", "--cutout-model=x", "--resume"):
+        with pytest.raises(SystemExit):
+            evaluate.parse(["--data=a", "--report=r.json", *more, option])
+        name = option.partition("=")[0]
+        assert f"{name} belongs to the measuring of one bundle" in capsys.readouterr().err
+
+
+def test_the_folder_says_whether_options_of_photographs_or_of_objects_are_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"--data={tmp_path}", "--report=r.json"]
     with pytest.raises(SystemExit):
-        evaluate.parse(["--data=a", "--report=r.json", *more, "--refine=0"])
-    assert "--refine belongs to the measuring of one bundle" in capsys.readouterr().err
+        evaluate.parse([*words, "--part=held-out"])
+    assert "--part belongs to labelled photographs, and there is no labels.csv" in capsys.readouterr().err
+    (tmp_path / "labels.csv").touch()
+    assert evaluate.parse([*words, "--part=held-out"]).on_photographs
+    with pytest.raises(SystemExit):
+        evaluate.parse([*words, "--objects=3"])
+    assert "--objects belongs to rendered objects; --count says how many photographs" in capsys.readouterr().err
