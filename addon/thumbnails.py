@@ -10,6 +10,8 @@ from collections.abc import Callable
 import bpy.utils.previews
 import numpy as np
 
+from . import exif
+
 KEPT = 40
 """Number of pictures from which on they are all read again."""
 
@@ -28,7 +30,7 @@ def icon_of(path: str) -> int:
     if key not in _collection:
         if len(_collection) > KEPT:
             _collection.clear()
-        _collection.load(key, path, "IMAGE")
+        _turn(_collection.load(key, path, "IMAGE"), exif.orientation(path))
     return _collection[key].icon_id
 
 
@@ -44,11 +46,24 @@ def icon_of_picture(name: str, read: Callable[[], np.ndarray | None]) -> int:
         picture = read()
         if picture is None:
             return 0
-        preview = _collection.new(name)
-        preview.image_size = picture.shape[1::-1]
-        flat = np.ascontiguousarray(picture[::-1], np.float32).reshape(-1) / 255
-        preview.image_pixels_float.foreach_set(flat)
+        _write(_collection.new(name), picture.astype(np.float32) / 255)
     return _collection[name].icon_id
+
+
+def _turn(preview: bpy.types.ImagePreview, orientation: int) -> None:
+    """Turns a picture upright, which Blender read as its file stores it."""
+    width, height = preview.image_size
+    if orientation == exif.AS_STORED or width * height == 0:
+        return
+    stored = np.empty(4 * width * height, np.float32)
+    preview.image_pixels_float.foreach_get(stored)
+    _write(preview, exif.upright(stored.reshape(height, width, 4)[::-1], orientation))
+
+
+def _write(preview: bpy.types.ImagePreview, picture: np.ndarray) -> None:
+    """Shows a picture (h, w, 4) float in [0, 1], row 0 at the top."""
+    preview.image_size = picture.shape[1::-1]
+    preview.image_pixels_float.foreach_set(np.ascontiguousarray(picture[::-1], np.float32).reshape(-1))
 
 
 def free() -> None:

@@ -12,7 +12,7 @@ import bpy
 
 from .. import directions, parts, proportions, session, thumbnails
 from ..handles import NO_TEXTURE_SLIDERS, active_object
-from ..wire import records
+from ..wire import records, view_set
 from .layout import UnrenderPanel, draw_text
 
 SURE = 0.8
@@ -151,7 +151,8 @@ class UNRENDER_PT_other_directions(UnrenderPanel, bpy.types.Panel):
             )
             if icon:
                 cell.template_icon(icon, scale=5)
-            cell.label(text=f"{math.degrees(direction.azimuth):.0f}°, {100 * direction.probability:.0f} % likely")
+            seen_from = view_set.BIN_NAMES[view_set.bin_of(math.degrees(direction.azimuth))]
+            cell.label(text=f"{seen_from}: {100 * direction.probability:.0f} %")
             cell.operator("unrender.use_direction", text="Use").number = number
 
 

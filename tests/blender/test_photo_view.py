@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 bpy = pytest.importorskip("bpy")
 
@@ -128,3 +128,24 @@ def test_the_choices_of_quality_are_those_of_the_wire():
 
     assert tuple(name for name, _, _ in choices.QUALITIES) == records.QUALITIES
     assert records.ReconstructRequest("").quality == choices.DEFAULT_QUALITY
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_thumbnails_are_upright(tmp_path, orientation):
+    from addon import thumbnails
+
+    halves = np.zeros((40, 60, 3), np.uint8)
+    halves[:, :30] = (250, 20, 20)
+    tags = Image.Exif()
+    tags[274] = orientation
+    path = tmp_path / f"{orientation}.png"
+    Image.fromarray(halves).save(path, exif=tags)
+    thumbnails.icon_of(str(path))
+    (preview,) = (one for name, one in thumbnails._collection.items() if str(path) in name)
+    width, height = preview.image_size
+    values = np.empty(4 * width * height, np.float32)
+    preview.image_pixels_float.foreach_get(values)
+    seen = values.reshape(height, width, 4)[::-1, :, 0] > 0.5
+    with Image.open(path) as image:
+        upright = np.asarray(ImageOps.exif_transpose(image).resize((width, height)))[..., 0] > 128
+    assert (seen == upright).mean() > 0.95 and (width > height) == (orientation != 6)
