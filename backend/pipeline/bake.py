@@ -109,7 +109,7 @@ def bake(
     size = texture_size or default_texture_size(vertices, template, camera, crop, config)
     atlas = Atlas.of(template, size)
     layer = seen_texels(rgb, mask, crop, camera, surface, normals, atlas, config)
-    light = _mild_light(light, config)
+    light = mild_light(light, config)
     light = _to_albedo(layer, light, config)
 
     direct = ramp(layer.cosine, config.direct_cosine) * layer.trust
@@ -231,7 +231,7 @@ def _photo_colours(rgb: np.ndarray, crop: Crop, places: np.ndarray, size: int) -
     return sample(rgb, (corner + places * crop.side) * scale).astype(np.float32) / 255
 
 
-def _mild_light(light: np.ndarray, config: BakeConfig) -> np.ndarray:
+def mild_light(light: np.ndarray, config: BakeConfig) -> np.ndarray:
     """The light (9, 3) with its contrast so reduced that no direction is darker than the config allows."""
     light = light.astype(np.float64).copy()
     light[0] = np.maximum(light[0], 0.05)

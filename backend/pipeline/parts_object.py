@@ -9,7 +9,7 @@ import numpy as np
 from ..common.records import Camera, ObjectParts, Reconstruction
 from ..common.regions import REGIONS, Palette
 from ..weights.parts import PartsModel
-from .paint import paint, region_of_quads
+from .paint import Maps, paint, region_of_quads
 
 _PLAIN = Palette()
 _FROM_THE_LEFT = Camera(0.7, 0.2, 3.2, 0.0, 0.36)
@@ -26,11 +26,12 @@ def object_from_code(
     mask: np.ndarray | None = None,
     texture_size: int = 1024,
     offsets: np.ndarray | None = None,
+    maps: Maps | None = None,
 ) -> Reconstruction:
     """The object of a code (K,), painted by its markings, seen by ``camera`` in a picture of width and height.
 
-    mask: (H, W) uint8 of the photo that the code was found in; offsets: (V, 3) that are added to the code's vertices.
-    None where there are none.
+    mask: (H, W) uint8 of the photo that the code was found in; offsets: (V, 3) that are added to the code's vertices;
+    maps: of the code in this palette, painted already. None where there are none.
     """
     template, space = model.template, model.space
     parts = template.parts
@@ -38,7 +39,8 @@ def object_from_code(
     decoded = space.decode(code)
     offsets = np.zeros_like(decoded.vertices) if offsets is None else offsets
     vertices = decoded.vertices + offsets
-    maps = paint(template, vertices, space.markings, decoded.distances, palette, texture_size)
+    if maps is None:
+        maps = paint(template, vertices, space.markings, decoded.distances, palette, texture_size)
     points, directions = parts.axles(vertices, template.quads)
     light = np.zeros((9, 3), np.float32)
     light[0] = 1 / 0.282095

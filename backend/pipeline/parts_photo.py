@@ -5,40 +5,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..common.records import Alternative, Camera, Reconstruction, ReconstructRequest
+from ..common.records import Alternative, Reconstruction, ReconstructRequest
 from ..common.regions import Palette
 from ..errors import PhotoError
-from ..models.crop import Crop, camera_of_photo, extract
+from ..models.crop import Crop, extract
 from ..models.parts_network import PartsPrediction
-from ..render.camera import Cameras, project
-from ..render.part_map import part_map
-from ..render.rasterize import rasterize
-from ..render.shading import normals_at
 from ..weights.confidence import NO_RIVAL, Evidence
 from ..weights.parts import PartsReader
 from .azimuths import angle_between
-from .bake import BakeConfig, bake, default_texture_size
 from .course import (
     FACING,
     Course,
     PictureDoubts,
     overlap_warnings,
     picture_warnings,
-    plain,
     preview,
     silhouette_overlap,
 )
 from .parts_camera import camera_of_maps, disagreement, focal_in_crop, starts_of
-from .parts_look import LookConfig, palette_and_light
-from .parts_object import object_from_code
 from .parts_offsets import free_offsets
+from .parts_paint import PartsPaintConfig, painted
 from .parts_refine import REFINEMENTS, Hypothesis, PartsRefineConfig, PartsRefiner
 from .parts_view import picture_of
 from .photo import Photo
@@ -51,8 +44,7 @@ class PartsPhotoConfig:
 
     refinements: dict[str, PartsRefineConfig] = field(default_factory=lambda: REFINEMENTS)
     """By the request's quality."""
-    look: LookConfig = LookConfig()
-    bake: BakeConfig = BakeConfig()
+    paint: PartsPaintConfig = PartsPaintConfig()
     doubts: PictureDoubts = PictureDoubts()
     comparison_size: int = 256
     """Side of the masks whose overlap is reported."""
@@ -100,7 +92,10 @@ def reconstruct_with_parts(
         vertices = reader.model.space.vertices(best.code)
         offsets = _offsets(seen, vertices, request, reader, course, config)
     with course.stage("bake", "Painting the texture", 0.8):
-        made, palette = _painted(photo, mask, crop, seen, offsets, request, reader, config)
+        made, palette = painted(
+            photo, mask, crop, seen.rgba, seen.prediction, best, offsets, _texture_size(request, config), reader,
+            config.paint,
+        )  # fmt: skip
     made.silhouette_iou = silhouette_overlap(
         photo.rgb, mask, crop, best.camera, made.vertices, template, config.comparison_size
     )
@@ -225,50 +220,7 @@ def _offsets(
     )  # fmt: skip
 
 
-def _painted(
-    photo: Photo, mask: np.ndarray, crop: Crop, seen: Seen, offsets: np.ndarray, request: ReconstructRequest,
-    reader: PartsReader, config: PartsPhotoConfig,
-) -> tuple[Reconstruction, Palette]:  # fmt: skip
-    """The object of the best hypothesis, with the photo's pixels where it shows them and its markings elsewhere."""
-    template, best = reader.model.template, seen.hypotheses[0]
-    height, width = photo.rgb.shape[:2]
-    colours, normals, shares = _seen_regions(seen.rgba, seen.prediction, best, reader)
-    palette, light = palette_and_light(colours, normals, shares, config.look)
-    vertices = reader.model.space.vertices(best.code) + offsets
-    size = request.texture_size or default_texture_size(vertices, template, best.camera, crop, config.bake)
-    if request.quality == "draft" and not request.texture_size:
-        size = min(size, config.draft_texture)
-    made = object_from_code(
-        best.code, reader.model, palette, name=photo.name, camera=_of_photo(best.camera, crop, width, height),
-        picture=(width, height), mask=mask, texture_size=size, offsets=offsets,
-    )  # fmt: skip
-    guess = made.texture.astype(np.float32) / 255
-    baked = bake(photo.rgb, mask, crop, best.camera, made.vertices, template, guess, light, size, config.bake)
-    return replace(made, texture=baked.texture, light=baked.light), palette
-
-
-def _of_photo(camera: Camera, crop: Crop, width: int, height: int) -> Camera:
-    return plain(camera_of_photo(camera, crop, width, height))
-
-
-@torch.no_grad()
-def _seen_regions(
-    rgba: Tensor, prediction: PartsPrediction, best: Hypothesis, reader: PartsReader
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Colours (h, h, 3), normals (h, h, 3) and the regions' probabilities (R, h, h) where photo and shape agree."""
-    size = prediction.mask_logits.shape[-1]
-    template, device = reader.model.template, rgba.device
-    triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
-    cameras = Cameras.batch([best.camera], device)
-    vertices, distances = reader.decoder(torch.as_tensor(best.code, device=device)[None])
-    fragments = rasterize(project(cameras, vertices, size, size), triangles, size, size)
-    sheet_uv = torch.as_tensor(template.triangle_markings_uv, device=device)
-    drawn = part_map(fragments, sheet_uv, distances, reader.model.space.markings, cameras)[0]
-    normals = normals_at(fragments, vertices, triangles)[0]
-    small = F.interpolate(rgba[None], (size, size), mode="area")[0]
-    inside = small[3] > 0.95
-    read = prediction.region_logits[0].softmax(dim=0)
-    # Where the shape's own markings and the network say the same a pixel is sure; alone, the network must be.
-    shares = (0.5 * (drawn + read) * inside).cpu().numpy()
-    colours = (small[:3] / small[3:].clamp(min=0.05)).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-    return colours, normals.cpu().numpy(), shares
+def _texture_size(request: ReconstructRequest, config: PartsPhotoConfig) -> tuple[int, int]:
+    """Side of the texture, 0 where it follows the photo, and the largest that it may then have."""
+    largest = config.draft_texture if request.quality == "draft" else config.paint.bake.largest_texture
+    return request.texture_size, largest

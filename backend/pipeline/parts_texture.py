@@ -75,8 +75,9 @@ def registration(drawn: np.ndarray, read: np.ndarray, config: PartsTextureConfig
         if mine.sum() < config.least_pixels:
             continue
         # One pixel of the network's maps is several of the photo's: neighbours count.
-        hits = (mine & cv2.dilate(other, near)).sum() + (other & cv2.dilate(mine, near)).sum()
-        believed[index] = ramp(np.float64(hits / max(mine.sum() + other.sum(), 1)), config.registered)
+        around, around_other = (cv2.dilate(one, near) > 0 for one in (mine, other))
+        hits = ((mine > 0) & around_other).sum() + ((other > 0) & around).sum()
+        believed[index] = ramp(np.asarray(hits / max(mine.sum() + other.sum(), 1)), config.registered)
     return believed
 
 
