@@ -179,7 +179,7 @@ def _doubts(result: records.Reconstruction, outputs: dict[str, str]) -> dict[str
             {
                 "azimuth_deg": math.degrees(other.azimuth),
                 "probability": other.probability,
-                "picture": outputs[export.direction_key(number)],
+                "picture": outputs.get(export.direction_key(number), ""),
             }
             for number, other in enumerate(result.alternatives, export.FIRST_ALTERNATIVE)
         ],

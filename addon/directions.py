@@ -60,7 +60,9 @@ def sentence_of(confidence: float) -> str:
 
 
 def as_text(picture: np.ndarray) -> str:
-    """Returns a picture (h, w, 4) uint8, made small and square, as a text."""
+    """Returns a picture (h, w, 4) uint8, made small and square, as a text; empty where it has no pixels."""
+    if picture.size == 0:
+        return ""
     colours, alpha = picture[..., :3].astype(np.float32), picture[..., 3:].astype(np.float32)
     step = -(-max(picture.shape[:2]) // LARGEST_SIDE)
     weight = reduced(alpha, step)

@@ -47,8 +47,9 @@ def write_folder(
         pixels.write_png(partial / names["preview"], preview)
         files.write_json(partial / names["camera"], camera_file(built, result))
         for number, other in enumerate(result.alternatives, FIRST_ALTERNATIVE):
-            names[direction_key(number)] = f"{direction_key(number)}.png"
-            pixels.write_png(partial / names[direction_key(number)], other.picture)
+            if other.picture.size > 0:
+                names[direction_key(number)] = f"{direction_key(number)}.png"
+                pixels.write_png(partial / names[direction_key(number)], other.picture)
         for kind in sorted(formats, key=list(FORMATS).index):
             names[kind] = FORMATS[kind](partial, built, result.name)
         folder.mkdir(exist_ok=True)

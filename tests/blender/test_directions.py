@@ -158,6 +158,7 @@ def test_large_pictures_become_small_and_keep_their_colours():
     picture[:, 250:] = (0, 255, 0, 0)  # transparent, so that its colour must not be seen
     small = directions.from_text(directions.as_text(picture))
     assert small.shape[0] == small.shape[1] <= 128 and small[..., 1].max() == 0
+    assert directions.as_text(np.zeros((0, 0, 4), np.uint8)) == ""
     assert directions.from_text("") is None and directions.from_text("no picture") is None
 
 
