@@ -202,13 +202,21 @@ class Pipeline:
 
     def cut_out(self, request: records.CutOutRequest, report: Report, cancelled: Callable[[], bool]) -> records.CutOut:
         """Photo to mask."""
+        from .pipeline.course import Course
         from .pipeline.cut_out import cut_out
         from .pipeline.photo import load_photo
 
         photo = load_photo(request.image_path)
         loaded = self.bundle(request.bundle, request.device)
-        found = cut_out(photo, loaded.segmenter, loaded.device, report)
-        return records.CutOut(mask=found.mask, source=found.source)
+        course = Course(report, cancelled)
+        return cut_out(
+            photo,
+            loaded.segmenter,
+            loaded.device,
+            lambda progress: course.say(progress.stage, progress.fraction),
+            cutout_model=request.cutout_model,
+            point=request.point,
+        )
 
     def import_weights(
         self, request: records.ImportWeightsRequest, report: Report, cancelled: Callable[[], bool]

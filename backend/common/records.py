@@ -223,6 +223,8 @@ class CutOut:
     """(H, W) uint8."""
     source: str
     """"alpha", "file", "segmenter", or the name of a cut-out model's file."""
+    warnings: list[str] = field(default_factory=list)
+    """Sentences for the user about the model that was used."""
 
 
 @dataclass

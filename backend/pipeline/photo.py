@@ -46,6 +46,8 @@ class Photo:
     """(H, W) uint8; None where the file has no transparency or is opaque all over."""
     name: str
     """The file's name without folder and ending."""
+    scale: float = 1.0
+    """Pixels of ``rgb`` a pixel of the file."""
     field_of_view: float | None = None
     """Vertical, in radians, as the file says; None where it says nothing of the lens."""
 
@@ -61,7 +63,7 @@ def load_photo(path: str | Path) -> Photo:
     """
     path = Path(path)
     try:
-        image, view = _decode(_read(path), path)
+        image, scale, view = _decode(_read(path), path)
     except (UnidentifiedImageError, SyntaxError) as error:
         raise PhotoError(f"{path.name} is not a picture (readable are JPEG, PNG, WebP, TIFF, BMP and GIF).") from error
     except _DECODER_ERRORS as error:
@@ -73,7 +75,7 @@ def load_photo(path: str | Path) -> Photo:
         raise PhotoError(f"{path.name} is transparent all over: there is nothing in it to make an object from.")
     if alpha is not None and (alpha >= 250).all():
         alpha = None
-    return Photo(rgb=rgb, alpha=alpha, name=path.stem, field_of_view=view)
+    return Photo(rgb=rgb, alpha=alpha, name=path.stem, scale=scale, field_of_view=view)
 
 
 def load_mask(path: str | Path, width: int, height: int) -> np.ndarray:
@@ -109,9 +111,9 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _decode(data: bytes, path: Path) -> tuple[Image.Image, float | None]:
-    """Pixels of the first frame, upright, in sRGB and not longer than ``LONGEST_SIDE``, in one of Pillow's modes; and
-    the vertical field of view."""
+def _decode(data: bytes, path: Path) -> tuple[Image.Image, float, float | None]:
+    """Pixels of the first frame, upright, in sRGB and not longer than ``LONGEST_SIDE``, in one of Pillow's modes; how
+    many there are a pixel of the file; and the vertical field of view."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's warnings are about harmless oddities in metadata
         image = _open(data, path)
@@ -121,7 +123,8 @@ def _decode(data: bytes, path: Path) -> tuple[Image.Image, float | None]:
         image.load()
         view = field_of_view(image, *size)
         ImageOps.exif_transpose(image, in_place=True)
-        return _to_srgb(_reduced(image)), view
+        image = _to_srgb(_reduced(image))
+    return image, max(image.size) / max(size), view
 
 
 def _open(data: bytes, path: Path) -> Image.Image:

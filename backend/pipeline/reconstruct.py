@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..common.records import Progress, Reconstruction, ReconstructRequest
+from ..common.records import CutOut, Progress, Reconstruction, ReconstructRequest
 from ..models.crop import Crop, camera_of_photo, crop_around, extract
 from ..models.inverse_graphics import Prediction
 from ..weights.bundle import LoadedBundle
@@ -66,6 +66,7 @@ def reconstruct(
 
     Raises:
         PhotoError: The picture or the mask cannot be used, or shows no object.
+        CutOutModelError: The cut-out model that was named cannot be used.
         Cancelled: The user asked to stop.
     """
     course = Course(report, cancelled)
@@ -73,15 +74,16 @@ def reconstruct(
     with course.stage("load", "Reading the photo", 0.0):
         photo = load_photo(request.image_path)
     with course.stage("cut_out", "Cutting out", 0.03):
-        mask = _cut_out(photo, request, bundle, course)
-        crop = crop_around(mask)
+        found = _cut_out(photo, request, bundle, course)
+        mask, crop = found.mask, crop_around(found.mask)
     if bundle.parts is not None and request.with_parts:
         made = reconstruct_with_parts(photo, mask, crop, request, bundle.parts, course, config.parts)
     else:
         made = _surface(photo, mask, crop, request, bundle, course, config)
     course.timings["total"] = time.perf_counter() - start
     course.say("Done", 1.0)
-    return replace(made, bundle=bundle.name, timings=course.timings)
+    warnings = [*found.warnings, *made.warnings]
+    return replace(made, bundle=bundle.name, timings=course.timings, mask_source=found.source, warnings=warnings)
 
 
 def _surface(
@@ -119,15 +121,17 @@ def _surface(
     return made
 
 
-def _cut_out(photo: Photo, request: ReconstructRequest, bundle: LoadedBundle, course: Course) -> np.ndarray:
-    """The mask (H, W) uint8 of the object: the request's own or the segmenter's."""
+def _cut_out(photo: Photo, request: ReconstructRequest, bundle: LoadedBundle, course: Course) -> CutOut:
+    """The mask of the object that the request means, and where it came from."""
     return cut_out(
         photo,
         bundle.segmenter,
         bundle.device,
         lambda progress: course.say(progress.stage, 0.03 + 0.17 * progress.fraction),
         request.mask_path,
-    ).mask
+        cutout_model=request.cutout_model,
+        point=request.point,
+    )
 
 
 def _bake(

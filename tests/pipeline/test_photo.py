@@ -72,7 +72,7 @@ def test_exif_orientation_is_undone(tmp_path: Path, orientation: int) -> None:
     exif[0x0112] = orientation
     stored.save(tmp_path / "car.jpg", exif=exif, quality=95, subsampling=0)
     photo = load_photo(tmp_path / "car.jpg")
-    assert photo.rgb.shape == (HEIGHT, WIDTH, 3)
+    assert photo.rgb.shape == (HEIGHT, WIDTH, 3) and photo.scale == 1
     assert_quarters(photo.rgb)
 
 
@@ -138,9 +138,10 @@ def test_huge_picture_is_reduced(tmp_path: Path, ending: str) -> None:
     if ending == "png":
         pixels = pixels.quantize(8)
     pixels.save(tmp_path / f"car.{ending}")
-    rgb = load_photo(tmp_path / f"car.{ending}").rgb
-    assert rgb.shape == (LONGEST_SIDE * 3 // 4, LONGEST_SIDE, 3)
-    assert_quarters(rgb)
+    photo = load_photo(tmp_path / f"car.{ending}")
+    assert photo.rgb.shape == (LONGEST_SIDE * 3 // 4, LONGEST_SIDE, 3)
+    assert photo.scale == pytest.approx(LONGEST_SIDE / 6000)
+    assert_quarters(photo.rgb)
 
 
 def test_colour_profile_is_converted(tmp_path: Path) -> None:

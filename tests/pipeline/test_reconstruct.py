@@ -12,10 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from backend.common.records import EditRequest, Progress, ReconstructRequest
+from backend.common.records import CutOut, EditRequest, Progress, ReconstructRequest
 from backend.errors import BundleError, Cancelled
 from backend.models.inverse_graphics import InverseGraphics, InverseGraphicsConfig
 from backend.models.segmenter import Segmenter, SegmenterConfig
+from backend.pipeline import reconstruct as module
 from backend.pipeline.edit import edit
 from backend.pipeline.reconstruct import reconstruct
 from backend.render.camera import Cameras, project
@@ -63,7 +64,7 @@ def test_a_photo_becomes_an_object_that_lies_over_it(bundle, photo):
     told: list[Progress] = []
     result = reconstruct(ReconstructRequest(str(photo), refine_steps=24, texture_size=256), bundle, told.append)
     assert (result.name, result.image_width, result.image_height) == ("rotes Auto", WIDTH, HEIGHT)
-    assert result.bundle == "toy" and result.real_size == 2.5
+    assert result.bundle == "toy" and result.real_size == 2.5 and result.mask_source == "alpha"
     assert result.texture.shape == (256, 256, 3) and result.texture.dtype == np.uint8
     assert result.mask.shape == (HEIGHT, WIDTH) and result.light.shape == (9, 3)
     assert result.uv.shape == (*result.quads.shape, 2)
@@ -100,7 +101,7 @@ def test_a_mask_file_comes_before_transparency(bundle, photo, tmp_path):
     Image.fromarray(mask).save(tmp_path / "mask.png")
     request = ReconstructRequest(str(photo), str(tmp_path / "mask.png"), refine_steps=16, texture_size=256)
     result = reconstruct(request, bundle)
-    assert np.array_equal(result.mask > 127, mask > 127)
+    assert np.array_equal(result.mask > 127, mask > 127) and result.mask_source == "file"
     rows, columns = np.nonzero(silhouette(result))
     assert 20 < columns.mean() < 120 and 40 < rows.mean() < 90
 
@@ -115,6 +116,25 @@ def test_doubts_are_told_in_sentences(bundle, tmp_path):
     assert "touches the edge" in text and "70 pixels" in text
     # An untrained network cannot tell the front from the rear.
     assert "Front and rear" in text
+
+
+def test_the_cut_out_model_and_the_point_reach_the_cut_out(bundle, tmp_path, monkeypatch):
+    Image.fromarray(np.full((60, 80, 3), 90, np.uint8)).save(tmp_path / "grey.png")
+    mask = np.zeros((60, 80), np.uint8)
+    mask[20:40, 20:60] = 255
+    asked = {}
+
+    def cut_out(photo, segmenter, device, progress, mask_path, **options):
+        asked.update(options)
+        return CutOut(mask, "u2net.onnx", ["A sentence about the model."])
+
+    monkeypatch.setattr(module, "cut_out", cut_out)
+    request = ReconstructRequest(
+        str(tmp_path / "grey.png"), cutout_model="u2net.onnx", point=[30.0, 25.0], refine_steps=0, texture_size=256
+    )
+    result = reconstruct(request, bundle)
+    assert asked == {"cutout_model": "u2net.onnx", "point": [30.0, 25.0]}
+    assert result.mask_source == "u2net.onnx" and result.warnings[0] == "A sentence about the model."
 
 
 def test_cancelling_stops_within_a_step(bundle, photo):
