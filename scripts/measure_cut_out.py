@@ -7,6 +7,7 @@
 A folder holds ``labels.csv``, pictures and masks, as ``backend/data/labelled_photographs.py`` says; of each mask the
 largest piece is the truth. ``--part held-out`` measures the pictures that a training with ``photographs=FOLDER`` does
 not see, ``--part shown`` those that it sees. ``key=value`` changes a setting of the cut-out, looks=1 for instance.
+The segmenter works alone unless ``--cutout-model FILE`` names a salient-object network that works beside it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 from backend.commands.entry import guarded, use_threads
 from backend.commands.outputs import write_report
 from backend.common.bundle_files import SEGMENTER
+from backend.common.records import OWN_CUT_OUT
 
 if TYPE_CHECKING:
     from backend.models.segmenter import Segmenter
@@ -41,6 +43,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, action="append", required=True, help="labelled photographs; repeatable")
     parser.add_argument("--segmenter", type=Path, help="safetensors; default: that of --bundle")
     parser.add_argument("--bundle", default="car")
+    parser.add_argument(
+        "--cutout-model", default=OWN_CUT_OUT, metavar="FILE", help="ONNX file of a salient-object network"
+    )
     parser.add_argument("--part", choices=("all", "held-out", "shown"), default="all")
     parser.add_argument("--count", type=int, default=0, help="measure so many, evenly spread; 0: all")
     parser.add_argument("--threads", type=int, default=2)
@@ -75,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     segmenter = load_segmenter(file)
     report: dict[str, Any] = {}
     for folder in options.data:
-        records = measured(folder, options.part, options.count, segmenter, config)
+        records = measured(folder, options.part, options.count, segmenter, config, options.cutout_model)
         figures = summary(records)
         report[str(folder)] = {**figures, "photographs": records}
         print(f"{folder}: " + "  ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
@@ -84,10 +89,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def measured(folder: Path, part: str, count: int, segmenter: Segmenter, config: CutOutConfig) -> list[dict[str, Any]]:
+def measured(
+    folder: Path, part: str, count: int, segmenter: Segmenter, config: CutOutConfig, cutout_model: str = OWN_CUT_OUT
+) -> list[dict[str, Any]]:
     """Returns name, IoU and seconds of each photograph; the IoU is 0 where no object was found.
 
-    Raises ValueError or OSError for what cannot be read.
+    Raises ValueError or OSError for what cannot be read, CutOutModelError for a model that cannot be used.
     """
     import torch
 
@@ -110,7 +117,8 @@ def measured(folder: Path, part: str, count: int, segmenter: Segmenter, config: 
     for name, rgb, mask in photographs:
         start = time.perf_counter()
         try:
-            found = cut_out(Photo(rgb, None, name), segmenter, torch.device("cpu"), config=config).mask > 127
+            photo = Photo(rgb, None, name)
+            found = cut_out(photo, segmenter, torch.device("cpu"), config=config, cutout_model=cutout_model).mask > 127
         except PhotoError:
             found = np.zeros(mask.shape, bool)
         seconds = time.perf_counter() - start

@@ -41,7 +41,8 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Has half of the red box found in all photographs but the first, where nothing is; notes the number of looks."""
     seen: list[int] = []
 
-    def half(photo, segmenter, device, config):
+    def half(photo, segmenter, device, config, cutout_model):
+        assert cutout_model == "own"
         seen.append(config.looks)
         if photo.name == "000.png":
             raise PhotoError("No object was found.")
@@ -71,6 +72,19 @@ def test_overlaps_are_averaged_and_an_object_that_is_not_found_counts_as_none(
     assert figures["count"] == 3 and figures["iou_below_0.8"] == 1
     assert figures["iou_mean"] == pytest.approx(1 / 3) and figures["iou_median"] == 0.5
     assert "iou_mean 0.3333" in capsys.readouterr().out and looks == [1, 1, 1]
+
+
+def test_a_network_that_is_named_works_beside_the_segmenter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[str] = []
+
+    def whole(photo, segmenter, device, config, cutout_model):
+        named.append(cutout_model)
+        return CutOut(photo.rgb[..., 0], "segmenter")
+
+    monkeypatch.setattr(module, "cut_out", whole)
+    assert measure_cut_out.main(["--data", str(folder), "--count", "1", "--cutout-model", "u2net.onnx"]) == 0
+    assert measure_cut_out.main(["--data", str(folder), "--count", "1"]) == 0
+    assert named == ["u2net.onnx", "own"]
 
 
 def test_parts_are_those_of_the_training(folder: Path, looks: list[int], tmp_path: Path) -> None:
