@@ -94,6 +94,7 @@ class UNRENDER_OT_click_object(job.JobOperator, bpy.types.Operator):
             found = yield session.request(cut_out.request_of(settings, image_path, self.point))
         else:
             found = yield from self._pick(context, image_path)
+        session.status.warnings = list(found.warnings)
         settings.mask_image = masks.show(Path(image_path).stem, found.mask)
         return "The mask of the clicked object is used from now on"
 

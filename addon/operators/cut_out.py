@@ -52,6 +52,7 @@ class UNRENDER_OT_cut_out(job.JobOperator, bpy.types.Operator):
         settings = context.scene.unrender
         image_path = os.path.normpath(bpy.path.abspath(settings.image_path))
         found = yield session.request(request_of(settings, image_path))
+        session.status.warnings = list(found.warnings)
         settings.mask_image = masks.show(Path(image_path).stem, found.mask)
         return "The mask is in the Image Editor's list"
 

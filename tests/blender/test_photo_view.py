@@ -84,6 +84,7 @@ def test_a_script_gives_the_place_and_the_mask_is_the_scenes(tmp_path):
     assert bpy.ops.unrender.click_object(point=(10, 45)) == {"FINISHED"}
     mask = settings.mask_image
     assert tuple(mask.size) == (40, 60), "upright"
+    assert session.status.warnings == ["This is a toy."]
     rows, columns = np.nonzero(pixels.read(mask)[..., 0] > 0.5)
     assert columns.mean() + 0.5 == pytest.approx(10, abs=0.3) and rows.mean() + 0.5 == pytest.approx(45, abs=0.3)
     assert image_to_3d.request_of(settings, "a.jpg").mask_path

@@ -95,7 +95,7 @@ def cut_out(request, report, cancelled):
         raise PhotoError("The point lies outside of the photo.")
     rows, columns = np.indices(mask.shape) + 0.5
     mask[np.hypot(columns - x, rows - y) < min(mask.shape) / DISC] = 255
-    return records.CutOut(mask, "segmenter")
+    return records.CutOut(mask, "segmenter", ["This is a toy."])
 
 
 def picture(request, report, cancelled):
