@@ -86,7 +86,7 @@ class SalientNetwork:
         """
         shrinks = max(rgb.shape[:2]) > self.side
         picture = cv2.resize(rgb, (self.side, self.side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        tensor = normalised(picture, self.family).astype(self._number)
+        tensor: np.ndarray = normalised(picture, self.family).astype(self._number)
         try:
             answers = self._session.run(None, {self._input: tensor})
         except Exception as error:  # onnxruntime's errors have no class in common but this
@@ -189,7 +189,8 @@ def family_of(stem: str) -> Family | None:
 def normalised(picture: np.ndarray, family: Family) -> np.ndarray:
     """(1, 3, S, S) float32 as the networks of a family expect a picture (S, S, 3) uint8."""
     full = max(float(picture.max()), 1.0) if family.by_brightest else 255.0
-    values = (picture.astype(np.float32) / full - np.float32(family.mean)) / np.float32(family.deviation)
+    mean, deviation = (np.array(values, np.float32) for values in (family.mean, family.deviation))
+    values = (picture.astype(np.float32) / full - mean) / deviation
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
 
 

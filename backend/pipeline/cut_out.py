@@ -170,9 +170,10 @@ def _cut_out_by_both(task: _Task, network: SalientNetwork) -> np.ndarray:
     try:
         look = _find(task)
     except PhotoError:
-        look = _what_stands_out(task, network)
-        if look is None:
+        standing_out = _what_stands_out(task, network)
+        if standing_out is None:
             raise
+        look = standing_out
     task.report(0.5)
     x, y, longer = box_around(look, look.probability > 0.5)
     window, part = part_of(rgb, Crop(x, y, config.network_margin * longer))
