@@ -49,6 +49,14 @@ def test_a_record_says_what_a_result_is_worth() -> None:
     assert found["confidence"] == 0.75 and found["mask_source"] == "alpha" and found["seconds"] == {"network": 0.1}
 
 
+def test_numbers_that_are_none_become_null_and_a_confidence_is_a_probability() -> None:
+    evidence = {"margin": math.inf, "loss": math.nan, "agreement": np.float32(0.25)}
+    assert record(0, 0, evidence=evidence)["evidence"] == {"margin": None, "loss": None, "agreement": 0.25}
+    for wrong in (1.5, math.nan):
+        with pytest.raises(ValueError, match="is no probability"):
+            record(0, 0, confidence=wrong)
+
+
 @pytest.mark.parametrize(
     ("azimuth", "label", "flip", "off_60", "right", "front"),
     [

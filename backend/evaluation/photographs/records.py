@@ -48,7 +48,12 @@ def judge(record: Record, result: Reconstruction, label: float, silhouette: np.n
         label: True azimuth in radians.
         silhouette: (H, W) bool, the result through its own camera.
         truth: (H, W) bool, the teacher's mask.
+
+    Raises:
+        ValueError: The result's confidence is no probability.
     """
+    if result.confidence is not None and not 0 <= result.confidence <= 1:
+        raise ValueError(f"The confidence of {record['file']} is {result.confidence}, which is no probability.")
     error = metrics.angle_error_deg(result.camera.azimuth, label)
     others = [metrics.angle_error_deg(other.azimuth, label) for other in result.alternatives]
     record |= {
@@ -61,7 +66,7 @@ def judge(record: Record, result: Reconstruction, label: float, silhouette: np.n
         "silhouette_iou_own_mask": round(float(result.silhouette_iou), 4),
         "mask_source": result.mask_source,
         "confidence": None if result.confidence is None else round(float(result.confidence), 4),
-        "evidence": {name: round(float(value), 5) for name, value in result.evidence.items()},
+        "evidence": {name: _number(value) for name, value in result.evidence.items()},
         "warned": any(FACING_WORDS in sentence for sentence in result.warnings),
         "warnings": list(result.warnings),
         "alternatives": len(others),
@@ -73,6 +78,11 @@ def judge(record: Record, result: Reconstruction, label: float, silhouette: np.n
 def judge_mask(record: Record, mask: np.ndarray, truth: np.ndarray) -> None:
     """Fills in how well the product cut out: its mask and the teacher's (H, W) uint8, of one size."""
     record["own_mask_iou"] = round(metrics.silhouette_iou(mask > 127, truth > 127), 4)
+
+
+def _number(value: float) -> float | None:
+    """A number as JSON has it; None for infinity and for what is none."""
+    return round(float(value), 5) if math.isfinite(value) else None
 
 
 def whole_turn_deg(angle: float) -> float:
