@@ -24,6 +24,7 @@ from ..render.camera import Cameras, project
 from ..render.rasterize import rasterize
 from ..render.template import Template
 from .adam import Adam
+from .soft_outline import softened
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class OffsetsConfig:
     """Longest offset in lengths of the object."""
     size: int = 192
     """Side of the picture whose outline counts …"""
-    sharpness: float = 30000.0
+    sharpness: float = 12000.0
     """… and its ``sigma_inverse``."""
-    steps: int = 30
-    rate: float = 0.0012
+    steps: int = 40
+    rate: float = 0.0006
     smoothness: float = 60.0
     """Weight of the squared differences of neighbouring points …"""
     shortness: float = 20.0
@@ -55,23 +56,26 @@ def free_offsets(
     As symmetric as the vertices are, and none where the outline comes no nearer.
     """
     device = mask.device
-    wanted = F.interpolate(mask[None, None], (config.size, config.size), mode="area")[:, 0]
+    small = F.interpolate(mask[None, None], (config.size, config.size), mode="area")[0, 0]
+    wanted = softened(small, config.sharpness)[None]
     rest = torch.as_tensor(np.asarray(vertices, np.float32), device=device)
     triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
     cameras = Cameras.batch([camera], device)
     places = _places(rest)
     lattice = torch.zeros(1, 3, *reversed(config.lattice), device=device, requires_grad=True)
     optimizer = Adam([(lattice, config.rate)])
-    best, best_loss = torch.zeros_like(rest), float("inf")
+    best, best_overlap = torch.zeros_like(rest), -1.0
     for step in range(config.steps + 1):
         offsets = _field(lattice, places, config.limit)
         screen = project(cameras, (rest + offsets)[None], config.size, config.size)
         fragments = rasterize(screen.detach(), triangles, config.size, config.size)
-        loss = silhouette_loss(screen, triangles, fragments, wanted, config.sharpness).sum()
-        if float(loss.detach()) < best_loss:
-            best, best_loss = offsets.detach(), float(loss.detach())
+        covered = fragments.face_index[0] >= 0
+        overlap = float((covered & (small > 0.5)).sum() / (covered | (small > 0.5)).sum().clamp(min=1))
+        if overlap > best_overlap:
+            best, best_overlap = offsets.detach(), overlap
         if step == config.steps:
             break
+        loss = silhouette_loss(screen, triangles, fragments, wanted, config.sharpness).sum()
         optimizer.step(loss + _roughness(lattice, config))
         progress(step + 1, config.steps)
     return best.cpu().numpy().astype(np.float32)

@@ -33,6 +33,7 @@ from ..render.template import Template
 from .adam import Adam
 from .parts_camera import Starts, StartsConfig, starts_of
 from .parts_offsets import OffsetsConfig
+from .soft_outline import softened
 
 _LOG_DISTANCES = (0.1, 3.0)
 """Logarithms of the smallest and largest distances."""
@@ -120,6 +121,7 @@ class PartsRefiner:
         self.azimuths, self.probabilities = starts.azimuths, starts.probabilities
         count = len(self.azimuths)
         self.mask = mask[None, None]
+        self.outlines = [self._outline(*config.coarse), self._outline(*config.fine)]
         self.wanted_coordinates = prediction.coordinates.detach()
         self.certainty = 1 / (0.02 + prediction.spread.detach())
         self.wanted_regions = prediction.region_logits.detach().softmax(dim=1)
@@ -142,6 +144,11 @@ class PartsRefiner:
         elevation, distance, roll = self.pose.unbind(dim=1)
         distance = distance.clamp(*_LOG_DISTANCES).exp()
         return camera_of_frame(self.azimuths + self.turn, elevation, distance, roll, self.frame)
+
+    def _outline(self, size: int, sharpness: float) -> tuple[Tensor, Tensor]:
+        """The mask (1, size, size), and as soft as the silhouettes that are compared with it."""
+        small = F.interpolate(self.mask, (size, size), mode="area")[0]
+        return small, softened(small[0], sharpness)[None]
 
     @torch.no_grad()
     def _framed(self) -> Tensor:
@@ -191,8 +198,8 @@ class PartsRefiner:
         vertices = self.decoder.vertices(self.code, distances)
         screen = project(cameras, vertices, size, size)
         fragments = rasterize(screen, self.triangles, size, size)
-        wanted = F.interpolate(self.mask, (size, size), mode="area")[:, 0]
-        losses = config.mask * silhouette_loss(screen, self.triangles, fragments, wanted, sharpness)
+        wanted, soft = self.outlines[fine]
+        losses = config.mask * silhouette_loss(screen, self.triangles, fragments, soft, sharpness)
         both = ((fragments.face_index >= 0) & (wanted > 0.5)).float()
         losses = losses + config.coordinates * self._coordinate_loss(fragments, vertices, both, size)
         agreement = torch.zeros_like(losses)
@@ -232,7 +239,7 @@ class PartsRefiner:
         judged, agreement, fragments = self._judged(fine=True)
         losses = judged - self.config.azimuth_prior * self.probabilities.clamp(min=1e-4).log()
         covered = fragments.face_index >= 0
-        wanted = F.interpolate(self.mask, covered.shape[1:], mode="area")[:, 0] > 0.5
+        wanted = self.outlines[True][0] > 0.5
         iou = (covered & wanted).sum(dim=(1, 2)) / (covered | wanted).sum(dim=(1, 2)).clamp(min=1)
         codes = self.code.cpu().numpy().astype(np.float32)
         numbers = zip(*(row.tolist() for row in (self.probabilities, losses, iou, agreement)), strict=True)
