@@ -173,6 +173,7 @@ def _doubts(result: records.Reconstruction, outputs: dict[str, str]) -> dict[str
     return {
         "mask_source": result.mask_source,
         "azimuth_deg": math.degrees(result.camera.azimuth),
+        "provenance": result.provenance,
         "confidence": result.confidence,
         "evidence": result.evidence,
         "alternatives": [

@@ -19,6 +19,8 @@ from .camera import SENSOR_WIDTH, camera_to_numbers, focal_length, lens_shift
 from .wire import pinhole, records
 
 SHAPE_CODE, TEXTURE_CODE, CAMERA = "unrender_shape_code", "unrender_texture_code", "unrender_camera"
+PROVENANCE = "unrender_provenance"
+"""Property of an object: how it was made, a group of texts."""
 """Names under which an object keeps the numbers that its sliders start from."""
 ROUGHNESS = 0.7
 PLAIN_GLOSS = 0.5
@@ -259,6 +261,7 @@ def remember(
     mesh_object[SHAPE_CODE] = result.shape_code.astype(float).tolist()
     mesh_object[TEXTURE_CODE] = result.texture_code.astype(float).tolist()
     mesh_object[CAMERA] = camera_to_numbers(result.camera)
+    mesh_object[PROVENANCE] = result.provenance
     state = mesh_object.unrender
     state.bundle = result.bundle
     state.photo_path = photo_path

@@ -156,6 +156,8 @@ class Reconstruction:
     """Probability that the direction of view is right, calibrated on labelled photographs; None: unknown."""
     evidence: dict[str, float] = field(default_factory=dict)
     """The numbers that ``confidence`` was made from."""
+    provenance: dict[str, str] = field(default_factory=dict)
+    """How it was made: version, weights, settings and hashes of the files."""
     alternatives: list[Alternative] = field(default_factory=list)
     """Other directions of view, the likeliest first, where the choice is nearly a tie; else none."""
 

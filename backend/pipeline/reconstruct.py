@@ -31,6 +31,7 @@ from .course import (
 from .cut_out import cut_out
 from .parts_photo import PartsPhotoConfig, reconstruct_with_parts
 from .photo import Photo, load_photo
+from .provenance import provenance
 from .refine import RefineConfig, Refined, refine
 
 
@@ -83,7 +84,14 @@ def reconstruct(
     course.timings["total"] = time.perf_counter() - start
     course.say("Done", 1.0)
     warnings = [*found.warnings, *made.warnings]
-    return replace(made, bundle=bundle.name, timings=course.timings, mask_source=found.source, warnings=warnings)
+    return replace(
+        made,
+        bundle=bundle.name,
+        timings=course.timings,
+        mask_source=found.source,
+        warnings=warnings,
+        provenance=provenance(request, bundle.name, bundle.folder, bundle.device),
+    )
 
 
 def _surface(

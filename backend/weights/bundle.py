@@ -52,6 +52,8 @@ class LoadedBundle:
     device: torch.device
     parts: PartsReader | None = None
     """What finds objects with parts; None where the bundle knows of none."""
+    folder: Path | None = None
+    """Where its files lie."""
 
 
 def bundle_folders(network: str = "") -> dict[str, Path]:
@@ -137,6 +139,7 @@ def load_bundle(name_or_path: str, device: torch.device | str = "cpu") -> Loaded
         segmenter,
         torch.device(device),
         load_parts_reader(folder, device, info),
+        folder,
     )
 
 

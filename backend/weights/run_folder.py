@@ -167,7 +167,7 @@ def load_bundle_or_run(name_or_path: str, device: torch.device | str = "cpu") ->
         info |= {"category": category} if category else {}
     with usable(folder):
         segmenter = load_segmenter(segmenter_file(folder, {"segmenter": DEFAULT_BUNDLE}), device)
-    return LoadedBundle(info["name"], info, template, network, segmenter, torch.device(device))
+    return LoadedBundle(info["name"], info, template, network, segmenter, torch.device(device), folder=folder)
 
 
 def load_generator_or_run(name_or_path: str | Path, device: torch.device | str = "cpu") -> LoadedGenerator:
