@@ -161,7 +161,9 @@ def test_one_wrong_byte_never_gives_more_than_a_protocol_error(position, value):
 
 
 def frame_with_header(**header):
-    text = json.dumps({"kind": "CutOut", "id": 1, "fields": {"mask": 0, "source": "x"}, "arrays": []} | header).encode()
+    text = json.dumps(
+        {"kind": "CutOut", "id": 1, "fields": {"mask": 0, "source": "x", "warnings": []}, "arrays": []} | header
+    ).encode()
     return protocol.PREFIX.pack(protocol.MAGIC, protocol.VERSION, len(text)) + text
 
 
@@ -173,10 +175,10 @@ def frame_with_header(**header):
         ({"id": "1"}, "malformed"),
         ({"more": 1}, "other entries"),
         ({"fields": {"mask": 0}}, "other fields"),
-        ({"fields": {"mask": 0, "source": "x"}}, "did not come"),
-        ({"fields": {"mask": -1, "source": "x"}}, "did not come"),
-        ({"fields": {"mask": True, "source": "x"}}, "did not come"),
-        ({"fields": {"mask": 0, "source": 3}, "arrays": [["|u1", [0]]]}, "CutOut.source holds"),
+        ({"fields": {"mask": 0, "source": "x", "warnings": []}}, "did not come"),
+        ({"fields": {"mask": -1, "source": "x", "warnings": []}}, "did not come"),
+        ({"fields": {"mask": True, "source": "x", "warnings": []}}, "did not come"),
+        ({"fields": {"mask": 0, "source": 3, "warnings": []}, "arrays": [["|u1", [0]]]}, "CutOut.source holds"),
         ({"arrays": [["|O8", [1]]]}, "does not describe an array"),
         ({"arrays": [["|u1", [-1]]]}, "not a shape"),
         ({"arrays": [["|u1", [1 << 40]]]}, "announced"),
