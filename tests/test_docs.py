@@ -42,6 +42,7 @@ TESTED_BY = {
     "scripts/fit_parts.py": "tests/commands/test_parts_scripts.py",
     "scripts/evaluate.py": "tests/commands/test_comparison_script.py",
     "scripts/evaluate_generator.py": "tests/commands/test_evaluate_generator.py",
+    "scripts/calibrate.py": "tests/commands/test_calibrate.py",
     "scripts/measure_cut_out.py": "tests/commands/test_measure_cut_out.py",
     "scripts/import_weights.py": "tests/weights/test_generator_bundle.py",
     "scripts/make_gan_views.py": "tests/commands/test_view_commands.py",

@@ -105,7 +105,9 @@ def fit_confidence(numbers: np.ndarray, right: np.ndarray, penalty: float = 1.0)
     right = np.asarray(right, bool)
     if right.all() or not right.any():
         raise ValueError("A confidence needs photographs read rightly and others read wrongly: give more of them.")
-    mean, scale = numbers.mean(axis=0), np.maximum(numbers.std(axis=0), 1e-6)
+    mean, scale = numbers.mean(axis=0), numbers.std(axis=0)
+    # A number that is always the same says nothing, and should not shout where it is another one day.
+    scale = np.where(scale > 1e-3, scale, 1.0)
     rows = np.concatenate([(numbers - mean) / scale, np.ones((len(numbers), 1))], axis=1)
     damping = np.diag([*[penalty] * numbers.shape[1], 1e-6])
     weights = np.zeros(rows.shape[1])
@@ -129,14 +131,17 @@ def best_threshold(chance: np.ndarray, right: np.ndarray) -> float:
     """The probability below which the most of the wrong ones and the fewest of the right ones are, in their shares."""
     ordered = np.unique(chance)
     between = (ordered[1:] + ordered[:-1]) / 2 if len(ordered) > 1 else ordered
-    gains = [(chance[~right] < limit).mean() - (chance[right] < limit).mean() for limit in between]
-    return float(between[int(np.argmax(gains))])
+    of_wrong, of_right = (
+        np.searchsorted(np.sort(some), between) / len(some) for some in (chance[~right], chance[right])
+    )
+    return float(between[int(np.argmax(of_wrong - of_right))])
 
 
 def ranking(chance: np.ndarray, right: np.ndarray) -> float:
     """How often one that is right has a higher probability than one that is wrong: the area under the curve."""
-    apart = chance[right][:, None] - chance[~right][None]
-    return float((apart > 0).mean() + 0.5 * (apart == 0).mean())
+    wrong = np.sort(chance[~right])
+    below, not_above = (np.searchsorted(wrong, chance[right], side) for side in ("left", "right"))
+    return float((below + not_above).mean() / (2 * len(wrong)))
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

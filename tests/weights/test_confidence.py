@@ -76,6 +76,7 @@ def test_the_threshold_parts_wrong_from_right() -> None:
     right = np.array([False, False, False, True, True, True, True])
     assert 0.2 < best_threshold(chance, right) < 0.5
     assert ranking(chance, right) == pytest.approx(10 / 12)
+    assert ranking(np.array([0.5, 0.5]), np.array([True, False])) == 0.5
 
 
 def test_a_card_holds_it() -> None:
