@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,8 +26,8 @@ from ..models.salient_objects import CutOutModelError, SalientNetwork, load_foun
 from ..models.segmenter import Segmenter
 from ..weights.bundle import choose_device
 from .agreement import AgreementConfig, agreed
-from .instances import InstanceConfig, at_point, most_alike, most_central
-from .looks import Box, Look, box_around, carried, look_at, part_of, resampled, seen_at
+from .instances import InstanceConfig, apart, at_point, most_alike, most_central, widest_place
+from .looks import Box, Look, box_around, carried, look_at, part_of, resampled, seen_at, shown_at
 from .outline import at_full_resolution, outline
 from .photo import Photo, load_mask
 
@@ -47,9 +47,9 @@ class CutOutConfig:
     view_margin: float = 1.35
     """Side of a closer look over the longer side of the object's box."""
     point_margin: float = 1.5
-    """The same where the user pointed at the object: its box is a guess where it was cut from a neighbour."""
+    """The same where the object is told by a point: its box is a guess where it was cut from a neighbour."""
     point_looks: int = 4
-    """Number of closer looks at most, where the user pointed at the object, until it lies in the middle of one …"""
+    """Number of closer looks at most, where the object is told by a point, until it lies in the middle of one …"""
     settled: float = 0.08
     """… that is, until the next would move and grow by less than this, in sides of the look."""
     network_margin: float = 1.6
@@ -218,25 +218,36 @@ def _mask(task: _Task, window: Box, probability: np.ndarray, side: int) -> np.nd
 
 def _find(task: _Task) -> Look:
     """The closest look at the object, with all else removed from it. Raises PhotoError where there is none."""
-    look, chosen = _found_alone(task) if task.point is None else _found_at_point(task)
+    if task.point is None:
+        look, chosen = _first_alone(task)
+        parts = apart(look.probability, chosen, task.config.instances)
+        one = most_central(look.probability, parts) if parts.max() > 1 else None
+        if one is not None:  # several that touch: as if the user had pointed at the largest and most central
+            chosen, task = one, replace(task, point=shown_at(look, *widest_place(one)))
+    else:
+        look, chosen = _first_at_point(task)
+    look, chosen = (_closer if task.point is None else _followed)(task, look, chosen)
     near = cv2.dilate(chosen.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     if task.point is not None:
         near &= chosen | (look.probability < 0.5)  # neighbours that were cut off stay so
     return Look(look.window, np.where(near, look.probability, 0).astype(np.float32))
 
 
-def _found_alone(task: _Task) -> tuple[Look, np.ndarray]:
-    """The closest look at the largest and most central object, and its part (S, S) bool of it. Raises PhotoError."""
-    rgb, config = task.photo.rgb, task.config
-    height, width = rgb.shape[:2]
+def _first_alone(task: _Task) -> tuple[Look, np.ndarray]:
+    """A look at the largest and most central object, and its part (S, S) bool of it. Raises PhotoError."""
+    height, width = task.photo.rgb.shape[:2]
     # Small objects are missed in the whole photo; its middle is looked at where that happens.
     for share in (1.0, 0.6, 0.35):
         look = _look(task, Crop(width / 2, height / 2, share * max(height, width)))
         chosen = most_central(look.probability)
         if chosen is not None and _is_object(task, look, chosen):
-            break
-    else:
-        raise PhotoError(_NO_OBJECT.format(task.photo.name))
+            return look, chosen
+    raise PhotoError(_NO_OBJECT.format(task.photo.name))
+
+
+def _closer(task: _Task, look: Look, chosen: np.ndarray) -> tuple[Look, np.ndarray]:
+    """A closer look at what was chosen, and its part (S, S) bool of it."""
+    config = task.config
     for number in range(1, config.looks):
         task.report(0.5 * number / config.looks)
         closer = _look(task, _window_around(look, chosen, config))
@@ -251,14 +262,13 @@ def _found_alone(task: _Task) -> tuple[Look, np.ndarray]:
     return look, chosen
 
 
-def _found_at_point(task: _Task) -> tuple[Look, np.ndarray]:
-    """A look at the object that the user pointed at, and its part (S, S) bool of it. Raises PhotoError.
+def _followed(task: _Task, look: Look, chosen: np.ndarray) -> tuple[Look, np.ndarray]:
+    """A look at the object at a point, and its part (S, S) bool of it.
 
     A look shows the object in its middle best, and neighbours hardly. So the looks follow what they find until the
     object lies whole in the middle of one.
     """
     config = task.config
-    look, chosen = _first_at_point(task)
     for number in range(config.point_looks):
         task.report(0.5 * (number + 1) / (config.point_looks + 1))
         x, y, longer = box_around(look, chosen)

@@ -43,12 +43,13 @@ def pieces_of(probability: np.ndarray) -> tuple[int, np.ndarray]:
     return cv2.connectedComponents((probability > 0.5).astype(np.uint8), connectivity=4)
 
 
-def most_central(probability: np.ndarray) -> np.ndarray | None:
-    """The largest piece (S, S) bool near the middle; None where there is none."""
-    count, labels = pieces_of(probability)
+def most_central(probability: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray | None:
+    """The largest piece (S, S) bool near the middle, or part of numbers (S, S) from 1; None where there is none."""
+    if labels is None:
+        _, labels = pieces_of(probability)
     size = len(labels)
     best, best_score = None, 0.0
-    for label in range(1, count):
+    for label in range(1, int(labels.max()) + 1):
         part = labels == label
         rows, columns = np.nonzero(part)
         offset = np.hypot(rows.mean() - size / 2, columns.mean() - size / 2) / size
@@ -84,13 +85,19 @@ def at_point(
 def apart(probability: np.ndarray, piece: np.ndarray, config: InstanceConfig = InstanceConfig()) -> np.ndarray:
     """Numbers (S, S) int32 from 1 of the objects that a piece (S, S) bool is made of; 0 outside of it."""
     width = _width(probability, piece, config.levels)
-    parts = _basins(width, piece, config.neck, config.narrowest)
+    parts = _basins(width, _filled(piece), config.neck, config.narrowest)
     for label in range(1, int(parts.max()) + 1):
         part = parts == label
         if _aspect(part) > config.longest:
             finer = _basins(np.where(part, width, 0), part, config.neck_of_long, config.narrowest)
             parts = np.where(part & (finer > 1), finer + parts.max() - 1, parts)
-    return parts
+    return np.where(piece, parts, 0)
+
+
+def widest_place(part: np.ndarray) -> tuple[float, float]:
+    """Row and column of the place of a part (S, S) bool that is farthest from its outline."""
+    row, column = np.unravel_index(int(_width(part.astype(np.float32), part, (0.5,)).argmax()), part.shape)
+    return float(row) + 0.5, float(column) + 0.5
 
 
 def _nearest_label(labels: np.ndarray, row: float, column: float, reach: float) -> int:
@@ -104,12 +111,21 @@ def _nearest_label(labels: np.ndarray, row: float, column: float, reach: float) 
 
 
 def _width(probability: np.ndarray, piece: np.ndarray, levels: tuple[float, ...]) -> np.ndarray:
-    """Distance (S, S) to where the piece ends, in pixels; where the probability dips it ends for some of the levels."""
+    """Distance (S, S) to where the piece ends, in pixels; where the probability dips it ends for some of the levels.
+
+    A hole, such as a window, is no end.
+    """
     total = np.zeros(piece.shape, np.float32)
     for level in levels:
-        inside = np.pad((piece & (probability > level)).astype(np.uint8), 1)
+        inside = np.pad(_filled(piece & (probability > level)).astype(np.uint8), 1)
         total += cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1]
     return total / len(levels)
+
+
+def _filled(mask: np.ndarray) -> np.ndarray:
+    """A mask (S, S) bool without holes."""
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(np.zeros(mask.shape, np.uint8), outlines, -1, (1,), cv2.FILLED) > 0
 
 
 def _basins(width: np.ndarray, piece: np.ndarray, neck: float, narrowest: float) -> np.ndarray:
