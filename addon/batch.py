@@ -69,6 +69,11 @@ def parser() -> batch_run.Parser:
         metavar="DEGREES",
         help="direction that the object is seen from, for a single photo: 0 its front, 90 its left side",
     )
+    result.add_argument(
+        "--composite",
+        action="store_true",
+        help="also write the photo with the object and its shadow rendered over it; the scene gets the ground for it",
+    )
     result.add_argument("--real-size", type=float, default=0.0, metavar="METRES", help="longest side of the object")
     return result
 

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import bpy
 import numpy as np
 
-from . import choices, export, job, preferences, preview, scene, session
+from . import choices, composite, export, job, preferences, preview, scene, session
 from .environment import INTERPRETER_VARIABLE
 from .wire import files, records
 
@@ -161,11 +161,15 @@ def write_scene(
     target = bpy.context.scene
     built = scene.build(target, result, materials=options.materials, **settings)
     show(records.Progress("Rendering the preview", 0.94))
+    more = {}
     with quietly():
         made = preview.make(target, built, result, picture)
+        if getattr(options, "composite", False):
+            composite.add_ground(built)
+            more["composite"] = composite.picture(target, built, result, picture)
     show(records.Progress("Writing", 0.98))
     with quietly():
-        record["outputs"] = export.write_folder(folder, target, built, result, made.picture, options.formats)
+        record["outputs"] = export.write_folder(folder, target, built, result, made.picture, options.formats, more)
     record.update(export.camera_record(result))
     record["timings"] = result.timings
     record["warnings"] = result.warnings

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +33,22 @@ def write_folder(
     result: records.Reconstruction,
     preview: Any,
     formats: Sequence[str],
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """Writes all files of a result into ``folder``; returns their paths by kind. Raises :class:`OutputError`.
 
-    ``preview`` is a picture (H, W, 3) uint8. Files of an earlier run are replaced one by one, others stay.
+    ``preview`` is a picture (H, W, 3) uint8; ``more`` are further ones by their names without ending. Files of an
+    earlier run are replaced one by one, others stay.
     """
     partial = folder.with_name(f".{folder.name}.partial")
-    names = {"texture": "texture.png", "preview": "preview.png", "camera": "camera.json"}
+    names = {"camera": "camera.json"}
+    pictures = {"texture": result.texture, "preview": preview, **(more or {})}
+    names |= {kind: f"{kind}.png" for kind in pictures}
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        pixels.write_png(partial / names["texture"], result.texture)
-        pixels.write_png(partial / names["preview"], preview)
+        for kind, picture in pictures.items():
+            pixels.write_png(partial / names[kind], picture)
         files.write_json(partial / names["camera"], camera_file(built, result))
         for number, other in enumerate(result.alternatives, FIRST_ALTERNATIVE):
             if other.picture.size > 0:
