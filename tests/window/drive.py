@@ -11,67 +11,24 @@ OUT/told.json and screenshots of the window. In toy mode the worker has the toy 
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import time
-import traceback
 from pathlib import Path
 
 import bpy
 
-OUT, PHOTO, MODE = sys.argv[sys.argv.index("--") + 1 :]
-EXTENSION = "bl_ext.user_default.unrender"
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.window import driver  # noqa: E402 - only now is the checkout on the path
+from tests.window.driver import click, module, told, wait_until  # noqa: E402
+
+PHOTO, MODE = driver.words()[1:]
+OUT = Path(driver.words()[0])
 TICK = 0.05
 LONGEST_WAIT = 90.0
 SHOT_EVERY = 0.3
 
-told: dict = {"blender": bpy.app.version_string, "background": bpy.app.background, "stages": [], "longest_pause": 0.0}
-
-
-def module(name):
-    return sys.modules[f"{EXTENSION}.addon.{name}"]
-
-
-def use_toy_worker():
-    environment, client = module("environment"), module("wire").client
-    interpreter = environment.find(os.environ["UNRENDER_PYTHON"]).path
-    command = client.WorkerCommand([str(interpreter), "-m", "tests.helpers.toy_worker"], ROOT, Path(OUT) / "worker.log")
-    environment.worker_command = lambda chosen="": command
-
-
-def viewport():
-    window = bpy.context.window_manager.windows[0]
-    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    return {"window": window, "area": area, "region": region}
-
-
-def open_tab():
-    """The sidebar, with our tab in front: it can be chosen once the sidebar was drawn."""
-    area = viewport()["area"]
-    area.spaces.active.show_region_ui = True
-    sidebar = next(region for region in area.regions if region.type == "UI")
-    for _ in range(100):
-        try:
-            sidebar.active_panel_category = "Unrender"
-            return
-        except AttributeError:
-            area.tag_redraw()
-            yield
-    raise TimeoutError("the sidebar has no tab of ours")
-
-
-def screenshot(name):
-    """Of the whole virtual screen: Blender's own operator finds an empty frame when it is called from a timer."""
-    subprocess.run(["import", "-window", "root", str(Path(OUT) / f"{name}.png")], check=True)
-
-
-def click(operator, **arguments):
-    with bpy.context.temp_override(**viewport()):
-        return sorted(operator("INVOKE_DEFAULT", **arguments))
+told["stages"] = []
 
 
 def wait_for_job(session, shot=""):
@@ -83,16 +40,8 @@ def wait_for_job(session, shot=""):
         if session.status.stage not in told["stages"]:
             told["stages"].append(session.status.stage)
         if shot and time.monotonic() - began > SHOT_EVERY:
-            screenshot(shot)
+            driver.screenshot(OUT / f"{shot}.png", whole_screen=True)
             shot = ""
-        yield
-
-
-def wait_until(condition, seconds=30.0):
-    began = time.monotonic()
-    while not condition():
-        if time.monotonic() - began > seconds:
-            raise TimeoutError("waited too long")
         yield
 
 
@@ -100,9 +49,9 @@ def story():
     """What a user does; each yield gives the window a turn."""
     session = module("session")
     settings = bpy.context.scene.unrender
-    yield from open_tab()
+    yield from driver.open_tab()
     if MODE == "toy":
-        use_toy_worker()
+        driver.use_toy_worker(OUT)
     settings.image_path = PHOTO
     settings.shape = "surface"  # its sliders go through the worker; those of parts have a test of their own
     yield
@@ -118,13 +67,12 @@ def story():
     yield from move_sliders(made)
     if MODE == "toy":
         yield from cancel_and_crash(session, settings)
-    bpy.ops.wm.save_as_mainfile(filepath=str(Path(OUT) / "scene.blend"), copy=True)
-    told["finished"] = True
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "scene.blend"), copy=True)
 
 
 def move_sliders(made):
     """Looks through the photo's camera and moves a slider of the shape and one of the texture."""
-    space = viewport()["area"].spaces.active
+    space = driver.viewport().spaces.active
     space.region_3d.view_perspective = "CAMERA"
     space.shading.color_type = "TEXTURE"  # solid shading: EEVEE's shaders take minutes without a graphics card
     before = [tuple(vertex.co) for vertex in made.data.vertices]
@@ -137,13 +85,13 @@ def move_sliders(made):
     yield from wait_until(lambda: made.unrender.base_texture is not None)
     for _ in range(20):
         yield
-    screenshot("done")
+    driver.screenshot(OUT / "done.png", whole_screen=True)
     yield
 
 
 def cancel_and_crash(session, settings):
     """Cancels a job that takes long, then has the worker crash and starts another job."""
-    slow = Path(OUT) / "slow.png"
+    slow = OUT / "slow.png"
     slow.write_bytes(Path(PHOTO).read_bytes())
     settings.image_path = str(slow)
     click(bpy.ops.unrender.image_to_3d)
@@ -153,7 +101,7 @@ def cancel_and_crash(session, settings):
     yield from wait_until(lambda: not session.status.running)
     told["cancel_took"] = time.monotonic() - began
 
-    crash = Path(OUT) / "crash.png"
+    crash = OUT / "crash.png"
     crash.write_bytes(Path(PHOTO).read_bytes())
     settings.image_path = str(crash)
     click(bpy.ops.unrender.image_to_3d)
@@ -161,7 +109,7 @@ def cancel_and_crash(session, settings):
     told["crash_error"] = session.status.error
     for _ in range(6):
         yield
-    screenshot("error")
+    driver.screenshot(OUT / "error.png", whole_screen=True)
     settings.image_path = PHOTO
     told["click_after_crash"] = click(bpy.ops.unrender.image_to_3d)
     yield from wait_for_job(session)
@@ -170,13 +118,13 @@ def cancel_and_crash(session, settings):
 
 def press(key, changed):
     """Presses a key of the real keyboard's and waits for its effect."""
-    subprocess.run(["xdotool", "key", key], check=True)
+    driver.press(key)
     yield from wait_until(changed, LONGEST_WAIT)
 
 
 def views_story():
     """Annotates a set of four views; the second has no guess."""
-    yield from open_tab()
+    yield from driver.open_tab()
     panels, views = module("ui.train_panels"), module("operators.views")
     panels.unregister()
     panels.UNRENDER_PT_train.bl_options = set()  # open, so that all of it is drawn
@@ -184,10 +132,9 @@ def views_story():
     told["open"] = click(bpy.ops.unrender.open_views, directory=PHOTO)
     opened = views.current
     told["click"] = click(bpy.ops.unrender.annotate_views)
-    area = viewport()["area"]
-    height = bpy.context.window_manager.windows[0].height
-    middle = (area.x + area.width // 3, height - area.y - area.height // 2)
-    subprocess.run(["xdotool", "mousemove", *map(str, middle)], check=True)
+    area = driver.viewport()
+    height = driver.window().height
+    driver.move_mouse(area.x + area.width // 3, height - area.y - area.height // 2)
     yield
     yield from press("Return", lambda: opened.decided == 1)
     yield from press("Right", lambda: opened.chosen == 0)
@@ -196,7 +143,7 @@ def views_story():
     yield from press("x", lambda: opened.decided == 3)
     yield from press("ctrl+z", lambda: opened.decided == 2)
     yield from wait_until(lambda: opened.seconds > 1.0)
-    screenshot("views")
+    driver.screenshot(OUT / "views.png", whole_screen=True)
     yield from press("4", lambda: opened.decided == 3)
     yield from press("BackSpace", lambda: opened.position == 2)
     yield from press("Escape", lambda: not opened.is_running)
@@ -206,38 +153,8 @@ def views_story():
     yield from press("equal", lambda: opened.is_finished)
     for _ in range(6):
         yield
-    screenshot("finished")
+    driver.screenshot(OUT / "finished.png", whole_screen=True)
     told["still_running"] = opened.is_running
-    told["finished"] = True
 
 
-bpy.context.preferences.view.show_splash = False
-steps = views_story() if MODE == "views" else story()
-last_tick = time.monotonic()
-
-
-def tick():
-    global last_tick
-    now = time.monotonic()
-    told["longest_pause"] = max(told["longest_pause"], now - last_tick)
-    last_tick = now
-    try:
-        next(steps)
-    except StopIteration:
-        finish()
-        return None
-    except Exception:
-        told["traceback"] = traceback.format_exc()
-        screenshot("failed")
-        finish()
-        return None
-    return TICK
-
-
-def finish():
-    (Path(OUT) / "told.json").write_text(json.dumps(told, indent=1))
-    with bpy.context.temp_override(window=viewport()["window"]):
-        bpy.ops.wm.quit_blender()
-
-
-bpy.app.timers.register(tick, first_interval=1.0)
+driver.tell(views_story() if MODE == "views" else story(), OUT, TICK)

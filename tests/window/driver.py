@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = "bl_ext.user_default.unrender"
 TICKS_TO_DRAW = 6
 TRIES = 100
+LONGEST_STORY = 250.0
+"""Seconds after which a script gives up: its test waits for a little longer."""
 
 Story = Iterator[None]
 
@@ -136,8 +138,13 @@ def press(key: str) -> None:
     subprocess.run(["xdotool", "key", key], check=True)
 
 
+def move_mouse(x: float, y: float) -> None:
+    """Moves the real mouse; pixels of the virtual screen from its upper left."""
+    subprocess.run(["xdotool", "mousemove", str(round(x)), str(round(y))], check=True)
+
+
 def click_on_screen(x: float, y: float) -> None:
-    """Clicks with the real mouse; pixels of the virtual screen from its upper left."""
+    """As :func:`move_mouse`, then clicks."""
     subprocess.run(["xdotool", "mousemove", str(round(x)), str(round(y)), "click", "1"], check=True)
 
 
@@ -164,7 +171,7 @@ def brighten(system: bpy.types.PreferencesSystem) -> None:
         lamp.diffuse_color, lamp.specular_color = (0.95, 0.95, 0.95), (0.15, 0.15, 0.15)
 
 
-def tell(story: Story, out: Path, tick: float = 0.1, longest_wait: float = 200.0) -> None:
+def tell(story: Story, out: Path, tick: float = 0.1, longest_wait: float = LONGEST_STORY) -> None:
     """Has a story go on with every tick; at its end, or after ``longest_wait`` seconds, writes what was told and quits.
 
     ``told["longest_pause"]`` is the longest time between two ticks, in seconds.

@@ -22,22 +22,21 @@ README's picture is made by
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import subprocess
 import sys
-import time
-import traceback
 from pathlib import Path
 
 import bpy
 from mathutils import Euler, Vector
 
-WORDS = sys.argv[sys.argv.index("--") + 1 :]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.window import driver  # noqa: E402 - only now is the checkout on the path
+from tests.window.driver import told  # noqa: E402
+
+WORDS = driver.words()
 OUT, PHOTO = (Path(text).absolute() for text in WORDS[:2])
-EXTENSION = "bl_ext.user_default.unrender"
-TICK = 0.1
 LONGEST_WAIT = 200.0
 SECONDS_TO_RENDER = float(WORDS[2]) if len(WORDS) > 2 else 75.0
 SAMPLES = 64
@@ -48,65 +47,14 @@ BACKDROP = (0.24, 0.24, 0.24)
 LARGEST_WIDTH = 1400
 """Width of the picture in pixels."""
 
-told: dict = {"blender": bpy.app.version_string}
-
-
-def module(name):
-    return sys.modules[f"{EXTENSION}.addon.{name}"]
-
-
-def window():
-    return bpy.context.window_manager.windows[0]
-
-
-def viewports():
-    """Returns the 3D viewports from left to right."""
-    return sorted((area for area in window().screen.areas if area.type == "VIEW_3D"), key=lambda area: area.x)
-
-
-def region_of(area, kind):
-    return next(region for region in area.regions if region.type == kind)
-
-
-def wait(seconds):
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        yield
-
-
-def wait_for_job(session):
-    began = time.monotonic()
-    while session.status.running:
-        if time.monotonic() - began > LONGEST_WAIT:
-            raise TimeoutError(f"the job is still at {session.status.stage}")
-        yield
-
-
-def open_tab(area):
-    """The sidebar, with our tab in front: it can be chosen once the sidebar was drawn."""
-    area.spaces.active.show_region_ui = True
-    for _ in range(100):
-        try:
-            region_of(area, "UI").active_panel_category = "Unrender"
-            return
-        except AttributeError:
-            area.tag_redraw()
-            yield
-    raise TimeoutError("the sidebar has no tab of ours")
-
 
 def arrange():
     """Two viewports side by side; the other areas make room for them."""
-    for kind in ("DOPESHEET_EDITOR", "PROPERTIES", "OUTLINER"):
-        area = next(area for area in window().screen.areas if area.type == kind)
-        with bpy.context.temp_override(window=window(), area=area):
-            bpy.ops.screen.area_close()
-        yield
-    (area,) = viewports()
-    with bpy.context.temp_override(window=window(), area=area, region=region_of(area, "WINDOW")):
+    yield from driver.leave_one_viewport()
+    with driver.in_viewport():
         bpy.ops.screen.area_split(direction="VERTICAL", factor=0.41)
     yield
-    for area in viewports():
+    for area in driver.viewports():
         space = area.spaces.active
         space.show_region_toolbar = False
         space.show_gizmo = False
@@ -116,7 +64,7 @@ def arrange():
 
 def show(owner):
     """Left through the recovered camera, right from the other side, both rendered."""
-    left, right = (area.spaces.active for area in viewports())
+    left, right = (area.spaces.active for area in driver.viewports())
     left.region_3d.view_perspective = "CAMERA"
     left.region_3d.view_camera_zoom = 12
     left.overlay.show_floor = left.overlay.show_axis_x = left.overlay.show_axis_y = False
@@ -135,29 +83,21 @@ def show(owner):
         space.shading.use_scene_world_render = space.shading.use_scene_lights_render = True
 
 
-def screenshot(name):
-    """Of the virtual screen where the window is: from a timer, Blender's own operator finds an empty frame."""
-    # Blender counts from the screen's lower left corner.
-    part = f"{window().width}x{window().height}+{window().x}+{window().y}"
-    cut = ["-gravity", "SouthWest", "-crop", part, "+repage", "-resize", f"{LARGEST_WIDTH}x>", "+dither", "-strip"]
-    subprocess.run(["import", "-window", "root", *cut, f"PNG8:{OUT / name}.png"], check=True)
-
-
 def story():
     """What a user does; each yield gives the window a turn."""
-    session = module("session")
+    session = driver.module("session")
     for one in [*bpy.data.objects, *bpy.data.collections]:
         bpy.data.batch_remove([one])
     colours = bpy.context.preferences.themes[0].user_interface
     colours.transparent_checker_primary = colours.transparent_checker_secondary = BACKDROP
     bpy.context.preferences.system.use_region_overlap = False
     yield from arrange()
-    right = viewports()[1]
-    yield from open_tab(right)
+    right = driver.viewports()[1]
+    yield from driver.open_tab(right)
     bpy.context.scene.unrender.image_path = str(PHOTO)
-    with bpy.context.temp_override(window=window(), area=right, region=region_of(right, "WINDOW")):
+    with driver.in_viewport(right):
         bpy.ops.unrender.image_to_3d("INVOKE_DEFAULT")
-    yield from wait_for_job(session)
+    yield from driver.wait_until(lambda: not session.status.running, LONGEST_WAIT)
     told["error"] = session.status.error
     owner = bpy.context.view_layer.objects.active
     told["vertices"] = len(owner.data.vertices)
@@ -165,27 +105,8 @@ def story():
     os.chdir(PHOTO.parent)
     bpy.context.scene.unrender.image_path = PHOTO.name
     show(owner)
-    yield from wait(SECONDS_TO_RENDER)
-    screenshot("window")
-    told["finished"] = True
+    yield from driver.wait(SECONDS_TO_RENDER)
+    driver.screenshot(OUT / "window.png", largest_width=LARGEST_WIDTH)
 
 
-def tick():
-    try:
-        next(steps)
-        return TICK
-    except StopIteration:
-        pass
-    except Exception:
-        told["traceback"] = traceback.format_exc()
-        screenshot("failed")
-    (OUT / "told.json").write_text(json.dumps(told, indent=1))
-    with bpy.context.temp_override(window=window()):
-        bpy.ops.wm.quit_blender()
-    return None
-
-
-OUT.mkdir(parents=True, exist_ok=True)
-bpy.context.preferences.view.show_splash = False
-steps = story()
-bpy.app.timers.register(tick, first_interval=1.0)
+driver.tell(story(), OUT, longest_wait=LONGEST_WAIT + SECONDS_TO_RENDER)

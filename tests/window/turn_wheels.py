@@ -19,39 +19,32 @@ README's picture of the parts is made by
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
 import sys
-import time
-import traceback
 from pathlib import Path
 
 import bpy
 import numpy as np
 from mathutils import Euler, Vector
 
-OUT = Path(sys.argv[sys.argv.index("--") + 1])
-CHOICE = (sys.argv[sys.argv.index("--") + 2 :] or ["maps"])[0]
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.window import driver  # noqa: E402 - only now is the checkout on the path
+from tests.window.driver import told  # noqa: E402
+
+OUT = Path(driver.words()[0])
+CHOICE = (driver.words()[1:] or ["maps"])[0]
 AXLE = "unrender_axle"
 TURN, STEER = math.radians(50), math.radians(30)
-TICK = 0.1
-TICKS_TO_DRAW = 15
-LONGEST_WAIT = 60.0
 LARGEST_WIDTH = 1200
 """Of a screenshot, in pixels."""
 
-told: dict = {"blender": bpy.app.version_string, "background": bpy.app.background}
-
 
 def build_toy():
-    sys.path.insert(0, str(ROOT))
-    import addon
+    driver.register_checkout()
     from addon import scene
     from tests.helpers import toy
 
-    addon.register()
     for one in list(bpy.data.objects):
         bpy.data.objects.remove(one)
     scene.build(bpy.context.scene, toy.parts_reconstruction(), materials=CHOICE)
@@ -66,25 +59,9 @@ def world(one):
     return local.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def viewport():
-    window = bpy.context.window_manager.windows[0]
-    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
-    return window, area
-
-
-def brighten(system):
-    """Lights solid shading by one white lamp above us and from all around, so that paint has its own colour."""
-    system.use_studio_light_edit = True
-    system.light_ambient = (0.5, 0.5, 0.5)
-    for number, lamp in enumerate(system.solid_lights):
-        lamp.use = number == 0
-        lamp.direction, lamp.smooth = Vector((-0.25, 0.65, 0.72)), 0.2
-        lamp.diffuse_color, lamp.specular_color = (0.95, 0.95, 0.95), (0.15, 0.15, 0.15)
-
-
 def look_at(owner, places, wheels):
     """Shows the object from the front left, in solid shading, with the origin of every object."""
-    space = viewport()[1].spaces.active
+    space = driver.viewport().spaces.active
     low, high = places.min(axis=0), places.max(axis=0)
     view = space.region_3d
     view.view_perspective = "PERSP"
@@ -97,12 +74,12 @@ def look_at(owner, places, wheels):
     )
     space.shading.color_type = "TEXTURE" if is_textured else "MATERIAL"
     space.shading.show_cavity = True
-    brighten(bpy.context.preferences.system)
+    driver.brighten(bpy.context.preferences.system)
     space.overlay.show_object_origins_all, space.overlay.show_cursor = True, False
     for one in bpy.context.view_layer.objects:
         one.select_set(one in wheels)
     bpy.context.view_layer.objects.active = wheels[0]
-    window = viewport()[0]
+    window = driver.window()
     outliner = next(area for area in window.screen.areas if area.type == "OUTLINER")
     listed = outliner.spaces.active
     listed.use_filter_object_content = False  # the wheels without meshes and materials between them
@@ -111,15 +88,6 @@ def look_at(owner, places, wheels):
     with bpy.context.temp_override(window=window, area=outliner, region=outliner.regions[-1]):
         for _ in range(2):
             bpy.ops.outliner.show_one_level()
-
-
-def screenshot(name):
-    """Of the virtual screen where the window is: from a timer, Blender's own operator finds an empty frame."""
-    window = viewport()[0]
-    # Blender counts from the screen's lower left corner.
-    part = f"{window.width}x{window.height}+{window.x}+{window.y}"
-    cut = ["-gravity", "SouthWest", "-crop", part, "+repage", "-resize", f"{LARGEST_WIDTH}x>", "+dither", "-strip"]
-    subprocess.run(["import", "-window", "root", *cut, f"PNG8:{OUT / name}.png"], check=True)
 
 
 def radii(wheel, places):
@@ -137,9 +105,8 @@ def story():
     parts = [owner, *wheels]
     before = {one.name: world(one) for one in parts}
     look_at(owner, np.concatenate(list(before.values())), wheels)
-    for _ in range(TICKS_TO_DRAW):
-        yield
-    screenshot("before")
+    yield from driver.draw()
+    driver.screenshot(OUT / "before.png", largest_width=LARGEST_WIDTH)
     told["wheels"] = [one.name for one in wheels]
     told["origin"] = list(owner.matrix_world.translation)
     told["lowest"] = float(min(places[:, 2].min() for places in before.values()))
@@ -155,14 +122,13 @@ def story():
         for wheel in wheels
         for one, other in zip(radii(wheel, before[wheel.name]), radii(wheel, after[wheel.name]), strict=True)
     )
-    for _ in range(TICKS_TO_DRAW):
-        yield
-    screenshot("after")
+    yield from driver.draw()
+    driver.screenshot(OUT / "after.png", largest_width=LARGEST_WIDTH)
     middle = sum(wheel.location.y for wheel in wheels) / len(wheels)
     for wheel in wheels:
         if wheel.location.y < middle:  # the front looks towards -Y
             wheel.rotation_euler.z += STEER
-    viewport()[1].spaces.active.overlay.show_object_origins_all = False
+    driver.viewport().spaces.active.overlay.show_object_origins_all = False
     # The wheel nearest to us alone is chosen: the properties show its numbers.
     chosen = min(wheels, key=lambda one: (round(one.location.y, 2), -one.location.x))
     for one in wheels:
@@ -171,34 +137,12 @@ def story():
     steered = {one.name: world(one) for one in parts}
     told["steered"] = [one.name for one in wheels if np.abs(steered[one.name] - after[one.name]).max() > 1e-3]
     told["others_moved"] = max(told["others_moved"], float(np.abs(steered[owner.name] - before[owner.name]).max()))
-    for _ in range(TICKS_TO_DRAW):
-        yield
-    screenshot("steered")
-    told["finished"] = True
+    yield from driver.draw()
+    driver.screenshot(OUT / "steered.png", largest_width=LARGEST_WIDTH)
 
 
-def tick():
-    try:
-        next(steps)
-        if time.monotonic() - began < LONGEST_WAIT:
-            return TICK
-        told["traceback"] = "waited too long"
-    except StopIteration:
-        pass
-    except Exception:
-        told["traceback"] = traceback.format_exc()
-    (OUT / "told.json").write_text(json.dumps(told, indent=1))
-    with bpy.context.temp_override(window=viewport()[0]):
-        bpy.ops.wm.quit_blender()
-    return None
-
-
-OUT.mkdir(parents=True, exist_ok=True)
-bpy.context.preferences.view.show_splash = False
 if CHOICE.endswith(".blend"):
     bpy.ops.wm.open_mainfile(filepath=str(Path(CHOICE).absolute()), load_ui=False)
 else:
     build_toy()
-steps = story()
-began = time.monotonic()
-bpy.app.timers.register(tick, first_interval=1.0)
+driver.tell(story(), OUT)
