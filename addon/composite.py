@@ -20,7 +20,7 @@ LONGEST_SIDE = 1600
 def add_ground(built: scene.Built) -> bpy.types.Object:
     """Returns a new ground below an object, invisible but for the shadows on it; it moves and turns with the object."""
     owner = built.object
-    low = min(Vector(corner).z for one in (owner, *built.turning) for corner in _corners(one, owner))
+    low = min(corner.z for one in (owner, *built.turning) for corner in _corners(one, owner))
     half = 0.5 * GROUND_SIZE * owner.unrender.real_size
     mesh = bpy.data.meshes.new(f"{owner.name} ground")
     mesh.from_pydata(
@@ -52,5 +52,5 @@ def picture(
 
 def _corners(one: bpy.types.Object, owner: bpy.types.Object) -> list[Vector]:
     """Returns the corners of the box of the main object, or of one of its wheels, in the main object's frame."""
-    corners = [Vector(corner) for corner in one.bound_box]
+    corners = [Vector(tuple(corner)) for corner in one.bound_box]
     return corners if one is owner else [one.matrix_basis @ corner for corner in corners]

@@ -19,6 +19,7 @@ from addon.wire import records
 from backend.commands.evaluate import config_of
 from backend.commands.outputs import write_report
 from backend.evaluation import metrics, voxels
+from backend.evaluation.base_colour import base_colour_errors, psnr
 from backend.evaluation.photographs.calibration import mean
 from backend.evaluation.photographs.figures import column, median, overlaps, succeeded
 from backend.evaluation.photographs.records import Record
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace, folders: Sequence[Path]) -> int:
             record: Record = {"object": folder.name, "view": view["file"], "error": None}
             try:
                 with_preview = len(sheet) < SHEET_ROWS and options.sheet is not None
-                picture = measure(folder, view, options, record, with_preview)
+                picture = measure(folder, truth, view, options, record, with_preview)
                 if picture is not None:
                     sheet.append(picture)
             except job.EXPECTED_ERRORS as error:
@@ -66,8 +67,9 @@ def run(options: argparse.Namespace, folders: Sequence[Path]) -> int:
 
 
 def measure(
-    folder: Path, view: dict[str, Any], options: argparse.Namespace, record: Record, with_preview: bool
-) -> np.ndarray | None:
+    folder: Path, truth: dict[str, Any], view: dict[str, Any], options: argparse.Namespace, record: Record,
+    with_preview: bool,
+) -> np.ndarray | None:  # fmt: skip
     """Reconstructs one view and fills in its record; returns the preview picture if one is wanted."""
     image = bpy.data.images.load(str(folder / view["file"]))
     image.alpha_mode = "CHANNEL_PACKED"
@@ -84,7 +86,10 @@ def measure(
             overlay = preview.render(target, built.camera, rgba.shape[1], rgba.shape[0])
     with np.load(folder / "mesh.npz", allow_pickle=False) as data:
         true_mesh = data["vertices"].astype(np.float64), data["faces"]
+    both = (overlay[..., 3] > 0.99) & (rgba[..., 3] > 0.99)
     record |= {
+        "psnr_in_mask": psnr(overlay[..., :3], rgba[..., :3], both),
+        "base_colour_errors": base_colour_errors(result, truth.get("base_colours", {})),
         "silhouette_iou_true": metrics.silhouette_iou(overlay[..., 3] > 0.5, rgba[..., 3] > 0.5),
         "silhouette_iou_own_mask": result.silhouette_iou,
         **camera_errors(result.camera, records.Camera(**view["camera"])),
@@ -162,4 +167,12 @@ def summary(found: Sequence[Record]) -> dict[str, Any]:
         "f_score_mean": mean(column(good, "f_score")),
         "solid_iou_mean": mean(column(good, "solid_iou")),
         "seconds_median": median(column(good, "seconds")),
+        "psnr_in_mask_mean": mean(column(good, "psnr_in_mask")),
+        "base_colour_errors_mean": _means_by_name([record["base_colour_errors"] for record in good]),
     }
+
+
+def _means_by_name(rows: Sequence[dict[str, float]]) -> dict[str, float | None]:
+    """Returns the mean of each number over the rows that have it."""
+    names = sorted({name for row in rows for name in row})
+    return {name: mean(np.array([row[name] for row in rows if name in row])) for name in names}

@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How near a texture comes to an object's true base colours, on the sides that the photo shows and on the others.
+
+NumPy alone. Letters: V vertices, F quads, T texture side, R regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..common import pinhole
+from ..common.records import Reconstruction
+
+MEASURED = ("paint", "two_tone", "rim", "plate", "trim")
+"""Regions that have one true colour each."""
+_SAMPLES = 3
+"""Places along each side of a quad where its colour is read."""
+
+
+def base_colour_errors(result: Reconstruction, true: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Returns mean absolute errors of sRGB by region and side, for instance ``paint_seen`` and ``paint_unseen``.
+
+    ``true`` are sRGB colours by region. A quad is weighted by its area and counts as seen where it is turned to the
+    camera; regions of which a side has nothing are left out, and all of them for an object without parts.
+    """
+    if result.parts is None:
+        return {}
+    corners = result.vertices.astype(np.float64)[result.quads]
+    normals = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    areas = 0.5 * np.linalg.norm(normals, axis=1)
+    eye = pinhole.camera_to_world(result.camera)[:3, 3]
+    seen = ((eye - corners.mean(axis=1)) * normals).sum(axis=1) > 0
+    colours = _colours(result)
+    errors: dict[str, float] = {}
+    for name in MEASURED:
+        if name not in true or name not in result.parts.regions:
+            continue
+        mine = result.parts.region_of_quad == result.parts.regions.index(name)
+        off = np.abs(colours - np.asarray(true[name])).mean(axis=(1, 2))
+        for side, chosen in (("seen", mine & seen), ("unseen", mine & ~seen)):
+            if areas[chosen].sum() > 0:
+                errors[f"{name}_{side}"] = float(np.average(off[chosen], weights=areas[chosen]))
+    return errors
+
+
+def _colours(result: Reconstruction) -> np.ndarray:
+    """(F, samples, 3) sRGB of the texture at places spread over each quad."""
+    steps = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
+    s, t = (values.reshape(-1, 1) for values in np.meshgrid(steps, steps))
+    a, b, c, d = (result.uv[:, None, corner] for corner in range(4))
+    uv = (1 - s) * (1 - t) * a + s * (1 - t) * b + s * t * c + (1 - s) * t * d
+    height, width = result.texture.shape[:2]
+    column = np.clip((uv[..., 0] * width).astype(int), 0, width - 1)
+    row = np.clip(((1 - uv[..., 1]) * height).astype(int), 0, height - 1)
+    return result.texture[row, column] / 255.0
+
+
+def psnr(one: np.ndarray, other: np.ndarray, mask: np.ndarray) -> float:
+    """Returns the peak signal-to-noise ratio in decibels of two pictures (H, W, 3) in [0, 1] inside a mask (H, W) bool.
+
+    Equal pictures, and an empty mask, give 100 dB.
+    """
+    error = float(np.square(one[mask] - other[mask]).mean()) if mask.any() else 0.0
+    return float(min(100.0, -10 * np.log10(max(error, 1e-10))))
