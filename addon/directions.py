@@ -41,8 +41,10 @@ class Kept:
 def exchanged(state: bpy.types.PropertyGroup, number: int, azimuth: float) -> Kept:
     """Returns what is to be stored once a direction of the list is taken and ``azimuth``, the present one, joins it."""
     others = [(one.azimuth, one.probability, one.picture) for one in state.directions]
+    # Where nobody rated the present direction, it has what the others leave.
+    rest = max(0.0, 1 - sum(other[1] for other in others))
     taken = others.pop(number)
-    others.append((azimuth, max(state.confidence, 0.0), ""))
+    others.append((azimuth, state.confidence if state.confidence >= 0 else rest, ""))
     return Kept(taken[1], sorted(others, key=lambda other: -other[1]))
 
 

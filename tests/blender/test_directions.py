@@ -106,6 +106,14 @@ def test_the_direction_before_can_be_chosen_again(made):
     assert made.unrender.azimuth == pytest.approx(first) and made.unrender.confidence == pytest.approx(0.57)
 
 
+def test_a_direction_that_nobody_rated_has_what_the_others_leave(made):
+    made.unrender.confidence = directions.UNKNOWN
+    assert directions.sentence_of(made.unrender.confidence) == ""
+    kept = directions.exchanged(made.unrender, 0, 0.7)
+    assert kept.confidence == pytest.approx(0.31)
+    assert [other[1] for other in kept.others] == pytest.approx([0.57, 0.12])
+
+
 def test_sliders_work_on_the_new_shape(made):
     if parts.has_parts(made):
         pytest.skip("the toy's parts have no shape space")
