@@ -96,13 +96,20 @@ def render_side(
     target: bpy.types.Scene, built: scene.Built, pose: records.Camera, width: int, height: int
 ) -> np.ndarray:
     """Returns what a camera around the object would see, as :func:`render` does; inside :func:`render_settings`."""
+    return render_from(target, built.object, pose, width, height)
+
+
+def render_from(
+    target: bpy.types.Scene, owner: bpy.types.Object, pose: records.Camera, width: int, height: int
+) -> np.ndarray:
+    """Returns what a camera around a result's main object would see, as :func:`render_side` does."""
     data = bpy.data.cameras.new("Side")
     data.sensor_width = SENSOR_WIDTH
     data.lens = focal_length(replace(pose, field_of_view=pose.field_of_view), width, height)
     camera = bpy.data.objects.new("Side", data)
     target.collection.objects.link(camera)
     try:
-        scene.place_camera(camera, built.object, pose, built.object.unrender.real_size)
+        scene.place_camera(camera, owner, pose, owner.unrender.real_size)
         return render(target, camera, width, height)
     finally:
         bpy.data.objects.remove(camera)
