@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     import bpy
 
     import addon
-    from addon import batch_run, pixels
+    from addon import batch_run, pixels, scene
 
     folder = Path(bpy.utils.resource_path("LOCAL")) / "datafiles" / "studiolights" / "world"
     worlds = options.worlds or [folder / f"{name}.exr" for name in WORLDS]
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
             print(f"[{number}/{len(options.scenes)}] {path}", flush=True)
             with batch_run.quietly():
                 bpy.ops.wm.open_mainfile(filepath=str(path.absolute()))
-            owners = [one for one in bpy.data.objects if one.unrender.is_unrender]
+            owners = [one for one in bpy.data.objects if one.get(scene.CAMERA) is not None]
             if not owners:
                 print(f"relight.py: {path} holds no object of Image to 3D.", file=sys.stderr)
                 return 1

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -26,8 +26,8 @@ from ..models.salient_objects import CutOutModelError, SalientNetwork, load_foun
 from ..models.segmenter import Segmenter
 from ..weights.bundle import choose_device
 from .agreement import AgreementConfig, agreed
-from .instances import InstanceConfig, apart, at_point, most_alike, most_central, widest_place
-from .looks import Box, Look, box_around, carried, look_at, part_of, resampled, seen_at, shown_at
+from .instances import InstanceConfig, at_point, most_alike, most_central
+from .looks import Box, Look, box_around, carried, look_at, part_of, resampled, seen_at
 from .outline import at_full_resolution, outline
 from .photo import Photo, load_mask
 
@@ -220,10 +220,6 @@ def _find(task: _Task) -> Look:
     """The closest look at the object, with all else removed from it. Raises PhotoError where there is none."""
     if task.point is None:
         look, chosen = _first_alone(task)
-        parts = apart(look.probability, chosen, task.config.instances)
-        one = most_central(look.probability, parts) if parts.max() > 1 else None
-        if one is not None:  # several that touch: as if the user had pointed at the largest and most central
-            chosen, task = one, replace(task, point=shown_at(look, *widest_place(one)))
     else:
         look, chosen = _first_at_point(task)
     look, chosen = (_closer if task.point is None else _followed)(task, look, chosen)

@@ -43,10 +43,9 @@ def pieces_of(probability: np.ndarray) -> tuple[int, np.ndarray]:
     return cv2.connectedComponents((probability > 0.5).astype(np.uint8), connectivity=4)
 
 
-def most_central(probability: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray | None:
-    """The largest piece (S, S) bool near the middle, or part of numbers (S, S) from 1; None where there is none."""
-    if labels is None:
-        _, labels = pieces_of(probability)
+def most_central(probability: np.ndarray) -> np.ndarray | None:
+    """The largest piece (S, S) bool near the middle; None where there is none."""
+    _, labels = pieces_of(probability)
     size = len(labels)
     best, best_score = None, 0.0
     for label in range(1, int(labels.max()) + 1):
@@ -92,12 +91,6 @@ def apart(probability: np.ndarray, piece: np.ndarray, config: InstanceConfig = I
             finer = _basins(np.where(part, width, 0), part, config.neck_of_long, config.narrowest)
             parts = np.where(part & (finer > 1), finer + parts.max() - 1, parts)
     return np.where(piece, parts, 0)
-
-
-def widest_place(part: np.ndarray) -> tuple[float, float]:
-    """Row and column of the place of a part (S, S) bool that is farthest from its outline."""
-    row, column = np.unravel_index(int(_width(part.astype(np.float32), part, (0.5,)).argmax()), part.shape)
-    return float(row) + 0.5, float(column) + 0.5
 
 
 def _nearest_label(labels: np.ndarray, row: float, column: float, reach: float) -> int:

@@ -87,15 +87,6 @@ def seen_at(look: Look, x: float, y: float) -> tuple[float, float]:
     )
 
 
-def shown_at(look: Look, row: float, column: float) -> tuple[float, float]:
-    """x and y of the place of the photo that a look's picture shows at a row and a column."""
-    step = look.window.side / len(look.probability)
-    return (
-        look.window.center_x - look.window.side / 2 + column * step,
-        look.window.center_y - look.window.side / 2 + row * step,
-    )
-
-
 def box_around(look: Look, part: np.ndarray) -> tuple[float, float, float]:
     """Middle (x, y) and longer side, in the photo's pixels, of the box around a part (S, S) bool of a look."""
     rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))

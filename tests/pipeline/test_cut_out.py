@@ -202,12 +202,6 @@ def test_of_two_cars_that_touch_the_one_at_the_point_is_taken(azimuths: tuple[fl
         assert iou(found, car) > 0.85
 
 
-def test_of_two_cars_that_touch_one_is_taken_whole_where_nobody_points() -> None:
-    photo, cars = row_of_cars(90, 40)
-    found = cut_out(photo, FindsRed(blur=5), CPU).mask > 127
-    assert max(iou(found, car) for car in cars) > 0.85
-
-
 def test_points_that_mean_nothing_are_one_sentence_with_a_remedy() -> None:
     photo = replace(scene(640, 480, ((0.5, 0.4), (0.2, 0.1))), scale=0.5)
     cases = [

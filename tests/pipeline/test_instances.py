@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from backend.pipeline.instances import InstanceConfig, apart, at_point, most_alike, most_central, widest_place
+from backend.pipeline.instances import InstanceConfig, apart, at_point, most_alike, most_central
 from tests.helpers.car_outlines import in_a_row
 
 SIDE = 160
@@ -90,23 +90,12 @@ def test_a_point_beside_an_object_means_it_only_within_reach() -> None:
     assert at_point(np.zeros((SIDE, SIDE), np.float32), 10, 10, 1.0) is None
 
 
-def test_the_widest_place_of_a_part_lies_deep_inside() -> None:
-    part = np.zeros((SIDE, SIDE), bool)
-    part[20:25, 10:100] = True
-    part[20:61, 80:121] = True
-    assert widest_place(part) == pytest.approx((40.5, 100.5), abs=1)
-
-
 def test_the_largest_central_piece_and_the_one_of_before() -> None:
     probability = np.zeros((SIDE, SIDE), np.float32)
     probability[60:100, 60:100] = 1
     probability[5:50, 5:50] = 1
     central = most_central(probability)
     assert central is not None and central[80, 80] and not central[20, 20]
-    halves = np.where(probability > 0, 1, 0)
-    halves[60:100, 60:95] = 2
-    large = most_central(probability, halves)
-    assert large is not None and large[80, 80] and not large[80, 97] and not large[20, 20]
     before = np.zeros((SIDE, SIDE), bool)
     before[30:65, 30:65] = True
     alike = most_alike(probability, before)
