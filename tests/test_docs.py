@@ -43,6 +43,7 @@ TESTED_BY = {
     "scripts/evaluate.py": "tests/commands/test_comparison_script.py",
     "scripts/evaluate_generator.py": "tests/commands/test_evaluate_generator.py",
     "scripts/calibrate.py": "tests/commands/test_calibrate.py",
+    "scripts/relight.py": "tests/blender/test_relight.py",
     "scripts/measure_cut_out.py": "tests/commands/test_measure_cut_out.py",
     "scripts/import_weights.py": "tests/weights/test_generator_bundle.py",
     "scripts/make_gan_views.py": "tests/commands/test_view_commands.py",

@@ -141,6 +141,22 @@ def test_paint_and_light_of_a_lit_ball_are_found() -> None:
     assert palette.glass == Palette().glass and palette.two_tone.colour == palette.paint.colour
 
 
+def test_a_veil_of_reflections_does_not_wash_the_paint_out() -> None:
+    """Half of the red paint mirrors a white sky: its colour is that of the other half."""
+    side = 40
+    normals = np.zeros((side, side, 3), np.float32)
+    normals[..., 2] = 1
+    red = np.array([0.45, 0.02, 0.03])
+    linear = np.tile(red, (side, side, 1))
+    linear[: side // 2] += 0.35
+    colours = srgb_encode(torch.as_tensor(linear, dtype=torch.float32)).numpy()
+    shares = np.zeros((len(REGIONS), side, side), np.float32)
+    shares[REGIONS.index("paint")] = 1
+    palette, _ = palette_and_light(colours, normals, shares)
+    found = srgb_decode(torch.tensor(palette.paint.colour)).numpy()
+    assert found[1:].max() / found[0] < 0.15
+
+
 def test_a_region_takes_its_colour_only_where_enough_of_it_is_seen() -> None:
     normals = np.zeros((32, 32, 3), np.float32)
     normals[..., 1] = -1

@@ -34,8 +34,8 @@ from tests.helpers.synthetic import write_dataset
 CPU = torch.device("cpu")
 SIZE = 96
 STILL = VariationConfig(
-    scale=0, shift=0, turn_deg=0, mirrored=0, rough_outline=0, no_outline=0, hole=0, neighbour=0, spoiled=0, grey=0, blurred=0,
-    colour=0,
+    scale=0, shift=0, turn_deg=0, mirrored=0, rough_outline=0, no_outline=0, hole=0, neighbour=0, spoiled=0, grey=0,
+    blurred=0, colour=0,
 )  # fmt: skip
 RED = Palette(paint=Finish((0.8, 0.1, 0.1), 0.5))
 TEMPLATE = parts_template()

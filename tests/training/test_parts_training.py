@@ -280,8 +280,8 @@ def write_photographs(folder: Path, count: int) -> Path:
 
 def test_a_network_learns_azimuths_and_maps_from_drawn_cars_alone(tiny: PartsTraining, tmp_path: Path) -> None:
     easy = VariationConfig(
-        scale=0.05, shift=0.02, turn_deg=1, rough_outline=0, no_outline=0, hole=0, neighbour=0, spoiled=0, grey=0, blurred=0,
-        colour=0.1,
+        scale=0.05, shift=0.02, turn_deg=1, rough_outline=0, no_outline=0, hole=0, neighbour=0, spoiled=0,
+        grey=0, blurred=0, colour=0.1,
     )  # fmt: skip
     drawing = DrawnConfig(codes=64, from_above=0)
     config = for_steps(tiny, 80, learning_rate=6e-3, drawn=16, drawing=drawing, variation=easy, average_decay=0.95)
