@@ -79,7 +79,7 @@ def test_maps_overrule_a_head_that_takes_the_rear_for_the_front(model: PartsMode
 
 
 def test_an_unlikely_direction_is_not_tried(model: PartsModel, drawn: Examples) -> None:
-    prediction = told(drawn, off_deg=3, flipped=0.01, code=drawn.code)
+    prediction = told(drawn, off_deg=3, flipped=0.003, code=drawn.code)
     refiner = PartsRefiner(drawn.mask[0, 0], prediction, SpaceDecoder(model.space), model.template)
     assert len(refiner.hypotheses()) == 1
     both = PartsRefineConfig(starts=StartsConfig(least_probability=0.001))
