@@ -113,5 +113,5 @@ def test_the_preferences_have_the_button(monkeypatch):
     monkeypatch.setattr("addon.ui.preferences.draw_environment", lambda layout, width: None)
     monkeypatch.setattr(places, "generators", dict)
     window = SimpleNamespace(region=SimpleNamespace(width=400))
-    preferences.UnrenderPreferences.draw(SimpleNamespace(layout=layout), window)
+    preferences.UnrenderPreferences.draw(SimpleNamespace(layout=layout, own_cut_out=False), window)
     assert any(entry[:2] == ("operator", weights.UNRENDER_OT_import_weights.bl_idname) for entry in layout.drawn)
