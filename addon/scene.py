@@ -19,9 +19,9 @@ from .camera import SENSOR_WIDTH, camera_to_numbers, focal_length, lens_shift
 from .wire import pinhole, records
 
 SHAPE_CODE, TEXTURE_CODE, CAMERA = "unrender_shape_code", "unrender_texture_code", "unrender_camera"
+"""Names under which an object keeps the numbers that its sliders start from."""
 PROVENANCE = "unrender_provenance"
 """Property of an object: how it was made, a group of texts."""
-"""Names under which an object keeps the numbers that its sliders start from."""
 ROUGHNESS = 0.7
 PLAIN_GLOSS = 0.5
 """Blender's own level of specular reflection: that of paint, plastic and glass."""
