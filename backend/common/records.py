@@ -74,6 +74,8 @@ class ReconstructRequest:
     """Side of the texture in texels; 0: follows the photo, up to 2048."""
     with_parts: bool = True
     """Whether an object with parts is made where the bundle knows of any; else one surface."""
+    further_paths: list[str] = field(default_factory=list)
+    """Further photographs of the same object; mask, point and azimuth are of the first alone."""
 
 
 @dataclass
@@ -110,6 +112,23 @@ class Alternative:
     """How likely it is to be the right one."""
     picture: np.ndarray
     """(h, w, 4) uint8: the object as it would be seen, painted by its markings, with alpha."""
+
+
+@dataclass
+class FurtherPhoto:
+    """Another photograph that an object was made from, beside the first."""
+
+    name: str
+    """The file's name without folder and ending."""
+    path: str
+    image_width: int
+    image_height: int
+    camera: Camera
+    """The camera of this whole photo, around the same object."""
+    mask: np.ndarray
+    """(H, W) uint8 cut-out of this photo."""
+    silhouette_iou: float = 0.0
+    """With this photo's own ``mask``."""
 
 
 @dataclass
@@ -160,6 +179,10 @@ class Reconstruction:
     """How it was made: version, weights, settings and hashes of the files."""
     alternatives: list[Alternative] = field(default_factory=list)
     """Other directions of view, the likeliest first, where the choice is nearly a tie; else none."""
+    photo_path: str = ""
+    """The first photo that was used; another than the request's where that one could not be."""
+    further: list[FurtherPhoto] = field(default_factory=list)
+    """The further photographs that were used, in the order of the request."""
 
 
 @dataclass

@@ -117,7 +117,7 @@ MESSAGE_TYPES: dict[str, type] = {
 }
 
 
-NESTED_TYPES = (records.Camera, records.ObjectParts, records.Alternative)
+NESTED_TYPES = (records.Camera, records.ObjectParts, records.Alternative, records.FurtherPhoto)
 """Records that travel as fields of messages, never as messages of their own."""
 
 

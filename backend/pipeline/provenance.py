@@ -15,7 +15,7 @@ import torch
 from ..common.records import ReconstructRequest
 from ..common.version import VERSION
 
-_PATHS = ("image_path", "mask_path", "cutout_model", "bundle")
+_PATHS = ("image_path", "further_paths", "mask_path", "cutout_model", "bundle")
 """Settings that tell of the user's machine: files are told by their hashes instead, of the bundle its name."""
 
 
@@ -34,6 +34,8 @@ def provenance(request: ReconstructRequest, bundle: str, folder: Path | None, de
         "photo_sha256": _hash_of(Path(request.image_path)),
         "settings": json.dumps(settings, sort_keys=True),
     }
+    if request.further_paths:
+        made["further_sha256"] = " ".join(_hash_of(Path(path)) for path in request.further_paths)
     for name, path in (("mask_sha256", request.mask_path), ("cutout_model_sha256", request.cutout_model)):
         if path and (digest := _hash_of(Path(path))):
             made[name] = digest

@@ -94,6 +94,18 @@ def test_the_parts_of_a_reconstruction_survive():
     assert round_trip(toy.reconstruction()).parts is None
 
 
+def test_further_photographs_of_an_object_survive():
+    asked = round_trip(records.ReconstructRequest("front.jpg", further_paths=["Käfer.jpg", "rear.png"]))
+    assert asked.further_paths == ["Käfer.jpg", "rear.png"]
+    camera, mask = records.Camera(2.5, 0.1, 3.0), np.arange(6, dtype=np.uint8).reshape(2, 3)
+    sent = toy.parts_reconstruction()
+    sent.further = [records.FurtherPhoto(name, f"{name}.jpg", 3, 2, camera, mask, 0.9) for name in ("Käfer", "rear")]
+    first, second = round_trip(sent).further
+    assert first.camera == camera and first.silhouette_iou == 0.9
+    assert (second.name, second.path, second.image_width, second.image_height) == ("rear", "rear.jpg", 3, 2)
+    np.testing.assert_array_equal(second.mask, mask)
+
+
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [

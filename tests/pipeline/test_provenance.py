@@ -44,3 +44,15 @@ def test_photo_mask_and_weights_are_told_by_their_hashes_and_no_path_is_told(tmp
 def test_a_photo_that_is_gone_and_a_bundle_without_files_leave_their_hashes_empty(tmp_path: Path) -> None:
     made = provenance(ReconstructRequest(str(tmp_path / "gone.jpg")), "car", None, CPU)
     assert made["photo_sha256"] == made["weights_sha256"] == "" and "mask_sha256" not in made
+
+
+def test_further_photographs_are_told_by_their_hashes_alone(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.jpg" for number in range(3)]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    made = provenance(
+        ReconstructRequest(str(paths[0]), further_paths=[str(one) for one in paths[1:]]), "car", None, CPU
+    )
+    assert made["further_sha256"].split() == [hashlib.sha256(path.name.encode()).hexdigest() for path in paths[1:]]
+    assert str(tmp_path) not in json.dumps(made)
+    assert "further_sha256" not in provenance(ReconstructRequest(str(paths[0])), "car", None, CPU)
