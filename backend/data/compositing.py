@@ -39,6 +39,12 @@ class CompositingConfig:
     """Probability of a picture without any object."""
     others: float = 0.75
     """Probability of smaller objects of the same kind behind the target."""
+    neighbours: float = 0.0
+    """Probability of other objects beside and behind the target in its own background."""
+    in_front: float = 0.15
+    """Share of those neighbours of which one covers a piece of the target."""
+    camouflage: float = 0.0
+    """Probability that what surrounds the target is about as bright and as coloured as the target."""
     occluder: float = 0.12
     """Probability of something in front of the target."""
     letterbox: float = 0.35
@@ -80,8 +86,12 @@ class Compositor:
             mask = np.zeros((size, size), dtype=np.float32)
         elif own:
             canvas, mask = self._zoomed(rng, index)
+            if rng.random() < config.neighbours:
+                canvas, mask = self._among_others(rng, canvas, mask)
         else:
             canvas, mask = self._composed(rng, index, canvas)
+        if rng.random() < config.camouflage:
+            canvas = _camouflaged(rng, canvas, mask)
         canvas = photographed(rng, canvas, config)
         if rng.random() < config.letterbox:
             _add_bars(rng, canvas, mask)
@@ -136,6 +146,32 @@ class Compositor:
         moved = cv2.warpAffine(view, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         moved = moved.astype(np.float32) / 255
         return np.ascontiguousarray(moved[..., :3]), np.ascontiguousarray(moved[..., 3])
+
+    def _among_others(
+        self, rng: np.random.Generator, canvas: np.ndarray, mask: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same picture and mask with other objects behind the target, and sometimes one before its edge."""
+        left, top, right, bottom = _box((mask * 255).astype(np.uint8))
+        extent = float(max(right - left, bottom - top))
+        crowded = canvas.copy()
+        for _ in range(int(rng.integers(1, 4))):
+            self._add_other(rng, crowded, extent, float(bottom))
+        canvas = crowded + (canvas - crowded) * mask[..., None]
+        if rng.random() < self.config.in_front:
+            smaller = extent * rng.uniform(0.4, 0.8)
+            # Its middle lies beyond the target's edge, so that the target stays the one to be found.
+            x = (
+                left - rng.uniform(0.0, 0.35) * smaller
+                if rng.random() < 0.5
+                else right + rng.uniform(0, 0.35) * smaller
+            )
+            other, _ = self._placed(
+                rng, int(rng.integers(len(self.rgba))), smaller, np.array([x, bottom - rng.uniform(0, 0.3) * smaller])
+            )
+            colour, alpha = _recoloured(rng, other)
+            canvas = canvas + (colour - canvas) * alpha
+            mask = mask * (1 - alpha[..., 0])
+        return canvas, mask
 
     def _composed(self, rng: np.random.Generator, index: int, canvas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         config, size = self.config, self.config.size
@@ -216,6 +252,16 @@ def photographed(rng: np.random.Generator, canvas: np.ndarray, config: Compositi
         coded = cv2.imencode(".jpg", (canvas.clip(0, 1) * 255).astype(np.uint8), quality)[1]
         canvas = cv2.imdecode(coded, cv2.IMREAD_COLOR).astype(np.float32) / 255
     return canvas.astype(np.float32)
+
+
+def _camouflaged(rng: np.random.Generator, canvas: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The picture with surroundings whose mean colour is moved most of the way to the target's."""
+    inside = mask[..., None]
+    if not 0.01 < inside.mean() < 0.95:
+        return canvas
+    own = (canvas * inside).sum(axis=(0, 1)) / inside.sum()
+    around = (canvas * (1 - inside)).sum(axis=(0, 1)) / (1 - inside).sum()
+    return canvas + (1 - inside) * (own - around).astype(np.float32) * np.float32(rng.uniform(0.6, 1.1))
 
 
 def _recoloured(rng: np.random.Generator, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

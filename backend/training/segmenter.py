@@ -16,13 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ..common.bundle_files import BUNDLED, SEGMENTER
 from ..data.compositing import CompositingConfig, Compositor
 from ..data.labelled_photographs import load_whole_photographs
 from ..data.panoramas import load_panoramas
 from ..data.pictures import write_picture
 from ..data.rendered_views import load_views
 from ..models.precision import computes_in_bfloat16
-from ..models.segmenter import Segmenter, SegmenterConfig, save_segmenter
+from ..models.segmenter import Segmenter, SegmenterConfig, load_segmenter, save_segmenter
 from .averages import update_average
 from .loop import LoopConfig, Task, cosine_rate, run
 
@@ -52,6 +53,9 @@ class SegmenterTraining:
     """Number of composited pictures of unseen objects in an evaluation."""
     workers: int = 0
     """Number of processes that make pictures; 0: the training's own process makes them."""
+    start: str = ""
+    """Weights that the network starts from: a bundle by name or folder, or a file, of the same channels and blocks;
+    empty: fresh ones."""
     panoramas: str = ""
     """Folder of .exr or .hdr panoramas for backgrounds, such as the HDR worlds in Blender's datafiles."""
     photographs: str = ""
@@ -59,7 +63,9 @@ class SegmenterTraining:
     photographed: float = 0.6
     """Fraction of the pictures that are made of photographs, where there are any."""
     photograph_compositing: CompositingConfig = field(
-        default_factory=lambda: CompositingConfig(own_background=0.65, empty=0.02, others=0.6)
+        default_factory=lambda: CompositingConfig(
+            own_background=0.65, empty=0.02, others=0.6, neighbours=0.4, camouflage=0.1
+        )
     )
     """How pictures are made of photographs, most of which keep their own surroundings."""
     bfloat16: bool = True
@@ -116,6 +122,8 @@ class SegmenterTask(Task):
         self.generator = torch.Generator().manual_seed(config.seed)
         torch.manual_seed(config.seed)
         model = Segmenter(config.model).to(self.device)
+        if config.start:
+            model.load_state_dict(_weights_of(config.start, config.model).state_dict())
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster, on the CPU too
         average = copy.deepcopy(model).requires_grad_(False).eval()
         self.networks = {"model": model, "average": average}
@@ -194,6 +202,11 @@ class SegmenterTask(Task):
         figures = {"iou": float(values.mean()), "iou_below_half": float((values < 0.5).mean())}
         return figures | self._of_photographs(step, folder)
 
+    def export(self, folder: Path) -> None:
+        average = self.networks["average"]
+        assert isinstance(average, Segmenter)
+        save_segmenter(folder / SEGMENTER, average)
+
     def _of_photographs(self, step: int, folder: Path) -> dict[str, float]:
         """Intersection over union with the given masks of photographs held out, seen whole and once."""
         if not len(self.unseen_photographs):
@@ -228,12 +241,16 @@ def train(config: SegmenterTraining, data: Path, out: Path, *, resume: bool, dev
         FileExistsError: A run lies in ``out`` that was not asked to be resumed.
         ValueError: Too few objects or photographs, or a damaged photograph or checkpoint.
     """
-    task = SegmenterTask(config, data, device)
-    figures = run(task, config.loop, out, resume=resume, describe=config)
-    average = task.networks["average"]
-    assert isinstance(average, Segmenter)
-    save_segmenter(out / "segmenter.safetensors", average)
-    return figures
+    return run(SegmenterTask(config, data, device), config.loop, out, resume=resume, describe=config)
+
+
+def _weights_of(start: str, config: SegmenterConfig) -> Segmenter:
+    """The segmenter of a bundle or of a file. Raises ValueError where none of the same channels and blocks is."""
+    path = Path(start) if Path(start).exists() else BUNDLED / start
+    network = load_segmenter(path / SEGMENTER if path.is_dir() else path)
+    if replace(network.config, resolution=config.resolution) != config:
+        raise ValueError(f"The segmenter of {start} has another size than the one to be trained; choose its preset.")
+    return network
 
 
 def _write_sheet(path: Path, pictures: list[np.ndarray]) -> None:

@@ -25,7 +25,15 @@ from backend.models.parts_network import POSE
 from backend.render.camera import Cameras, project
 from backend.training.parts import sources
 from backend.training.parts.drawn_cars import DrawnCars, DrawnConfig, framed
-from backend.training.parts.examples import BACKGROUND, UNKNOWN_REGION, Examples, VariationConfig, plain, varied
+from backend.training.parts.examples import (
+    BACKGROUND,
+    UNKNOWN_REGION,
+    Examples,
+    VariationConfig,
+    _styled,
+    plain,
+    varied,
+)
 from backend.training.parts.sources import Photographs, Renders, fitted_photographs, regions_of
 from tests.helpers.box_space import box_space, box_template
 from tests.helpers.parts_samples import parts_template, shape_space
@@ -34,8 +42,8 @@ from tests.helpers.synthetic import write_dataset
 CPU = torch.device("cpu")
 SIZE = 96
 STILL = VariationConfig(
-    scale=0, shift=0, turn_deg=0, mirrored=0, rough_outline=0, no_outline=0, hole=0, neighbour=0, spoiled=0, grey=0,
-    blurred=0, colour=0,
+    scale=0, shift=0, turn_deg=0, mirrored=0, rough_outline=0, no_outline=0, hole=0, neighbour=0, spoiled=0, styled=0,
+    grey=0, blurred=0, colour=0,
 )  # fmt: skip
 RED = Palette(paint=Finish((0.8, 0.1, 0.1), 0.5))
 TEMPLATE = parts_template()
@@ -189,6 +197,38 @@ def test_each_kind_of_variation_changes_what_it_is_called_after(cars: DrawnCars)
     moved = with_(shift=0.2)[0]
     assert torch.equal(moved.pose, still.pose) and not torch.equal(moved.known, still.known)
     assert (moved.regions[~moved.known[:, 0]] == BACKGROUND).all(), "nothing is made up beyond the edges"
+
+
+def test_drawings_take_low_frequencies_from_photographs_which_stay_as_they_are(cars: DrawnCars) -> None:
+    seen = drawn(cars, cameras([0.6, -1.2, 2.0]))
+    pictures = torch.rand(3, 3, SIZE, SIZE, generator=random(4)) * 0.2 + 0.4
+    batch = replace(seen, rgb=pictures, photograph=torch.tensor([False, False, True]))
+    config = VariationConfig(styled=1.0, style_reach=0.05)
+    styled = _styled(batch.rgb, batch.photograph, config, random())
+    before, after = (np.abs(np.fft.fft2(values.numpy())) for values in (pictures, styled))
+    rows = np.abs(np.fft.fftfreq(SIZE))
+    low = np.maximum(rows[:, None], rows[None]) <= 0.05
+    for one in (0, 1):
+        np.testing.assert_allclose(after[one][:, low], before[2][:, low], rtol=1e-3, atol=1e-2)
+        np.testing.assert_allclose(after[one][:, ~low], before[one][:, ~low], rtol=1e-3, atol=1e-2)
+    assert torch.equal(styled[2], pictures[2])
+    none = torch.zeros(3, dtype=torch.bool)
+    assert torch.equal(_styled(batch.rgb, none, config, random()), pictures)
+
+
+def test_glossy_objects_mirror_the_ground_of_another_where_real_surroundings_are_wanted() -> None:
+    poses = cameras([0.6, -1.2])
+    red, blue = (torch.tensor(colour)[:, None, None].expand(3, 8, 8) for colour in ((0.9, 0.1, 0.1), (0.1, 0.1, 0.9)))
+
+    def mean_colours(share: float) -> Tensor:
+        cars = DrawnCars(SPACE, TEMPLATE, DrawnConfig(codes=2, real_surroundings=share), CPU, seed=0)
+        grey = torch.as_tensor(Palette(paint=Finish((0.5, 0.5, 0.5), 0.1)).array())[None].expand(2, -1, -1)
+        seen = cars.pictures(cars.codes[:2], grey, poses, SIZE, torch.stack([red, blue]), random())
+        return torch.stack([seen.rgb[i][:, seen.mask[i, 0] > 0.5].mean(dim=1) for i in range(2)])
+
+    drawn_ones, real = mean_colours(0.0), mean_colours(1.0)
+    assert real[0, 2] > 2 * real[0, 0] and real[1, 0] > 2 * real[1, 2]
+    assert (drawn_ones[:, 0] / drawn_ones[:, 2]).log().abs().max() < 0.6
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
-from backend.data.compositing import CompositingConfig, Compositor
+from backend.data.compositing import CompositingConfig, Compositor, _camouflaged
 from backend.data.labelled_photographs import load_whole_photographs
 from backend.models.segmenter import Segmenter, SegmenterConfig, load_segmenter, save_segmenter
 from backend.training import segmenter
-from backend.training.segmenter import PRESETS, Pictures, segmentation_losses, train
+from backend.training.segmenter import PRESETS, Pictures, SegmenterTask, segmentation_losses, train
 
 QUIET = CompositingConfig(
     size=64, own_background=0.0, empty=0.0, others=0.0, occluder=0.0, letterbox=0.0, night=0.0, background_motion=0.0
@@ -229,3 +229,60 @@ def _train_and_stop_after(steps: int, config, dataset: Path, out: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(segmenter.SegmenterTask, "step", step)
         train(config, dataset, out, resume=False, device=torch.device("cpu"))
+
+
+def test_neighbours_stand_behind_a_target_that_keeps_its_place_and_mask() -> None:
+    rgba = discs(objects=8, views=1)[:, 0]
+    alone = replace(QUIET, own_background=1.0, in_front=0.0)
+    crowded = replace(alone, neighbours=1.0)
+    changed = 0.0
+    for seed in range(6):
+        _, mask = Compositor(rgba, alone).sample(np.random.default_rng(seed))
+        picture, with_others = Compositor(rgba, crowded).sample(np.random.default_rng(seed))
+        assert np.array_equal(mask, with_others)
+        # On blue noise red is a disc: beyond the target there are others now.
+        red = (picture[..., 0].astype(int) > picture[..., 2]) & (mask < 5)
+        changed = max(changed, float(red.mean()))
+    assert changed > 0.02
+
+
+def test_a_neighbour_in_front_takes_its_piece_out_of_the_mask() -> None:
+    rgba = discs(objects=8, views=1)[:, 0]
+    behind = replace(QUIET, own_background=1.0, neighbours=1.0, in_front=0.0)
+    areas = []
+    for config in (behind, replace(behind, in_front=1.0)):
+        masks = [Compositor(rgba, config).sample(np.random.default_rng(seed))[1] for seed in range(12)]
+        areas.append(np.array([(mask > 127).sum() for mask in masks]))
+    assert (areas[1] <= areas[0]).all() and (areas[1] < areas[0]).sum() >= 3
+    assert (areas[1] > 0.3 * areas[0]).all(), "the target stays the one to be found"
+
+
+def test_camouflaged_surroundings_have_the_targets_mean_colour() -> None:
+    rng = np.random.default_rng(3)
+    picture = rng.uniform(0, 0.3, (32, 32, 3)).astype(np.float32)
+    mask = np.zeros((32, 32), np.float32)
+    mask[8:24, 8:24] = 1
+    picture[mask > 0] += np.array([0.6, 0.2, 0.1], np.float32)
+    inside = mask > 0
+
+    def apart(values: np.ndarray) -> float:
+        return float(np.linalg.norm(values[inside].mean(axis=0) - values[~inside].mean(axis=0)))
+
+    hidden = _camouflaged(rng, picture, mask)
+    assert apart(hidden) < 0.45 * apart(picture)
+    np.testing.assert_array_equal(hidden[inside], picture[inside])
+
+
+def test_a_training_starts_from_given_weights_of_the_same_size_at_any_resolution(tmp_path: Path, dataset: Path) -> None:
+    config = PRESETS["tiny"]
+    torch.manual_seed(5)
+    given = Segmenter(config.model)
+    save_segmenter(tmp_path / "given.safetensors", given)
+    larger = replace(config, model=replace(config.model, resolution=96), start=str(tmp_path / "given.safetensors"))
+    task = SegmenterTask(larger, dataset, torch.device("cpu"))
+    for name, value in task.networks["model"].state_dict().items():
+        expected = given.state_dict()[name]
+        torch.testing.assert_close(value, expected, atol=1e-3, rtol=1e-3)  # files are in half precision
+    wider = replace(larger, model=replace(config.model, channels=(16, 16, 24, 32)))
+    with pytest.raises(ValueError, match="has another size"):
+        SegmenterTask(wider, dataset, torch.device("cpu"))

@@ -53,6 +53,8 @@ class DrawnConfig:
     """Range of the distance in lengths of the object, spread evenly over its logarithm."""
     roll_deg: float = 2.0
     """Standard deviation of the roll."""
+    real_surroundings: float = 0.4
+    """Share of objects that mirror and are lit by a ground that is given, a piece of a photograph for instance."""
 
 
 class DrawnCars:
@@ -88,7 +90,8 @@ class DrawnCars:
         shares = part_map(fragments, self.sheet_uv, distances, self.space.markings, cameras)
         points = interpolate_vertices(fragments, vertices, self.triangles)
         normals = normals_at(fragments, vertices, self.triangles)
-        colour = self._shaded(shares, points, normals, palettes, camera_positions(cameras), generator)
+        panorama = self._surroundings(grounds, generator)
+        colour = self._shaded(shares, points, normals, palettes, camera_positions(cameras), panorama, generator)
         covered = fragments.face_index >= 0
         ground = F.interpolate(grounds, (size, size), mode="bilinear", align_corners=False)
         rgb = torch.where(covered[:, None], colour, ground)
@@ -133,14 +136,13 @@ class DrawnCars:
         )
 
     def _shaded(
-        self, shares: Tensor, points: Tensor, normals: Tensor, palettes: Tensor, eyes: Tensor,
+        self, shares: Tensor, points: Tensor, normals: Tensor, palettes: Tensor, eyes: Tensor, panorama: Tensor,
         generator: torch.Generator,
     ) -> Tensor:  # fmt: skip
         """Colours (N, 3, S, S): diffuse light from a sky and a sun, and a panorama mirrored by glossy regions."""
         count = len(shares)
         finish = torch.einsum("nrhw,nrc->nchw", shares, palettes)
         albedo, roughness, metallic = srgb_decode(finish[:, :3]), finish[:, 3:4], finish[:, 4:5]
-        panorama = self._panorama(count, generator)
         view = normalized(eyes[:, None, None] - points, dim=-1)
         facing = (normals * view).sum(dim=-1, keepdim=True)
         mirrored = 2 * facing * normals - view
@@ -163,6 +165,15 @@ class DrawnCars:
         colour = colour + seen * gloss * (fresnel + 0.5 * metallic * albedo)
         exposure = torch.exp(0.25 * self._normal((count, 1, 1, 1), generator))
         return srgb_encode(colour * exposure)
+
+    def _surroundings(self, grounds: Tensor, generator: torch.Generator) -> Tensor:
+        """(N, 3, 16, 32) linear: drawn panoramas, and some of the grounds (N, 3, H, W), of another object each."""
+        drawn = self._panorama(len(grounds), generator)
+        exposure = torch.exp(0.4 + 0.35 * self._normal((len(grounds), 1, 1, 1), generator))
+        # A photograph is bright above and dark below, as the surroundings of an object are.
+        real = srgb_decode(F.interpolate(grounds.roll(1, 0), _PANORAMA, mode="area")) * exposure
+        coin = self._uniform((len(grounds), 1, 1, 1), 0, 1, generator)
+        return torch.where(coin < self.config.real_surroundings, real, drawn)
 
     def _panorama(self, count: int, generator: torch.Generator) -> Tensor:
         """(N, 3, 16, 32) linear: rows from zenith to nadir."""

@@ -86,6 +86,11 @@ class VariationConfig:
     """Share of masks that hold a piece of another object."""
     spoiled: float = 0.25
     """Share of masks that hold some of the surroundings: ground below the object, or what is beside or behind it."""
+    styled: float = 0.35
+    """Share of drawn and rendered pictures that take on the broad light and colours of a photograph of the batch: its
+    amplitudes of low frequencies, after Fourier domain adaptation (Yang and Soatto 2020)."""
+    style_reach: float = 0.03
+    """Greatest frequency that is taken from the photograph, in cycles a pixel."""
     grey: float = 0.08
     """Share of pictures without colours."""
     blurred: float = 0.3
@@ -100,7 +105,7 @@ def varied(
     """Returns examples of ``size`` pixels as they might have been seen, and the network's crops (N, 4, size, size)."""
     moved = _moved(_mirrored(examples, config.mirrored, generator), size, config, generator)
     given = _outline(moved.mask, config, generator)
-    rgb = _recoloured(moved.rgb, config, generator)
+    rgb = _recoloured(_styled(moved.rgb, moved.photograph, config, generator), config, generator)
     rgb, given = _covered(rgb, given, config, generator)
     return moved, torch.cat([rgb * given, given], dim=1)
 
@@ -228,6 +233,22 @@ def _pushed(mask: Tensor, side: Tensor, generator: torch.Generator) -> Tensor:
     theta[:, 0, 2] = amount
     grid = F.affine_grid(theta, list(mask.shape), align_corners=False)
     return F.grid_sample(mask, grid, align_corners=False)
+
+
+def _styled(rgb: Tensor, photograph: Tensor, config: VariationConfig, generator: torch.Generator) -> Tensor:
+    """Pictures (N, 3, S, S), of those that are no photographs some with a photograph's low frequencies."""
+    if not config.styled:
+        return rgb
+    coin, picks = _random(len(rgb), rgb, generator), _random(len(rgb) ** 2, rgb, generator).view(len(rgb), -1)
+    model = (picks * photograph).argmax(dim=1)
+    spectrum = torch.fft.rfft2(rgb)
+    rows = torch.fft.fftfreq(rgb.shape[-1], device=rgb.device)[:, None]
+    columns = torch.fft.rfftfreq(rgb.shape[-1], device=rgb.device)[None]
+    low = torch.maximum(rows.abs(), columns.abs()) <= config.style_reach
+    turned = torch.polar(torch.where(low, spectrum[model].abs(), spectrum.abs()), spectrum.angle())
+    styled = torch.fft.irfft2(turned, s=rgb.shape[-2:]).clamp(0, 1)
+    chosen = (coin < config.styled) & ~photograph & photograph[model]
+    return torch.where(chosen[:, None, None, None], styled, rgb)
 
 
 def _recoloured(rgb: Tensor, config: VariationConfig, generator: torch.Generator) -> Tensor:
