@@ -8,12 +8,15 @@ one another; on the far side their mirror images, but for those that carry lette
 neither highlights nor reflections nor shadows are printed onto it; only what no light on that paint can look like, a
 sticker for instance, is kept. Glass, tyres and what lies below never take the photo's pixels.
 
+Several photos of one object each have their say where they see it best.
+
 Letters: P texels, Q texture side, R regions, h side of the network's maps, S side of the picture that paint is judged
 in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -61,6 +64,22 @@ class PartsTextureConfig:
     """Part of the paint's colour that such a detail leaves at least."""
     light_limits: tuple[float, float] = (0.45, 1.8)
     """Light that the photo is divided by, at least and at most."""
+    choice: float = 4.0
+    """How sharply the best of several photos is preferred: its weight is raised to this power."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one photo says of the base colour, texel by texel."""
+
+    albedo: np.ndarray
+    """(Q, Q, 3) float32 sRGB without the light."""
+    direct: np.ndarray
+    """(Q, Q) float32 from 0 to 1: how much the photo counts where it shows the surface …"""
+    mirrored: np.ndarray
+    """(Q, Q) … and how much on the other side of the object."""
+    facing: np.ndarray
+    """(Q, Q) float32 cosine of the viewing angle."""
 
 
 def registration(drawn: np.ndarray, read: np.ndarray, config: PartsTextureConfig) -> np.ndarray:
@@ -86,7 +105,22 @@ def texture(
     maps: Maps, palette: Palette, light: np.ndarray, believed: np.ndarray, read: np.ndarray,
     config: PartsTextureConfig, bake: BakeConfig,
 ) -> np.ndarray:  # fmt: skip
-    """Returns the base colour (Q, Q, 3) uint8 of a shape (V, 3) whose markings ``maps`` show.
+    """Returns the base colour (Q, Q, 3) uint8 of a shape (V, 3) whose markings ``maps`` show, by one photo.
+
+    Arguments are those of :func:`layer_of`.
+    """
+    layer = layer_of(
+        rgb, mask, crop, camera, vertices, template, maps, palette, light, believed, read, config, bake
+    )  # fmt: skip
+    return laid_over(maps, [layer], config)
+
+
+def layer_of(
+    rgb: np.ndarray, mask: np.ndarray, crop: Crop, camera: Camera, vertices: np.ndarray, template: Template,
+    maps: Maps, palette: Palette, light: np.ndarray, believed: np.ndarray, read: np.ndarray,
+    config: PartsTextureConfig, bake: BakeConfig,
+) -> Layer:  # fmt: skip
+    """Returns what one photo says of the base colour of a shape (V, 3) whose markings ``maps`` show.
 
     rgb: (H, W, 3) uint8; mask: (H, W) uint8; camera: of the crop; light: (9, 3); believed: (R,) of
     :func:`registration`; read: (R, h, h) probabilities that the network gives the regions, 0 beyond the object.
@@ -109,16 +143,42 @@ def texture(
     sure = np.maximum(np.where(is_kept, believed[region], on_paint), lamp)
     has_no_letters = ~np.isin(region, _indices(config.lettered))
     symmetric = np.maximum(np.where(is_kept, believed[region], 0), lamp) * has_no_letters
-    picture = np.zeros((size * size, 5), np.float32)
+    picture = np.zeros((size * size, 6), np.float32)
     picture[seen.flat, :3] = albedo
     picture[seen.flat, 3] = sure * ramp(seen.cosine, bake.direct_cosine) * seen.trust
     picture[seen.flat, 4] = symmetric * ramp(seen.cosine, bake.mirrored_cosine) * seen.trust
-    picture = atlas.dilate(picture.reshape(size, size, 5))
+    picture[seen.flat, 5] = seen.cosine.clip(0, 1)
+    picture = atlas.dilate(picture.reshape(size, size, 6))
+    return Layer(picture[..., :3], picture[..., 3], picture[..., 4], picture[..., 5])
+
+
+def laid_over(maps: Maps, layers: Sequence[Layer], config: PartsTextureConfig) -> np.ndarray:
+    """Returns the base colour (Q, Q, 3) uint8 of ``maps`` with what photos of one object say of it, one at least.
+
+    Where several show a place the one that looks at it most directly has its say; between two that do so equally well
+    their colours go over into one another, so that no seam shows.
+    """
     made = maps.base_colour.astype(np.float32) / 255
-    reflection = picture[:, ::-1]  # mirroring the object mirrors its atlas
-    made += (reflection[..., :3] - made) * reflection[..., 4:]
-    made += (picture[..., :3] - made) * picture[..., 3:4]
+    colours, weight = _best(layers, [layer.mirrored for layer in layers], config)
+    # Mirroring the object mirrors its atlas.
+    made += (colours[:, ::-1] - made) * weight[:, ::-1, None]
+    colours, weight = _best(layers, [layer.direct for layer in layers], config)
+    made += (colours - made) * weight[..., None]
     return np.clip(made * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def _best(
+    layers: Sequence[Layer], weights: Sequence[np.ndarray], config: PartsTextureConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Colours (Q, Q, 3) of layers, each place mostly by the best of them, and how much they count there (Q, Q)."""
+    if len(layers) == 1:
+        return layers[0].albedo, weights[0]
+    shares = [(weight * layer.facing) ** config.choice for layer, weight in zip(layers, weights, strict=True)]
+    total = np.maximum(np.sum(shares, axis=0), 1e-12)
+    colours = np.zeros_like(layers[0].albedo)
+    for layer, share in zip(layers, shares, strict=True):
+        colours += layer.albedo * (share / total)[..., None]
+    return colours, np.max(weights, axis=0)
 
 
 def _lamps(seen: SeenTexels, region: np.ndarray, read: np.ndarray, config: PartsTextureConfig) -> np.ndarray:
