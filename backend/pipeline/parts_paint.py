@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A code and a camera that explain a photograph become a painted object: palette, light, markings, the photo's own.
+"""A code and cameras that explain photographs become a painted object: palette, light, markings, the photos' own.
 
 Letters: R regions, h side of the network's maps, S side of the crop.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,10 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..common.records import Camera, Reconstruction
-from ..common.regions import Palette
+from ..common.regions import REGIONS, Palette
 from ..models.crop import Crop, camera_of_photo
 from ..models.parts_network import PartsPrediction
 from ..render.camera import Cameras, project
+from ..render.light import srgb_decode
 from ..render.part_map import part_map
 from ..render.rasterize import rasterize
 from ..render.shading import normals_at
@@ -29,7 +31,7 @@ from .paint import paint
 from .parts_look import LookConfig, palette_and_light
 from .parts_object import object_from_code
 from .parts_refine import Hypothesis
-from .parts_texture import PartsTextureConfig, registration, texture
+from .parts_texture import PartsTextureConfig, laid_over, layer_of, registration
 from .photo import Photo
 
 
@@ -62,39 +64,91 @@ class SeenRegions:
         return result
 
 
-def painted(
-    photo: Photo, mask: np.ndarray, crop: Crop, rgba: Tensor, prediction: PartsPrediction, best: Hypothesis,
-    offsets: np.ndarray, texture_size: tuple[int, int], reader: PartsReader, config: PartsPaintConfig,
-) -> tuple[Reconstruction, Palette]:  # fmt: skip
-    """The object of a hypothesis whose vertices are moved by ``offsets`` (V, 3), and the palette of its regions.
+@dataclass(frozen=True)
+class Explained:
+    """A photograph of the object, and what explains it."""
 
-    ``mask`` (H, W) uint8 and ``crop`` are the photo's, ``rgba`` (4, S, S) its crop, which ``prediction`` is about.
-    ``texture_size`` is the texture's side, 0 where it follows the photo, and the largest that it may then have.
+    photo: Photo
+    mask: np.ndarray
+    """(H, W) uint8."""
+    crop: Crop
+    rgba: Tensor
+    """(4, S, S) crop of the photo, which ``prediction`` is about."""
+    prediction: PartsPrediction
+    best: Hypothesis
+
+    def camera(self) -> Camera:
+        """Returns the camera of the whole photo."""
+        height, width = self.photo.rgb.shape[:2]
+        return plain(camera_of_photo(self.best.camera, self.crop, width, height))
+
+
+def painted(
+    shown: Sequence[Explained], offsets: np.ndarray, texture_size: tuple[int, int], reader: PartsReader,
+    config: PartsPaintConfig,
+) -> tuple[Reconstruction, Palette]:  # fmt: skip
+    """The object of photographs that one code explains, as the first shows it, and the palette of its regions.
+
+    ``offsets`` (V, 3) move the code's vertices. ``texture_size`` is the texture's side, 0 where it follows the photos,
+    and the largest that it may then have.
     """
     template, space = reader.model.template, reader.model.space
-    height, width = photo.rgb.shape[:2]
-    seen = seen_regions(rgba, prediction, best, reader)
-    palette, light = palette_and_light(seen.colours, seen.normals, seen.shares(), config.look)
-    decoded = space.decode(best.code)
+    first = shown[0]
+    seen = [seen_regions(one.rgba, one.prediction, one.best, reader) for one in shown]
+    looks = [palette_and_light(one.colours, one.normals, one.shares(), config.look) for one in seen]
+    counts = [regions_seen(one, config.look) for one in seen]
+    palette = palette_of_all([own for own, _ in looks], counts, config.look)
+    knows_paint = [count[REGIONS.index("paint")] >= config.look.min_pixels for count in counts]
+    lights = [
+        light * np.float32(exposure(own, palette) if knows else 1)
+        for (own, light), knows in zip(looks, knows_paint, strict=True)
+    ]
+    decoded = space.decode(first.best.code)
     vertices = decoded.vertices + offsets
-    size = texture_size[0] or min(
-        default_texture_size(vertices, template, best.camera, crop, config.bake), texture_size[1]
-    )
+    sizes = [default_texture_size(vertices, template, one.best.camera, one.crop, config.bake) for one in shown]
+    size = texture_size[0] or min(max(sizes), texture_size[1])
     maps = paint(template, vertices, space.markings, decoded.distances, palette, size)
+    height, width = first.photo.rgb.shape[:2]
     made = object_from_code(
-        best.code, reader.model, palette, name=photo.name, camera=_of_photo(best.camera, crop, width, height),
-        picture=(width, height), mask=mask, texture_size=size, offsets=offsets, maps=maps,
+        first.best.code, reader.model, palette, name=first.photo.name, camera=first.camera(), picture=(width, height),
+        mask=first.mask, texture_size=size, offsets=offsets, maps=maps,
     )  # fmt: skip
-    believed = registration(_likeliest(seen.drawn), _likeliest(seen.read), config.texture)
-    base_colour = texture(
-        photo.rgb, mask, crop, best.camera, vertices, template, maps, palette, light, believed, seen.read,
-        config.texture, config.bake,
-    )  # fmt: skip
-    return replace(made, texture=base_colour, light=mild_light(light, config.bake)), palette
+    layers = [
+        layer_of(
+            one.photo.rgb, one.mask, one.crop, one.best.camera, vertices, template, maps, own, light,
+            registration(_likeliest(regions.drawn), _likeliest(regions.read), config.texture), regions.read,
+            config.texture, config.bake,
+        )
+        for one, regions, (own, _), light in zip(shown, seen, looks, lights, strict=True)
+    ]  # fmt: skip
+    base_colour = laid_over(maps, layers, config.texture)
+    return replace(made, texture=base_colour, light=mild_light(lights[0], config.bake)), palette
 
 
-def _of_photo(camera: Camera, crop: Crop, width: int, height: int) -> Camera:
-    return plain(camera_of_photo(camera, crop, width, height))
+def regions_seen(seen: SeenRegions, config: LookConfig) -> np.ndarray:
+    """(R,) how many pixels of a photograph count as each region."""
+    on_object = np.linalg.norm(seen.normals, axis=-1) > 0.5
+    counts: np.ndarray = ((seen.shares() > config.min_share) & on_object).sum(axis=(1, 2))
+    return counts
+
+
+def palette_of_all(palettes: Sequence[Palette], counts: Sequence[np.ndarray], config: LookConfig) -> Palette:
+    """The palette of photographs of one object: each region as that photograph has it which shows most of it.
+
+    counts: (R,) of each photograph, see :func:`regions_seen`.
+    """
+    every = np.stack(list(counts))
+    shown_by = dict(zip(REGIONS, every.argmax(axis=0).tolist(), strict=True))
+    if every[:, REGIONS.index("two_tone")].max() < config.min_pixels:
+        shown_by["two_tone"] = shown_by["paint"]  # nobody has seen a second paint: it is the first
+    return Palette(**{name: getattr(palettes[place], name) for name, place in shown_by.items()})
+
+
+def exposure(own: Palette, palette: Palette) -> float:
+    """How much brighter a photograph shows its paint than the palette of all photographs has it, within limits."""
+    weights = torch.tensor([0.2126, 0.7152, 0.0722])
+    mine, common = (max(float(srgb_decode(torch.tensor(one.paint.colour)) @ weights), 1e-3) for one in (own, palette))
+    return min(max(mine / common, 0.5), 2.0)
 
 
 def _likeliest(shares: np.ndarray) -> np.ndarray:

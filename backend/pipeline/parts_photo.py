@@ -31,7 +31,7 @@ from .course import (
 )
 from .parts_camera import camera_of_maps, disagreement, focal_in_crop, starts_of
 from .parts_offsets import free_offsets
-from .parts_paint import PartsPaintConfig, painted
+from .parts_paint import Explained, PartsPaintConfig, painted
 from .parts_refine import REFINEMENTS, Hypothesis, PartsRefineConfig, PartsRefiner
 from .parts_view import picture_of
 from .photo import Photo
@@ -92,10 +92,8 @@ def reconstruct_with_parts(
         vertices = reader.model.space.vertices(best.code)
         offsets = _offsets(seen, vertices, request, reader, course, config)
     with course.stage("bake", "Painting the texture", 0.8):
-        made, palette = painted(
-            photo, mask, crop, seen.rgba, seen.prediction, best, offsets, _texture_size(request, config), reader,
-            config.paint,
-        )  # fmt: skip
+        shown = Explained(photo, mask, crop, seen.rgba, seen.prediction, best)
+        made, palette = painted([shown], offsets, texture_size(request, config), reader, config.paint)
     made.silhouette_iou = silhouette_overlap(
         photo.rgb, mask, crop, best.camera, made.vertices, template, config.comparison_size
     )
@@ -220,7 +218,7 @@ def _offsets(
     )  # fmt: skip
 
 
-def _texture_size(request: ReconstructRequest, config: PartsPhotoConfig) -> tuple[int, int]:
+def texture_size(request: ReconstructRequest, config: PartsPhotoConfig) -> tuple[int, int]:
     """Side of the texture, 0 where it follows the photo, and the largest that it may then have."""
     largest = config.draft_texture if request.quality == "draft" else config.paint.bake.largest_texture
     return request.texture_size, largest
