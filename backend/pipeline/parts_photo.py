@@ -67,6 +67,8 @@ class Seen:
     rgba: Tensor
     """(4, S, S) crop."""
     prediction: PartsPrediction
+    refiner: PartsRefiner
+    """What moved the hypotheses, where it left them."""
     hypotheses: list[Hypothesis]
     """The best first."""
     evidence: Evidence
@@ -129,13 +131,13 @@ def look_at(
         hypotheses = refiner.hypotheses()
     evidence = evidence_of(prediction, rgba[3], found, hypotheses)
     if request.azimuth is not None:
-        return Seen(rgba, prediction, hypotheses, evidence, 1.0, False)
+        return Seen(rgba, prediction, refiner, hypotheses, evidence, 1.0, False)
     # Calibrated is what refinement leaves; without it less is known.
     known = reader.confidence if _is_refined(request, refinement) else None
     if known is None:
-        return Seen(rgba, prediction, hypotheses, evidence, None, is_doubtful(hypotheses, config))
+        return Seen(rgba, prediction, refiner, hypotheses, evidence, None, is_doubtful(hypotheses, config))
     confidence = known.of(evidence)
-    return Seen(rgba, prediction, hypotheses, evidence, confidence, confidence < known.threshold)
+    return Seen(rgba, prediction, refiner, hypotheses, evidence, confidence, confidence < known.threshold)
 
 
 def refinement_of(request: ReconstructRequest, config: PartsPhotoConfig) -> PartsRefineConfig:

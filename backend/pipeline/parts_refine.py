@@ -11,6 +11,7 @@ Letters: H hypotheses, K numbers of a code, R regions, S side of the picture, h 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ from .parts_camera import Starts, StartsConfig, starts_of
 from .parts_offsets import OffsetsConfig
 from .soft_outline import softened
 
+BETAS = (0.8, 0.95)
+"""Adam's memory of gradients and of their squares."""
 _LOG_DISTANCES = (0.1, 3.0)
 """Logarithms of the smallest and largest distances."""
 
@@ -100,6 +103,37 @@ class Hypothesis:
     """Of its silhouette and the mask, at the fine size."""
     agreement: float
     """Of its regions with those that the network read, where both show the object: 0 to 1."""
+    place: int = 0
+    """Its place among all of its photograph's, as they were moved."""
+
+
+def descend(
+    losses: Callable[[bool], Tensor], optimizer: Adam, config: PartsRefineConfig, steps: int = -1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:  # fmt: skip
+    """Moves hypotheses, the first half of the steps by coarse ``losses(False)`` (H,), the second by fine ones.
+
+    ``steps`` -1: as many as the config says, 0: none. Each half ends where nothing gets better any more.
+    """
+    total = config.steps if steps < 0 else steps
+    halves = [(False, total // 2), (True, total - total // 2)]
+    done = 0
+    for fine, count in halves:
+        best: list[Tensor] = []
+        for step in range(count):
+            now = losses(fine)
+            optimizer.step(now.sum())
+            progress(done + step + 1, total)
+            best.append(torch.minimum(now.detach(), best[-1]) if best else now.detach())
+            if len(best) > config.patience and _rests(best[-1 - config.patience], best[-1], config):
+                break
+        done += count
+    if total:
+        progress(total, total)
+
+
+def _rests(before: Tensor, now: Tensor, config: PartsRefineConfig) -> bool:
+    return bool((before - now < config.least_gain).all())
 
 
 class PartsRefiner:
@@ -135,9 +169,26 @@ class PartsRefiner:
         self.given_pose = self.pose.clone()
         self.pose.requires_grad_()
         self.frame.requires_grad_()
-        rates = [(self.code, config.code_rate)]
-        rates += [(moving, config.camera_rate) for moving in (self.turn, self.pose, self.frame)]
-        self.optimizer = Adam(rates, betas=(0.8, 0.95))
+
+    def with_code(self, places: list[int], code: Tensor) -> PartsRefiner:
+        """Returns another refiner of the same photograph: hypotheses at these places (H,), with a code (H, K) each.
+
+        The code is used as it is, so that refiners of several photographs of one object may share it. Each camera
+        starts where it stands here, framed anew for its code.
+        """
+        other = copy.copy(self)
+        rows = torch.as_tensor(places, device=self.code.device)
+        for name in ("azimuths", "probabilities", "given_code", "given_pose", "turn", "pose"):
+            setattr(other, name, getattr(self, name).detach()[rows].clone())
+        other.code = code
+        other.frame = other._framed()
+        for moving in (other.turn, other.pose, other.frame):
+            moving.requires_grad_()
+        return other
+
+    def camera_rates(self) -> list[tuple[Tensor, float]]:
+        """What of the cameras moves, and by how much a step."""
+        return [(moving, self.config.camera_rate) for moving in (self.turn, self.pose, self.frame)]
 
     def cameras(self) -> Cameras:
         """The cameras (H) of the crop."""
@@ -166,24 +217,8 @@ class PartsRefiner:
 
     def run(self, steps: int = -1, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Moves all hypotheses; ``steps`` -1: as many as the config says, 0: none."""
-        total = self.config.steps if steps < 0 else steps
-        halves = [(False, total // 2), (True, total - total // 2)]
-        done = 0
-        for fine, count in halves:
-            best: list[Tensor] = []
-            for step in range(count):
-                losses = self.losses(fine)
-                self.optimizer.step(losses.sum())
-                progress(done + step + 1, total)
-                best.append(torch.minimum(losses.detach(), best[-1]) if best else losses.detach())
-                if len(best) > self.config.patience and self._rests(best[-1 - self.config.patience], best[-1]):
-                    break
-            done += count
-        if total:
-            progress(total, total)
-
-    def _rests(self, before: Tensor, now: Tensor) -> bool:
-        return bool((before - now < self.config.least_gain).all())
+        optimizer = Adam([(self.code, self.config.code_rate), *self.camera_rates()], betas=BETAS)
+        descend(self.losses, optimizer, self.config, steps, progress)
 
     def losses(self, fine: bool) -> Tensor:
         """(H,): how badly each hypothesis explains the photograph."""
@@ -233,21 +268,22 @@ class PartsRefiner:
         of_code = (self.code - self.given_code).square().sum(dim=1) + 0.2 * self.code.square().sum(dim=1)
         return config.pose_prior * squares + config.code_prior * of_code + config.strangeness * strange
 
-    @torch.no_grad()
     def hypotheses(self) -> list[Hypothesis]:
         """All of them, the best first."""
+        return sorted(self.explanations(), key=lambda one: one.loss)
+
+    @torch.no_grad()
+    def explanations(self) -> list[Hypothesis]:
+        """All of them, in the order of their places."""
         judged, agreement, fragments = self._judged(fine=True)
         losses = judged - self.config.azimuth_prior * self.probabilities.clamp(min=1e-4).log()
         covered = fragments.face_index >= 0
         wanted = self.outlines[True][0] > 0.5
         iou = (covered & wanted).sum(dim=(1, 2)) / (covered | wanted).sum(dim=(1, 2)).clamp(min=1)
-        codes = self.code.cpu().numpy().astype(np.float32)
+        codes = self.code.detach().cpu().numpy().astype(np.float32)
         numbers = zip(*(row.tolist() for row in (self.probabilities, losses, iou, agreement)), strict=True)
-        made = [
-            Hypothesis(camera, code, *row)
-            for camera, code, row in zip(self.cameras().unbatch(), codes, numbers, strict=True)
-        ]
-        return sorted(made, key=lambda one: one.loss)
+        found = zip(self.cameras().unbatch(), codes, numbers, strict=True)
+        return [Hypothesis(camera, code, *row, place) for place, (camera, code, row) in enumerate(found)]
 
 
 def _at(maps: Tensor, size: int) -> Tensor:
