@@ -39,7 +39,16 @@ class Course:
         self.say(words, fraction, preview)
         start = time.perf_counter()
         yield
-        self.timings[key] = time.perf_counter() - start
+        self.timings[key] = self.timings.get(key, 0.0) + time.perf_counter() - start
+
+    def part(self, begin: float, end: float) -> Course:
+        """Returns a course of its own for one part of this one, on the same clock."""
+
+        def report(progress: Progress) -> None:
+            fraction = begin + (end - begin) * progress.fraction
+            self.report(Progress(progress.stage, fraction, progress.preview))
+
+        return Course(report, self.cancelled, self.timings)
 
     def say(self, words: str, fraction: float, preview: np.ndarray | None = None) -> None:
         """Reports progress. Raises Cancelled where the user asked to stop."""

@@ -1,16 +1,16 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small free offsets of vertices, last of all, that bring an outline nearer to the mask than any code can.
+"""Small free offsets of vertices, last of all, that bring an outline nearer to the masks than any code can.
 
 They are a field in space, not on the mesh, given at the points of a coarse lattice around the object: what lies side by
 side moves together, wheels and body too, and left and right move as one.
 
-Letters: V vertices, P points of the lattice, S side of the picture.
+Letters: N photographs, V vertices, P points of the lattice, S side of the picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,34 +48,35 @@ class OffsetsConfig:
 
 
 def free_offsets(
-    mask: Tensor, camera: Camera, vertices: np.ndarray, template: Template, config: OffsetsConfig = OffsetsConfig(),
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    masks: Tensor, cameras: Sequence[Camera], vertices: np.ndarray, template: Template,
+    config: OffsetsConfig = OffsetsConfig(), progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:  # fmt: skip
-    """Offsets (V, 3) float32 with which vertices (V, 3), seen by the camera, cover a mask (S, S) in [0, 1] better.
+    """Offsets (V, 3) float32 with which vertices (V, 3), seen by N cameras, cover masks (N, S, S) in [0, 1] better.
 
-    As symmetric as the vertices are, and none where the outline comes no nearer.
+    As symmetric as the vertices are, and none where the outlines come no nearer.
     """
-    device = mask.device
-    small = F.interpolate(mask[None, None], (config.size, config.size), mode="area")[0, 0]
-    wanted = softened(small, config.sharpness)[None]
+    device = masks.device
+    small = F.interpolate(masks[:, None], (config.size, config.size), mode="area")[:, 0]
+    wanted = torch.stack([softened(one, config.sharpness) for one in small])
     rest = torch.as_tensor(np.asarray(vertices, np.float32), device=device)
     triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
-    cameras = Cameras.batch([camera], device)
+    batch = Cameras.batch(list(cameras), device)
     places = _places(rest)
     lattice = torch.zeros(1, 3, *reversed(config.lattice), device=device, requires_grad=True)
     optimizer = Adam([(lattice, config.rate)])
     best, best_overlap = torch.zeros_like(rest), -1.0
     for step in range(config.steps + 1):
         offsets = _field(lattice, places, config.limit)
-        screen = project(cameras, (rest + offsets)[None], config.size, config.size)
+        screen = project(batch, (rest + offsets).expand(len(small), -1, -1), config.size, config.size)
         fragments = rasterize(screen.detach(), triangles, config.size, config.size)
-        covered = fragments.face_index[0] >= 0
-        overlap = float((covered & (small > 0.5)).sum() / (covered | (small > 0.5)).sum().clamp(min=1))
+        covered, solid = fragments.face_index >= 0, small > 0.5
+        union = (covered | solid).sum(dim=(1, 2)).clamp(min=1)
+        overlap = float(((covered & solid).sum(dim=(1, 2)) / union).mean())
         if overlap > best_overlap:
             best, best_overlap = offsets.detach(), overlap
         if step == config.steps:
             break
-        loss = silhouette_loss(screen, triangles, fragments, wanted, config.sharpness).sum()
+        loss = silhouette_loss(screen, triangles, fragments, wanted, config.sharpness).mean()
         optimizer.step(loss + _roughness(lattice, config))
         progress(step + 1, config.steps)
     return best.cpu().numpy().astype(np.float32)

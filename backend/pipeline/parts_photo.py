@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,7 +93,7 @@ def reconstruct_with_parts(
     best, template = seen.hypotheses[0], reader.model.template
     with course.stage("offsets", "Refining", 0.76):
         vertices = reader.model.space.vertices(best.code)
-        offsets = _offsets(seen, vertices, request, reader, course, config)
+        offsets = offsets_of([seen], [best], vertices, request, reader, course, config)
     with course.stage("bake", "Painting the texture", 0.8):
         shown = Explained(photo, mask, crop, seen.rgba, seen.prediction, best)
         made, palette = painted([shown], offsets, texture_size(request, config), reader, config.paint)
@@ -156,7 +157,7 @@ def evidence_of(
 ) -> Evidence:
     """What speaks for and against the best of the hypotheses; ``found``: the camera by the coordinates alone."""
     best = hypotheses[0]
-    others = [other.loss - best.loss for other in _elsewhere(hypotheses)]
+    others = [other.loss - best.loss for other in elsewhere(hypotheses)]
     own = prediction.mask_logits[0] > 0
     given = F.interpolate(mask[None, None], own.shape, mode="area")[0, 0] > 0.5
     return Evidence(
@@ -169,7 +170,7 @@ def evidence_of(
     )
 
 
-def _elsewhere(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+def elsewhere(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     """Those that see the object from quite another side than the first does."""
     best = hypotheses[0].camera.azimuth
     return [other for other in hypotheses[1:] if angle_between(other.camera.azimuth, best) > math.pi / 4]
@@ -179,7 +180,7 @@ def is_doubtful(found: list[Hypothesis], config: PartsPhotoConfig) -> bool:
     """Whether the object may as well be seen from quite another side than that of the first hypothesis."""
     return any(
         other.loss - found[0].loss < config.doubtful_margin or other.probability > config.doubtful_probability
-        for other in _elsewhere(found)
+        for other in elsewhere(found)
     )
 
 
@@ -189,7 +190,7 @@ def _alternatives(
     """Other directions of view, where one of them may well be the right one."""
     if request.azimuth is not None:
         return []
-    others = sorted(_elsewhere(seen.hypotheses), key=lambda other: -other.probability)
+    others = sorted(elsewhere(seen.hypotheses), key=lambda other: -other.probability)
     if not seen.doubtful:
         others = [other for other in others if other.probability > config.other_probability]
     whole = sum(one.probability for one in seen.hypotheses)
@@ -206,16 +207,17 @@ def _alternatives(
     ]
 
 
-def _offsets(
-    seen: Seen, vertices: np.ndarray, request: ReconstructRequest, reader: PartsReader, course: Course,
-    config: PartsPhotoConfig,
+def offsets_of(
+    seen: Sequence[Seen], best: Sequence[Hypothesis], vertices: np.ndarray, request: ReconstructRequest,
+    reader: PartsReader, course: Course, config: PartsPhotoConfig,
 ) -> np.ndarray:  # fmt: skip
-    """Free offsets (V, 3) of the best hypothesis's vertices; none where the quality knows of none."""
+    """Free offsets (V, 3) of vertices that hypotheses of photographs share; none where the quality knows of none."""
     refinement = refinement_of(request, config)
     if refinement.offsets is None or not _is_refined(request, refinement):
         return np.zeros_like(vertices)
+    masks, cameras = torch.stack([one.rgba[3] for one in seen]), [one.camera for one in best]
     return free_offsets(
-        seen.rgba[3], seen.hypotheses[0].camera, vertices, reader.model.template, refinement.offsets,
+        masks, cameras, vertices, reader.model.template, refinement.offsets,
         lambda done, total: course.say("Refining", 0.76 + 0.04 * done / total),
     )  # fmt: skip
 

@@ -1,18 +1,20 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A photo becomes a textured mesh, its camera and its light: all steps in their order."""
+"""A photo, or several of one object, become a textured mesh, its camera and its light: all steps in their order."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from ..common.records import CutOut, Progress, Reconstruction, ReconstructRequest
+from ..errors import BundleError, PhotoError
 from ..models.crop import Crop, camera_of_photo, crop_around, extract
 from ..models.inverse_graphics import Prediction
 from ..weights.bundle import LoadedBundle
@@ -30,6 +32,7 @@ from .course import (
 )
 from .cut_out import cut_out
 from .parts_photo import PartsPhotoConfig, reconstruct_with_parts
+from .parts_together import PartsTogetherConfig, TakenPhoto, reconstruct_together
 from .photo import Photo, load_photo
 from .provenance import provenance
 from .refine import RefineConfig, Refined, refine
@@ -42,6 +45,7 @@ class ReconstructConfig:
     refine: RefineConfig = RefineConfig()
     bake: BakeConfig = BakeConfig()
     parts: PartsPhotoConfig = PartsPhotoConfig()
+    together: PartsTogetherConfig = PartsTogetherConfig()
     doubts: PictureDoubts = PictureDoubts()
     comparison_size: int = 256
     """Side of the masks whose overlap is reported."""
@@ -59,19 +63,38 @@ def reconstruct(
     cancelled: Callable[[], bool] = lambda: False,
     config: ReconstructConfig = ReconstructConfig(),
 ) -> Reconstruction:
-    """Makes an object from a photograph.
+    """Makes an object from a photograph, or from several of one object.
 
     Args:
         report: Called with the progress, several times a second.
         cancelled: Asked as often; once it returns True the work stops.
 
     Raises:
-        PhotoError: The picture or the mask cannot be used, or shows no object.
+        PhotoError: The picture or the mask cannot be used, or shows no object; of several pictures, none can be used.
+        BundleError: Several photographs were given, and the bundle knows of no objects with parts.
         CutOutModelError: The cut-out model that was named cannot be used.
         Cancelled: The user asked to stop.
     """
     course = Course(report, cancelled)
     start = time.perf_counter()
+    if request.further_paths:
+        made, request = _of_several(request, bundle, course, config)
+    else:
+        made = _of_one(request, bundle, course, config)
+    course.timings["total"] = time.perf_counter() - start
+    course.say("Done", 1.0)
+    return replace(
+        made,
+        bundle=bundle.name,
+        timings=course.timings,
+        provenance=provenance(request, bundle.name, bundle.folder, bundle.device),
+    )
+
+
+def _of_one(
+    request: ReconstructRequest, bundle: LoadedBundle, course: Course, config: ReconstructConfig
+) -> Reconstruction:
+    """The object of a single photograph."""
     with course.stage("load", "Reading the photo", 0.0):
         photo = load_photo(request.image_path)
     with course.stage("cut_out", "Cutting out", 0.03):
@@ -81,17 +104,62 @@ def reconstruct(
         made = reconstruct_with_parts(photo, mask, crop, request, bundle.parts, course, config.parts)
     else:
         made = _surface(photo, mask, crop, request, bundle, course, config)
-    course.timings["total"] = time.perf_counter() - start
-    course.say("Done", 1.0)
     warnings = [*found.warnings, *made.warnings]
-    return replace(
-        made,
-        bundle=bundle.name,
-        timings=course.timings,
-        mask_source=found.source,
-        warnings=warnings,
-        provenance=provenance(request, bundle.name, bundle.folder, bundle.device),
-    )
+    return replace(made, mask_source=found.source, photo_path=request.image_path, warnings=warnings)
+
+
+def _of_several(
+    request: ReconstructRequest, bundle: LoadedBundle, course: Course, config: ReconstructConfig
+) -> tuple[Reconstruction, ReconstructRequest]:
+    """The object of several photographs, without those that cannot be used, and the request without them.
+
+    Raises BundleError where the bundle knows of no parts, and PhotoError where no photograph is left.
+    """
+    if bundle.parts is None or not request.with_parts:
+        lacking = (
+            "one surface was asked for" if bundle.parts is not None else f"the weights '{bundle.name}' know of none"
+        )
+        raise BundleError(
+            f"Several photographs make one object with parts, and {lacking}: make an object of each photograph."
+        )
+    taken, sources, warnings = _taken(request, bundle, course.part(0.0, 0.2))
+    used = replace(taken[0].request, further_paths=[one.path for one in taken[1:]])
+    if len(taken) == 1:
+        only, rest = taken[0], course.part(0.2, 1.0)
+        made = reconstruct_with_parts(only.photo, only.mask, only.crop, used, bundle.parts, rest, config.parts)
+        made.photo_path = only.path
+    else:
+        made = reconstruct_together(taken, bundle.parts, course.part(0.2, 1.0), config.parts, config.together)
+    return replace(made, mask_source=sources[0], warnings=[*warnings, *made.warnings]), used
+
+
+def _taken(
+    request: ReconstructRequest, bundle: LoadedBundle, course: Course
+) -> tuple[list[TakenPhoto], list[str], list[str]]:
+    """The photographs that can be used, where their masks came from, and sentences about the others."""
+    own = replace(request, further_paths=[])
+    others = [replace(own, image_path=path, mask_path="", point=[], azimuth=None) for path in request.further_paths]
+    taken: list[TakenPhoto] = []
+    sources: list[str] = []
+    warnings: list[str] = []
+    failures: list[PhotoError] = []
+    for number, one in enumerate([own, *others]):
+        part = course.part(number / (1 + len(others)), (number + 1) / (1 + len(others)))
+        try:
+            with part.stage("load", "Reading the photo", 0.0):
+                photo = load_photo(one.image_path)
+            with part.stage("cut_out", "Cutting out", 0.1):
+                found = _cut_out(photo, one, bundle, part)
+        except PhotoError as error:
+            failures.append(error)
+            warnings.append(f"Made without {Path(one.image_path).name}: {error}")
+            continue
+        taken.append(TakenPhoto(one.image_path, photo, found.mask, one))
+        sources.append(found.source)
+        warnings += [sentence for sentence in found.warnings if sentence not in warnings]
+    if not taken:
+        raise PhotoError(f"None of the {len(failures)} photographs can be used; of the first: {failures[0]}")
+    return taken, sources, warnings
 
 
 def _surface(

@@ -10,6 +10,7 @@ import torch
 
 from backend.common.regions import REGIONS
 from backend.models.parts_network import PartsPrediction, bin_centres
+from backend.render.camera import Cameras
 from backend.training.parts.drawn_cars import DrawnCars, DrawnConfig
 from backend.training.parts.examples import BACKGROUND, Examples, plain
 from backend.weights.parts import PartsModel
@@ -53,3 +54,15 @@ def told(truth: Examples, off_deg: float, flipped: float, code: torch.Tensor) ->
         region_logits=shares,
         mask_logits=torch.where(known, 6.0, -6.0),
     )
+
+
+def drawn_from(model: PartsModel, azimuths_deg: list[float], size: int = SIDE, which: int = 0) -> list[Examples]:
+    """One drawn car in one paint, seen from several sides; ``which`` car it is."""
+    cars = DrawnCars(model.space, model.template, DrawnConfig(codes=4), torch.device("cpu"), 3)
+    count, zero = len(azimuths_deg), torch.zeros(len(azimuths_deg))
+    azimuths = torch.tensor([math.radians(degrees) for degrees in azimuths_deg])
+    poses = Cameras(azimuths, zero + 0.15, zero + 2.6, zero, zero + 0.4, zero, zero)
+    codes, palettes = (values[which].expand(count, *values[which].shape) for values in (cars.codes, cars.palettes))
+    grounds = torch.full((count, 3, 4, 4), 0.5)
+    pictures = cars.pictures(codes, palettes, poses, size, grounds, torch.Generator().manual_seed(7))
+    return [pictures.part(torch.tensor([place])) for place in range(count)]

@@ -44,7 +44,7 @@ def raised(vertices: np.ndarray) -> np.ndarray:
 
 def test_an_outline_is_followed_by_small_symmetric_offsets(box: Template) -> None:
     mask = mask_of(raised(box.vertices), box)
-    offsets = free_offsets(mask, CAMERA, box.vertices, box, OffsetsConfig())
+    offsets = free_offsets(mask[None], [CAMERA], box.vertices, box, OffsetsConfig())
     before, after = (overlap(mask, mask_of(box.vertices + some, box)) for some in (0 * offsets, offsets))
     assert after > before + 0.1 * (1 - before)
     assert 0 < np.linalg.norm(offsets, axis=1).max() <= QUICK.limit * 1.0001
@@ -57,19 +57,19 @@ def test_an_outline_is_followed_by_small_symmetric_offsets(box: Template) -> Non
 
 def test_however_far_the_outline_the_limit_holds(box: Template) -> None:
     mask = mask_of(box.vertices * np.float32(1.3), box)
-    offsets = free_offsets(mask, CAMERA, box.vertices, box, replace(QUICK, rate=0.1, smoothness=0, shortness=0))
+    offsets = free_offsets(mask[None], [CAMERA], box.vertices, box, replace(QUICK, rate=0.1, smoothness=0, shortness=0))
     assert 0.5 * QUICK.limit < np.linalg.norm(offsets, axis=1).max() <= QUICK.limit * 1.0001
 
 
 def test_where_the_outline_fits_nothing_moves(box: Template) -> None:
-    offsets = free_offsets(mask_of(box.vertices, box), CAMERA, box.vertices, box, QUICK)
+    offsets = free_offsets(mask_of(box.vertices, box)[None], [CAMERA], box.vertices, box, QUICK)
     assert not offsets.any()
 
 
 def test_no_step_gives_no_offset(box: Template) -> None:
     told: list[tuple[int, int]] = []
     offsets = free_offsets(
-        mask_of(raised(box.vertices), box), CAMERA, box.vertices, box, replace(QUICK, steps=0),
+        mask_of(raised(box.vertices), box)[None], [CAMERA], box.vertices, box, replace(QUICK, steps=0),
         lambda done, total: told.append((done, total)),
     )  # fmt: skip
     assert not offsets.any() and offsets.dtype == np.float32 and not told
