@@ -48,6 +48,9 @@ def parser() -> batch_run.Parser:
         choices=[name for name, _, _ in choices.SHAPES],
         help="an object with parts where the weights know of such, or one surface (default: parts)",
     )
+    result.add_argument(
+        "--together", action="store_true", help="all pictures show one object: make one, with a camera for each"
+    )
     result.add_argument("--mask", default="", metavar="FILE", help="mask to use, for a single photo")
     result.add_argument(
         "--cutout-model",
@@ -112,7 +115,7 @@ def folder_names(photos: Sequence[Path]) -> list[str]:
 def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
     photos = find_photos(options.inputs)
     for name, given in (("mask", options.mask), ("point", options.point), ("azimuth", options.azimuth is not None)):
-        if given and len(photos) != 1:
+        if given and (options.together or len(photos) != 1):
             raise ValueError(f"--{name} belongs to a single photo.")
     if options.mask and options.point:
         raise ValueError("--point says what to cut out, and --mask what was: give one of them.")
@@ -123,6 +126,8 @@ def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
             raise ValueError(f"There is no cut-out model {options.cutout_model}: name an ONNX file that is there.")
     if not photos:
         raise ValueError("There is no picture in " + ", ".join(options.inputs) + ".")
+    if options.together:
+        return [_item_of_all(photos, out, options)]
     return [
         batch_run.Item(
             photo.name, str(photo), {"input": str(photo)}, functools.partial(_steps, photo, out / name, options)
@@ -131,10 +136,27 @@ def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
     ]
 
 
+def _item_of_all(photos: Sequence[Path], out: Path, options: argparse.Namespace) -> batch_run.Item:
+    """The one object that all photos show, of the name of the first. Raises ValueError with a sentence."""
+    if len(photos) < 2:
+        raise ValueError("--together makes one object of several photos: name two at least, or leave it out.")
+    if options.shape != choices.SHAPES[0][0]:
+        raise ValueError("--together makes an object with parts: leave out --shape surface.")
+    first = photos[0]
+    names = [str(photo) for photo in photos]
+    steps = functools.partial(_steps, first, out / folder_names([first])[0], options, further=photos[1:])
+    return batch_run.Item(first.name, str(first), {"input": names[0], "inputs": names}, steps)
+
+
 def _steps(
-    photo: Path, folder: Path, options: argparse.Namespace, record: dict[str, Any], show: batch_run.Show
+    photo: Path,
+    folder: Path,
+    options: argparse.Namespace,
+    record: dict[str, Any],
+    show: batch_run.Show,
+    further: Sequence[Path] = (),
 ) -> job.Steps:
-    """Reconstructs one photo and writes its folder."""
+    """Reconstructs one photo, or one object of further ones too, and writes its folder."""
     bundle, device = batch_run.bundle_and_device(options)
     request = records.ReconstructRequest(
         image_path=str(photo),
@@ -148,29 +170,48 @@ def _steps(
         azimuth=None if options.azimuth is None else math.radians(options.azimuth),
         texture_size=options.texture_size,
         with_parts=options.shape == choices.SHAPES[0][0],
+        further_paths=[str(path) for path in further],
     )
     result = yield session.request(request)
-    picture = yield session.request(
-        protocol.PictureRequest(request.image_path), progress=records.Progress("Building the scene", 0.92)
-    )
+    used = [result.photo_path or request.image_path, *(one.path for one in result.further)]
+    pictures_used = []
+    for path in used:
+        picture = yield session.request(
+            protocol.PictureRequest(path), progress=records.Progress("Building the scene", 0.92)
+        )
+        pictures_used.append(picture.pixels)
     result.name = folder.name
     made = batch_run.write_scene(
         folder,
         result,
-        picture.pixels,
+        pictures_used[0],
         options,
         record,
         show,
-        photo=picture.pixels,
-        photo_path=request.image_path,
+        photo=pictures_used[0],
+        photo_path=used[0],
         real_size=options.real_size,
+        further_photos=pictures_used[1:],
     )
     # With the product's own mask, onto which refinement bends the shape: no measure of truth. The shorter name is for
     # readers of older reports.
     record["silhouette_iou_own_mask"] = record["silhouette_iou"] = result.silhouette_iou
     record["silhouette_iou_in_blender"] = round(preview.silhouette_iou(made.overlay, result.mask), 4)
     record.update(_doubts(result, record["outputs"]))
+    if further:
+        record["photos"] = _photos(result, used[0])
     return ""
+
+
+def _photos(result: records.Reconstruction, path: str) -> list[dict[str, Any]]:
+    """Returns what a record says of each photo that an object was made from, of which the first lies at ``path``."""
+    first = records.FurtherPhoto(
+        result.name, path, result.image_width, result.image_height, result.camera, result.mask, result.silhouette_iou
+    )
+    return [
+        {"input": one.path, **export.camera_record(one), "silhouette_iou_own_mask": one.silhouette_iou}
+        for one in (first, *result.further)
+    ]
 
 
 def _doubts(result: records.Reconstruction, outputs: dict[str, str]) -> dict[str, Any]:

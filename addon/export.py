@@ -85,8 +85,8 @@ def refusal_to_write(folder: Path) -> str:
     return ""
 
 
-def camera_record(result: records.Reconstruction) -> dict[str, Any]:
-    """Returns the camera of a result in the conventions of the project, angles in degrees."""
+def camera_record(result: records.Reconstruction | records.FurtherPhoto) -> dict[str, Any]:
+    """Returns the camera of a result, or of a further photo of one, in the project's conventions, angles in degrees."""
     camera = result.camera
     return {
         "camera": {

@@ -7,7 +7,9 @@ Metres, Z up. The object stands on the ground at the world's origin with its fro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Literal
 
 import bpy
@@ -45,6 +47,8 @@ class Built:
     texture: bpy.types.Image
     turning: tuple[bpy.types.Object, ...] = ()
     """The wheels: children of the object that turn in place about their local X."""
+    further_cameras: tuple[bpy.types.Object, ...] = ()
+    """The cameras of further photographs of the object."""
 
 
 def build(
@@ -55,11 +59,13 @@ def build(
     real_size: float = 0.0,
     set_up_scene: bool = True,
     materials: Materials = "maps",
+    further_photos: Sequence[np.ndarray] = (),
 ) -> Built:
     """Adds a collection with the mesh, or the main mesh and its wheels, and the camera to a scene.
 
-    ``photo`` (h, w, 3) uint8 becomes the camera's background image. ``real_size`` is the longest side in metres, 0:
-    that of the category. ``set_up_scene`` makes the scene render like the photo: its camera, size,
+    ``photo`` (h, w, 3) uint8 becomes the camera's background image, and each of ``further_photos``, of the result's
+    ``further``, that of another camera, which no slider moves. ``real_size`` is the longest side in metres, 0: that of
+    the category. ``set_up_scene`` makes the scene render like the photo: its camera, size,
     light and plain colours. ``materials`` is the choice for a template with parts.
     """
     size = real_size or result.real_size
@@ -77,11 +83,15 @@ def build(
     collection.objects.link(camera)
     world = new_world(f"{result.name} light", result.light)
     place_camera(camera, mesh_object, result.camera, size)
+    further_cameras = new_further_cameras(result, further_photos, size)
+    for other, one in zip(further_cameras, result.further, strict=True):
+        collection.objects.link(other)
+        place_camera(other, mesh_object, one.camera, size)
     remember(mesh_object, result, camera, photo_path, size)
     if set_up_scene:
         render_like_the_photo(scene, result, camera, world)
         mesh_object.unrender.world = world
-    return Built(collection, mesh_object, camera, world, texture, tuple(turning))
+    return Built(collection, mesh_object, camera, world, texture, tuple(turning), tuple(further_cameras))
 
 
 def new_object(result: records.Reconstruction, texture: bpy.types.Image, size: float) -> bpy.types.Object:
@@ -203,6 +213,18 @@ def new_camera(result: records.Reconstruction, photo: np.ndarray | None, size: f
         background.alpha = 1.0
         data.show_background_images = True
     return bpy.data.objects.new(f"{result.name} camera", data)
+
+
+def new_further_cameras(
+    result: records.Reconstruction, photos: Sequence[np.ndarray], size: float
+) -> list[bpy.types.Object]:
+    """Returns the cameras of a result's further photos, as :func:`new_camera` does that of the first."""
+    cameras = []
+    for one, photo in zip_longest(result.further, photos[: len(result.further)]):
+        width, height = one.image_width, one.image_height
+        seen = replace(result, name=one.name, camera=one.camera, image_width=width, image_height=height)
+        cameras.append(new_camera(seen, photo, size))
+    return cameras
 
 
 def place_camera(camera: bpy.types.Object, target: bpy.types.Object, pose: records.Camera, size: float) -> None:

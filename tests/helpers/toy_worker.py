@@ -64,6 +64,18 @@ def reconstruct(request, report, cancelled, make=toy.reconstruction):
     )
     result = make(name, pixels.shape[1], pixels.shape[0])
     result.bundle = request.bundle
+    result.further = [
+        records.FurtherPhoto(
+            Path(path).stem,
+            path,
+            result.image_width,
+            result.image_height,
+            dataclasses.replace(result.camera, azimuth=result.camera.azimuth + number),
+            result.mask,
+            0.5,
+        )
+        for number, path in enumerate(request.further_paths, 1)
+    ]
     result.mask_source = "file" if request.mask_path else "segmenter"
     if request.azimuth is not None:
         # Another direction shows another shape: one that is higher.
