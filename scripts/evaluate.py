@@ -14,7 +14,8 @@ and imported as a scene, whose silhouette through its camera is compared with th
 view is with the label; ``backend/commands/evaluate.py`` says more. It needs the bpy package beside the backend's own.
 
 Rendered objects (scripts/render_dataset.py): one view of each, drawn by the seed, is given to the pipeline as a photo,
-and silhouette, camera and mesh of the imported scene are compared with the truth.
+and silhouette, camera and mesh of the imported scene are compared with the truth. ``--together N`` gives it the first N
+views of each object as photographs of one object; ``--together 1`` is the first one alone, to compare with.
 
 Networks are compared where ``--bundle`` or ``--data`` is repeated or has a label (``LABEL=PATH``), or where one of
 ``--table``, ``--pictures``, ``--cameras`` and ``--segmenter`` is given. ``--bundle`` may then name a training run's
@@ -40,7 +41,7 @@ import command_line
 from backend.commands import compare
 from backend.commands import evaluate as photographs
 
-ALONE = ("input", "quality", "refine", "cutout_model", "seed", "sheet", *photographs.OF_PHOTOGRAPHS)
+ALONE = ("input", "quality", "refine", "cutout_model", "seed", "sheet", "together", *photographs.OF_PHOTOGRAPHS)
 """Options that belong to the measuring of one bundle."""
 
 
@@ -56,6 +57,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     compare.add_options(parser)
     photographs.add_single_options(parser)
     photographs.add_photographs_options(parser)
+    parser.add_argument_group("measuring on rendered objects").add_argument(
+        "--together",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the first N views of each show one object; 1: the first alone (default: one that the seed draws)",
+    )
     options = parser.parse_args(arguments)
     options.bundle = options.bundle or ["car"]
     options.compared = compares(options)
@@ -63,9 +71,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         refuse(parser, options, ALONE, "the measuring of one bundle, not to the comparison of networks")
         return options
     options.bundle, options.data = options.bundle[0], Path(options.data[0])
+    if options.together < 0:
+        parser.error("--together says how many views make an object, one at least")
     options.on_photographs = (options.data / "labels.csv").is_file()
     if options.on_photographs:
-        refuse(parser, options, ("objects",), "rendered objects; --count says how many photographs")
+        refuse(parser, options, ("objects", "together"), "rendered objects; --count says how many photographs")
     else:
         refuse(parser, options, photographs.OF_PHOTOGRAPHS, "labelled photographs, and there is no labels.csv")
     return options

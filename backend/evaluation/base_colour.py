@@ -21,10 +21,10 @@ _SAMPLES = 3
 
 
 def base_colour_errors(result: Reconstruction, true: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Returns mean absolute errors of sRGB by region and side, for instance ``paint_seen`` and ``paint_unseen``.
+    """Returns mean absolute errors of sRGB by region and side: ``paint_seen``, ``paint_unseen``, ``paint_all``.
 
     ``true`` are sRGB colours by region. A quad is weighted by its area and counts as seen where it is turned to the
-    camera; regions of which a side has nothing are left out, and all of them for an object without parts.
+    (first) camera; regions of which a side has nothing are left out, and all of them for an object without parts.
     """
     if result.parts is None:
         return {}
@@ -40,7 +40,7 @@ def base_colour_errors(result: Reconstruction, true: Mapping[str, Sequence[float
             continue
         mine = result.parts.region_of_quad == result.parts.regions.index(name)
         off = np.abs(colours - np.asarray(true[name])).mean(axis=(1, 2))
-        for side, chosen in (("seen", mine & seen), ("unseen", mine & ~seen)):
+        for side, chosen in (("seen", mine & seen), ("unseen", mine & ~seen), ("all", mine)):
             if areas[chosen].sum() > 0:
                 errors[f"{name}_{side}"] = float(np.average(off[chosen], weights=areas[chosen]))
     return errors

@@ -32,18 +32,18 @@ SHEET_ROWS = 24
 
 
 def run(options: argparse.Namespace, folders: Sequence[Path]) -> int:
-    """Measures a view of each object, drawn by the seed; returns the exit code."""
+    """Measures each object by one view, drawn by the seed, or by its first ones; returns the exit code."""
     rng = np.random.default_rng(options.seed)
     found: list[Record] = []
     sheet: list[np.ndarray] = []
     with scenes.opened():
         for number, folder in enumerate(folders, 1):
             truth = json.loads((folder / "object.json").read_text(encoding="utf-8"))
-            view = truth["views"][int(rng.integers(len(truth["views"])))]
-            record: Record = {"object": folder.name, "view": view["file"], "error": None}
+            views = chosen_views(truth, options.together, rng)
+            record: Record = {"object": folder.name, "view": views[0]["file"], "error": None}
             try:
                 with_preview = len(sheet) < SHEET_ROWS and options.sheet is not None
-                picture = measure(folder, truth, view, options, record, with_preview)
+                picture = measure(folder, truth, views, options, record, with_preview)
                 if picture is not None:
                     sheet.append(picture)
             except job.EXPECTED_ERRORS as error:
@@ -55,6 +55,7 @@ def run(options: argparse.Namespace, folders: Sequence[Path]) -> int:
         "input": options.input,
         "quality": options.quality,
         "refine": options.refine,
+        "together": options.together,
         "summary": summary(found),
         "objects": found,
     }
@@ -66,16 +67,36 @@ def run(options: argparse.Namespace, folders: Sequence[Path]) -> int:
     return 1 if any(record["error"] for record in found) else 0
 
 
-def measure(
-    folder: Path, truth: dict[str, Any], view: dict[str, Any], options: argparse.Namespace, record: Record,
-    with_preview: bool,
-) -> np.ndarray | None:  # fmt: skip
-    """Reconstructs one view and fills in its record; returns the preview picture if one is wanted."""
-    image = bpy.data.images.load(str(folder / view["file"]))
+def chosen_views(truth: dict[str, Any], together: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Returns the views that an object is made from: its first ones, at most so many, or one that is drawn for 0."""
+    views = truth["views"]
+    drawn = int(rng.integers(len(views)))
+    return views[:together] if together else [views[drawn]]
+
+
+def read_view(path: Path) -> np.ndarray:
+    """Returns the pixels (h, w, 4) of a rendered view."""
+    image = bpy.data.images.load(str(path))
     image.alpha_mode = "CHANNEL_PACKED"
     rgba = pixels.read(image).copy()
     bpy.data.images.remove(image)
-    result = reconstructed(folder / view["file"], rgba, options)
+    return rgba
+
+
+def measure(
+    folder: Path, truth: dict[str, Any], views: Sequence[dict[str, Any]], options: argparse.Namespace, record: Record,
+    with_preview: bool,
+) -> np.ndarray | None:  # fmt: skip
+    """Reconstructs an object from views of it and fills in its record; returns the preview picture if one is wanted.
+
+    What is measured is seen through the first view's camera, but for the errors of the further ones.
+    """
+    view, paths = views[0], [folder / view["file"] for view in views]
+    pictures = [read_view(path) for path in paths]
+    rgba = pictures[0]
+    result = reconstructed(paths, pictures, options)
+    if len(result.further) < len(views) - 1:
+        raise ValueError(f"Only {1 + len(result.further)} of {len(views)} views could be used.")
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     target = bpy.context.scene
     photo = pixels.to_bytes(rgba[..., :3])
@@ -94,21 +115,29 @@ def measure(
         "silhouette_iou_own_mask": result.silhouette_iou,
         **camera_errors(result.camera, records.Camera(**view["camera"])),
         **shape_errors(result, *true_mesh),
-        "seconds": sum(result.timings.values()),
+        "further": [
+            {"view": other["file"], **camera_errors(found.camera, records.Camera(**other["camera"]))}
+            for found, other in zip(result.further, views[1:], strict=True)
+        ],
+        "seconds": result.timings["total"],
     }
     return made.picture if made is not None else None
 
 
-def reconstructed(path: Path, rgba: np.ndarray, options: argparse.Namespace) -> records.Reconstruction:
-    """Sends a view to the worker, as a file with or without its mask."""
+def reconstructed(
+    paths: Sequence[Path], pictures: Sequence[np.ndarray], options: argparse.Namespace
+) -> records.Reconstruction:
+    """Sends views of one object to the worker, as files with or without their masks."""
     with tempfile.TemporaryDirectory(prefix="unrender-") as folder:
         if options.input == "photo":
-            path = Path(folder) / "photo.png"
-            pixels.write_png(path, pixels.to_bytes(rgba[..., :3]))
+            paths = [Path(folder) / path.name for path in paths]
+            for path, rgba in zip(paths, pictures, strict=True):
+                pixels.write_png(path, pixels.to_bytes(rgba[..., :3]))
         config = config_of(options)
         return scenes.reconstruct(
             records.ReconstructRequest(
-                image_path=str(path.absolute()),
+                image_path=str(paths[0].absolute()),
+                further_paths=[str(path.absolute()) for path in paths[1:]],
                 bundle=config.bundle,
                 device=options.device,
                 quality=config.quality,
@@ -155,6 +184,7 @@ def line(record: Record) -> str:
 def summary(found: Sequence[Record]) -> dict[str, Any]:
     """Returns means and medians over the objects that gave a result."""
     good = succeeded(found)
+    further = [one for record in good for one in record["further"]]
     return {
         "objects": len(found),
         "failed": len(found) - len(good),
@@ -162,6 +192,9 @@ def summary(found: Sequence[Record]) -> dict[str, Any]:
         "azimuth_error_deg_median": median(column(good, "azimuth_error_deg")),
         "azimuth_error_deg_mean": mean(column(good, "azimuth_error_deg")),
         "flips": mean(column(good, "flip")),
+        "further_views": len(further),
+        "further_azimuth_error_deg_median": median(column(further, "azimuth_error_deg")),
+        "further_flips": mean(column(further, "flip")),
         "elevation_error_deg_median": median(column(good, "elevation_error_deg")),
         "chamfer_mean": mean(column(good, "chamfer")),
         "f_score_mean": mean(column(good, "f_score")),

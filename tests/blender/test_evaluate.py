@@ -90,6 +90,28 @@ def test_rendered_objects_are_measured_as_ever(folder: Path) -> None:
     assert 0.1 < summary["solid_iou_mean"] < 1 and "3D IoU" in done.stdout
 
 
+def test_views_of_one_object_are_measured_together(tmp_path: Path) -> None:
+    """Two views of each box as photographs of one object, and the first of them alone."""
+    write_dataset(tmp_path / "renders", objects=2, views=2, resolution=64)
+    reports = {}
+    for count in (1, 2):
+        report = tmp_path / f"{count}.json"
+        done = run("--data", tmp_path / "renders", "--report", report, "--together", count)
+        assert done.returncode == 0, done.stderr
+        reports[count] = json.loads(report.read_text(encoding="utf-8"))
+    for alone, both in zip(reports[1]["objects"], reports[2]["objects"], strict=True):
+        assert alone["view"] == both["view"] == "view_00.png" and alone["further"] == []
+        (further,) = both["further"]
+        assert further["view"] == "view_01.png" and 0 <= further["azimuth_error_deg"] <= 180
+        assert alone["solid_iou"] != both["solid_iou"]
+    summary = reports[2]["summary"]
+    assert reports[2]["together"] == summary["further_views"] == 2
+    errors = [one["azimuth_error_deg"] for record in reports[2]["objects"] for one in record["further"]]
+    assert summary["further_azimuth_error_deg_median"] == pytest.approx(np.median(errors))
+    done = run("--data", tmp_path / "renders", "--report", tmp_path / "none.json", "--together", -1)
+    assert done.returncode == 2 and "one at least" in done.stderr
+
+
 def test_scene_and_rasteriser_show_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     from measuring import scenes

@@ -33,6 +33,7 @@ def test_seen_and_unseen_sides_are_told_apart() -> None:
     made.uv[to_the_right] = made.uv[made.parts.region_of_quad != paint][0]
     errors = base_colour_errors(made, {"paint": made.parts.palette[paint, :3].tolist()})
     assert errors["paint_seen"] < 0.003 < errors["paint_unseen"]
+    assert errors["paint_seen"] < errors["paint_all"] < errors["paint_unseen"], "the mean by area"
 
 
 def test_an_object_of_one_surface_has_no_regions_to_judge() -> None:
