@@ -51,6 +51,13 @@ def parser() -> batch_run.Parser:
     result.add_argument(
         "--together", action="store_true", help="all pictures show one object: make one, with a camera for each"
     )
+    result.add_argument(
+        "--look",
+        default=choices.LOOKS[0],
+        choices=choices.LOOKS,
+        help="of objects with parts: paint in the scene's light, or the photo's own pixels where it shows the object; "
+        "it can be changed in the scene (default: paint)",
+    )
     result.add_argument("--mask", default="", metavar="FILE", help="mask to use, for a single photo")
     result.add_argument(
         "--cutout-model",
@@ -124,6 +131,8 @@ def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
         options.cutout_model = str(Path(options.cutout_model).expanduser().absolute())
         if not Path(options.cutout_model).is_file():
             raise ValueError(f"There is no cut-out model {options.cutout_model}: name an ONNX file that is there.")
+    if options.look == "photo" and options.materials == "parts":
+        raise ValueError("--look photo needs the material with maps: leave --materials parts out.")
     if not photos:
         raise ValueError("There is no picture in " + ", ".join(options.inputs) + ".")
     if options.together:
@@ -191,6 +200,7 @@ def _steps(
         photo=pictures_used[0],
         photo_path=used[0],
         real_size=options.real_size,
+        look=options.look,
         further_photos=pictures_used[1:],
     )
     # With the product's own mask, onto which refinement bends the shape: no measure of truth. The shorter name is for

@@ -27,6 +27,8 @@ MATERIALS = [
     ("parts", "By Part", "A material of plain colour for paint, glass, rubber and so on; the texture is kept beside"),
 ]
 """Choices of materials; their identifiers are those of :data:`scene.Materials`."""
+LOOKS = ("paint", "photo")
+"""Choices of what an object with parts looks like at first; those of :data:`looks.Look`."""
 SHAPES = [
     ("parts", "With Parts", "A body with wheels that turn, windows and lamps, where the weights know of such objects"),
     ("surface", "One Surface", "A single surface bent to the photo's outline, with sliders for shape and texture"),

@@ -14,7 +14,7 @@ from typing import Any
 import addon_utils
 import bpy
 
-from . import parts, pixels, scene
+from . import looks, parts, pixels, scene
 from .camera import SENSOR_WIDTH, focal_length
 from .wire import files, records
 
@@ -135,28 +135,43 @@ def _write_glb(folder: Path, built: scene.Built, name: str) -> str:
     if "io_scene_gltf2" not in bpy.context.preferences.addons:
         addon_utils.enable("io_scene_gltf2")
     path = folder / f"{name}.glb"
-    _succeed(
-        bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", use_selection=True, export_cameras=False)
-    )
+    with looks.exported(built.object):
+        _succeed(
+            bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", use_selection=True, export_cameras=False)
+        )
     return path.name
 
 
 def _write_obj(folder: Path, built: scene.Built, name: str) -> str:
     _select_alone(built.object)
     path = folder / f"{name}.obj"
-    # The material file names the texture that lies beside it.
-    kept, built.texture.filepath_raw = built.texture.filepath_raw, str(folder / "texture.png")
+    # The material file names images that lie beside it.
+    beside = {file: image for file, image in _images(built).items() if image is not None}
+    kept = {image: image.filepath_raw for image in beside.values()}
     try:
-        _succeed(bpy.ops.wm.obj_export(filepath=str(path), export_selected_objects=True, path_mode="STRIP"))
+        for file, image in beside.items():
+            image.filepath_raw = str(folder / file)
+            if not (folder / file).is_file():
+                pixels.write_png(folder / file, pixels.to_bytes(pixels.read(image)[..., :3]))
+        with looks.exported(built.object):
+            _succeed(bpy.ops.wm.obj_export(filepath=str(path), export_selected_objects=True, path_mode="STRIP"))
     finally:
-        built.texture.filepath_raw = kept
+        for image, place in kept.items():
+            image.filepath_raw = place
     return path.name
+
+
+def _images(built: scene.Built) -> dict[str, bpy.types.Image | None]:
+    """Returns what an OBJ file's material can name, by the names of the files."""
+    photo = looks.photo_of(built.object) if looks.look_of(built.object) == "photo" else None
+    return {"texture.png": built.texture, "normals.png": looks.normals_of(built.object), "photo.png": photo}
 
 
 def _write_usd(folder: Path, built: scene.Built, name: str) -> str:
     _select_alone(built.object)
     path = folder / f"{name}.usdz"  # one file, its texture inside
-    _succeed(bpy.ops.wm.usd_export(filepath=str(path), selected_objects_only=True, export_custom_properties=False))
+    with looks.exported(built.object):
+        _succeed(bpy.ops.wm.usd_export(filepath=str(path), selected_objects_only=True, export_custom_properties=False))
     return path.name
 
 

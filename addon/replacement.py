@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from . import handles, parts, proportions, scene
+from . import handles, looks, parts, proportions, scene
 from .wire import records
 
 OWN_PROPERTIES = "unrender_"
@@ -43,6 +43,7 @@ def rebuild(
     if parts.has_parts(owner) != (result.parts is not None):
         raise ValueError(f"{owner.name} was made with other weights than today's '{state.bundle}': make it again.")
     handles.forget(owner)
+    shown = owner.get(looks.PHOTO, 0.0)
     made = scene.build(target, result, None, state.photo_path, state.real_size, False, materials)
     if result.parts is None:
         _keep_on_ground(owner, made.object)
@@ -50,6 +51,7 @@ def rebuild(
     matched = [(wheel, by_part.get(_part_of(wheel))) for wheel in parts.turning(owner)]
     meshes = [(owner.data, made.object.data), *((wheel.data, new.data) for wheel, new in matched if new is not None)]
     _take_over(owner, made.object)
+    _take_over_look(owner, shown)
     for wheel, new in matched:
         if new is not None:
             _take_over_wheel(wheel, new)
@@ -72,6 +74,15 @@ def _take_over(owner: bpy.types.Object, new: bpy.types.Object) -> None:
     owner.data = new.data
     for name in [name for name in new.keys() if name.startswith(OWN_PROPERTIES)]:
         owner[name] = new[name]
+
+
+def _take_over_look(owner: bpy.types.Object, shown: float) -> None:
+    """Lets the slider of an object, which stays where it was, move the look of the material that it got."""
+    if looks.photo_of(owner) is not None:
+        looks.add_slider(owner, shown)
+        looks.drive(owner.active_material, owner)
+    elif owner.get(looks.PHOTO) is not None:
+        del owner[looks.PHOTO]
 
 
 def _take_over_wheel(wheel: bpy.types.Object, new: bpy.types.Object) -> None:

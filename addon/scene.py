@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 from mathutils import Color, Matrix, Vector
 
-from . import directions, light, parts, pixels
+from . import directions, light, looks, parts, pixels
 from .camera import SENSOR_WIDTH, camera_to_numbers, focal_length, lens_shift
 from .wire import pinhole, records
 
@@ -59,6 +59,7 @@ def build(
     real_size: float = 0.0,
     set_up_scene: bool = True,
     materials: Materials = "maps",
+    look: looks.Look = "paint",
     further_photos: Sequence[np.ndarray] = (),
 ) -> Built:
     """Adds a collection with the mesh, or the main mesh and its wheels, and the camera to a scene.
@@ -66,7 +67,7 @@ def build(
     ``photo`` (h, w, 3) uint8 becomes the camera's background image, and each of ``further_photos``, of the result's
     ``further``, that of another camera, which no slider moves. ``real_size`` is the longest side in metres, 0: that of
     the category. ``set_up_scene`` makes the scene render like the photo: its camera, size,
-    light and plain colours. ``materials`` is the choice for a template with parts.
+    light and plain colours. ``materials`` is the choice for a template with parts, as is ``look`` for one with maps.
     """
     size = real_size or result.real_size
     collection = bpy.data.collections.new(result.name)
@@ -75,7 +76,7 @@ def build(
     if result.parts is None:
         objects = [new_object(result, texture, size)]
     else:
-        objects = new_objects_by_part(result, texture, size, materials)
+        objects = new_objects_by_part(result, texture, size, materials, look)
     mesh_object, *turning = objects
     for one in objects:
         collection.objects.link(one)
@@ -103,7 +104,11 @@ def new_object(result: records.Reconstruction, texture: bpy.types.Image, size: f
 
 
 def new_objects_by_part(
-    result: records.Reconstruction, texture: bpy.types.Image, size: float, materials: Materials
+    result: records.Reconstruction,
+    texture: bpy.types.Image,
+    size: float,
+    materials: Materials,
+    look: looks.Look = "paint",
 ) -> list[bpy.types.Object]:
     """Returns the main object of a template with parts, then its wheels. Raises ValueError if the parts touch."""
     pieces = parts.pieces(result)
@@ -113,7 +118,8 @@ def new_objects_by_part(
         if piece.axle is not None:
             parts.mount(one, objects[0], result.vertices[piece.indices], size)
     if materials == "maps":
-        material = new_material_with_maps(result.name, texture, result.parts.surface)
+        material = new_material_with_maps(result.name, texture, result.parts)
+        looks.add_photo(material, result.parts.photo, objects[0], look)
         for one in objects:
             one.data.materials.append(material)
         return objects
@@ -156,22 +162,22 @@ def new_material(name: str, texture: bpy.types.Image) -> bpy.types.Material:
     return material
 
 
-def new_material_with_maps(name: str, texture: bpy.types.Image, surface: np.ndarray) -> bpy.types.Material:
-    """Returns a Principled material with the texture and with maps (T, T, 2) of roughness and metallic."""
+def new_material_with_maps(name: str, texture: bpy.types.Image, maps: records.ObjectParts) -> bpy.types.Material:
+    """Returns a Principled material with the texture, and with the maps of roughness, metallic, coat and normals."""
     material = new_material(name, texture)
-    tree = material.node_tree
-    shader = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
+    tree, shader = material.node_tree, looks.principled(material)
     shader.inputs["Specular IOR Level"].default_value = PLAIN_GLOSS
-    # glTF's own order, so that its exporter takes the image as it is: occlusion (none), roughness, metallic.
-    packed = np.concatenate([np.full_like(surface[..., :1], 255), surface], axis=2)
-    maps = tree.nodes.new("ShaderNodeTexImage")
-    maps.image = pixels.new_image(f"{name} roughness and metallic", packed)
-    maps.image.colorspace_settings.name = "Non-Color"
+    image = tree.nodes.new("ShaderNodeTexImage")
+    image.image = pixels.new_map(f"{name} roughness and metallic", looks.packed_maps(maps))
+    image.image.colorspace_settings.name = "Non-Color"
     channels = tree.nodes.new("ShaderNodeSeparateColor")
-    maps.location, channels.location = (-860, -300), (-560, -300)
-    tree.links.new(maps.outputs["Color"], channels.inputs["Color"])
+    image.location, channels.location = (-860, -300), (-560, -300)
+    tree.links.new(image.outputs["Color"], channels.inputs["Color"])
     tree.links.new(channels.outputs["Green"], shader.inputs["Roughness"])
     tree.links.new(channels.outputs["Blue"], shader.inputs["Metallic"])
+    if maps.coat.size > 0:
+        tree.links.new(channels.outputs["Red"], shader.inputs["Coat Weight"])
+    looks.add_relief(material, maps.normal)
     return material
 
 

@@ -10,7 +10,7 @@ import zlib
 
 import bpy
 
-from .. import directions, parts, proportions, session, thumbnails
+from .. import directions, looks, parts, proportions, session, thumbnails
 from ..handles import NO_TEXTURE_SLIDERS, active_object
 from ..wire import records, view_set
 from .layout import UnrenderPanel, draw_text
@@ -216,15 +216,19 @@ class UNRENDER_PT_directions(CodePanel, bpy.types.Panel):
 
 
 class UNRENDER_PT_texture(CodePanel, bpy.types.Panel):
-    """Sliders of the texture code"""
+    """Sliders of the texture code, and of the photo's own look"""
 
     bl_idname = "UNRENDER_PT_texture"
     bl_label = "Texture"
     code = "texture"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draws the sliders, or why there are none."""
-        if parts.has_parts(active_object(context)):
+        """Draws the sliders; of an object with parts that of its look, or why there is none."""
+        owner = active_object(context)
+        if owner.get(looks.PHOTO) is not None:
+            self.layout.use_property_split = True
+            self.layout.prop(owner, looks.PHOTO_PATH, text="Photo", slider=True)
+        elif parts.has_parts(owner):
             draw_text(self.layout, NO_TEXTURE_SLIDERS, "INFO", context.region.width)
         else:
             super().draw(context)

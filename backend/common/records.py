@@ -32,6 +32,14 @@ def _nothing() -> np.ndarray:
     return np.zeros(0, np.float32)
 
 
+def _no_map() -> np.ndarray:
+    return np.zeros((0, 0, 3), np.uint8)
+
+
+def _no_mask() -> np.ndarray:
+    return np.zeros((0, 0), np.uint8)
+
+
 @dataclass(frozen=True)
 class Camera:
     """A camera that looks at the world's origin; angles in radians, lengths in the longest side of the object.
@@ -100,6 +108,12 @@ class ObjectParts:
     """(R, 5) float32: each region's sRGB red, green and blue, its roughness and how metallic it is."""
     surface: np.ndarray
     """(T, T, 2) uint8 maps of roughness and metallic beside the texture; row 0 at the top."""
+    coat: np.ndarray = field(default_factory=_no_mask)
+    """(T, T) uint8 share of clear lacquer over what ``surface`` says; empty: nothing has any."""
+    normal: np.ndarray = field(default_factory=_no_map)
+    """(T, T, 3) uint8 normals in tangent space, green along v, which goes up (OpenGL); empty: the surface is smooth."""
+    photo: np.ndarray = field(default_factory=_no_map)
+    """(T, T, 3) uint8 sRGB in the photo's own light: its pixels where it shows the surface; empty: unknown."""
 
 
 @dataclass

@@ -11,6 +11,7 @@ Letters: V vertices, F triangles, E edges, T texture side, P texels, D attribute
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -54,7 +55,7 @@ class Atlas:
         """Values (F, 3, D) at the triangles' corners at texels of flat indices (P,): (P, D) float32."""
         triangle = self.triangle_of_texel.reshape(-1)[flat]
         row, column = np.divmod(flat, self.size)
-        origin, along_u, along_v = self._affine(values)
+        origin, along_u, along_v = self.affine(values)
         u = ((column + 0.5) / self.size).astype(np.float32)
         v = (1 - (row + 0.5) / self.size).astype(np.float32)
         result = origin[triangle]
@@ -71,6 +72,14 @@ class Atlas:
 
     def dilate(self, picture: np.ndarray) -> np.ndarray:
         """The picture (T, T, D) with every texel between the charts given the nearest chart's value, in place."""
+        gaps, nearest = self._gaps
+        flat = picture.reshape(-1, picture.shape[2])
+        flat[gaps] = flat[nearest]
+        return picture
+
+    @cached_property
+    def _gaps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Flat indices of the texels between the charts, and of the nearest texel in a chart of each."""
         outside = self.triangle_of_texel < 0
         _, label = cv2.distanceTransformWithLabels(
             outside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
@@ -79,10 +88,8 @@ class Atlas:
         place = np.zeros(int(label.max()) + 1, dtype=np.int64)
         inside = np.flatnonzero(~outside.reshape(-1))
         place[label.reshape(-1)[inside]] = inside
-        flat = picture.reshape(-1, picture.shape[2])
         gaps = np.flatnonzero(outside.reshape(-1))
-        flat[gaps] = flat[place[label.reshape(-1)[gaps]]]
-        return picture
+        return gaps, place[label.reshape(-1)[gaps]]
 
     def vertex_means(
         self, colours: np.ndarray, weights: np.ndarray, flat: np.ndarray, vertices: int
@@ -106,7 +113,7 @@ class Atlas:
         """(F,) how many texels each triangle has."""
         return np.bincount(self.triangle_of_texel.reshape(-1) + 1, minlength=len(self.triangles) + 1)[1:]
 
-    def _affine(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def affine(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Values (F, 3, D) of the triangles' corners as origin + u * along_u + v * along_v, (F, D) float32 each."""
         a, b, c = self.triangle_uv.astype(np.float64).transpose(1, 0, 2)
         p, q, r = values.astype(np.float64).transpose(1, 0, 2)

@@ -48,6 +48,11 @@ class BakeConfig:
     fade: float = 0.015
     """Distances from the mask's outline, and from edges that hide something, at which the photo counts nothing
     (``erosion``) and in full (``fade``), in fractions of the crop."""
+    photo_erosion: float = 0.002
+    photo_fade: float = 0.006
+    """As ``erosion`` and ``fade`` where the photo itself is shown, light and all, and what it shows of a neighbour is no loss …"""
+    photo_cosine: tuple[float, float] = (0.05, 0.2)
+    """… and the cosines between which it fades in there."""
     fill_reach: float = 6.0
     """Edges of the mesh over which the photo's colours fade to the network's."""
     darkest_light: float = 0.3
@@ -84,6 +89,8 @@ class SeenTexels:
     """(P,) float32 in 0..1: hidden by nothing, and away from the outline."""
     places: np.ndarray
     """(P, 2) float32: where in the crop, in fractions of its side from the upper left."""
+    photo: np.ndarray
+    """(P,) float32 in 0..1: how much the photo counts where it is shown as it is."""
 
 
 def bake(
@@ -184,18 +191,29 @@ def seen_texels(
     side = int(np.clip(crop.side, 192, config.largest_depth_buffer))
     scaled = unit_screen * torch.tensor([side, side, 1.0])
     depth = rasterize(scaled[None], triangles, side, side).depth[0].numpy()
-    trust = sample(_image_trust(depth, mask, crop, config), screen[:, :2] * side)
+    distance = _distance_to_edges(depth, mask, crop)
+    fades = [ramp(distance, (start, start + fade)) for start, fade in _fades(config)]
+    trust, photo = sample(np.stack(fades, axis=2).astype(np.float32), screen[:, :2] * side).T
     # The farthest of the neighbouring depths: a slanted surface must not hide itself.
     farthest = sample(cv2.dilate(depth, np.ones((3, 3), np.uint8)), screen[:, :2] * side, cv2.INTER_NEAREST)
     pixel = float(np.tan(0.5 * camera.field_of_view) * 2 * camera.distance / side)
     slope = np.sqrt(1 - np.clip(cosine, 0.1, 1) ** 2) / np.clip(cosine, 0.1, 1)
-    trust *= screen[:, 2] <= farthest + config.depth_bias + pixel * slope
+    nearest = screen[:, 2] <= farthest + config.depth_bias + pixel * slope
+    photo = photo * nearest * ramp(cosine, config.photo_cosine)
     colours = _photo_colours(rgb, crop, screen[:, :2], atlas.size)
-    return SeenTexels(flat, colours, normal, cosine, trust.astype(np.float32), screen[:, :2])
+    return SeenTexels(flat, colours, normal, cosine, trust * nearest, screen[:, :2], photo.astype(np.float32))
 
 
-def _image_trust(depth: np.ndarray, mask: np.ndarray, crop: Crop, config: BakeConfig) -> np.ndarray:
-    """(D, D) float32: 1 well inside the mask and away from edges where something near hides something far."""
+def _fades(config: BakeConfig) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Distances from an edge at which the photo begins to count, and over which it fades in: its albedo, itself."""
+    return (config.erosion, config.fade), (config.photo_erosion, config.photo_fade)
+
+
+def _distance_to_edges(depth: np.ndarray, mask: np.ndarray, crop: Crop) -> np.ndarray:
+    """(D, D) float32 distance to the mask's outline, and to edges where something near hides something far; 0 outside.
+
+    In fractions of the crop.
+    """
     side = depth.shape[0]
     inside = extract(np.zeros((*mask.shape, 3), np.uint8), mask, crop, side)[..., 3] > 0.5
     far = np.where(depth > 0, depth, depth.max(initial=0.0))
@@ -205,8 +223,8 @@ def _image_trust(depth: np.ndarray, mask: np.ndarray, crop: Crop, config: BakeCo
     jump &= cv2.erode((depth > 0).astype(np.uint8), kernel) > 0
     from_outline = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
     from_jump = cv2.distanceTransform((~jump).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    distance = np.minimum(from_outline, from_jump) / side
-    return ramp(distance, (config.erosion, config.erosion + config.fade)).astype(np.float32)
+    nearest: np.ndarray = np.minimum(from_outline, from_jump) / np.float32(side)
+    return nearest
 
 
 def sample(picture: np.ndarray, places: np.ndarray, how: int = cv2.INTER_LINEAR) -> np.ndarray:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Markings and a palette become maps: base colour, roughness and metallic at any size, with crisp edges.
+"""Markings and a palette become maps: colour, roughness, metallic, coat and normals at any size, with crisp edges.
 
 Letters: F quads, M markings, R regions, S x T the sheet, Q texture side, P texels.
 """
@@ -17,6 +17,7 @@ from ..render.part_map import region_shares
 from ..render.shading import sample_texture
 from ..render.template import Template
 from .atlas import Atlas
+from .relief import heights, normal_map
 
 _LINES = ("door", "lid", "seam")
 """Markings whose outline is a gap between panels."""
@@ -41,6 +42,10 @@ class Maps:
     """(Q, Q, 2) uint8 roughness and metallic."""
     regions: np.ndarray
     """(Q, Q) uint8 index of the region that most of each texel belongs to."""
+    coat: np.ndarray
+    """(Q, Q) uint8 share of clear lacquer: paint has it."""
+    normal: np.ndarray
+    """(Q, Q, 3) uint8 normals in tangent space, see :mod:`relief`."""
 
 
 @torch.no_grad()
@@ -55,17 +60,28 @@ def paint(
     atlas = Atlas.of(template, size)
     texels = np.flatnonzero(atlas.triangle_of_texel.reshape(-1) >= 0)
     sizes = _texel_sizes(template, vertices, size)
-    picture = np.zeros((size * size, 6), np.uint8)
+    picture = np.zeros((size * size, 10), np.uint8)
+    height = np.zeros((size, size), np.float32)
     for begin in range(0, len(texels), _BAND):
         flat = texels[begin : begin + _BAND]
         at_texels = _sampled(distances, atlas.interpolate_corners(template.triangle_markings_uv, flat))
         texel = torch.as_tensor(sizes[atlas.triangle_of_texel.reshape(-1)[flat]])
         shares = region_shares(at_texels, markings, texel)
         values = _with_details(_mixed(shares, palette), at_texels, markings, texel, shares)
+        height.reshape(-1)[flat] = heights(shares, at_texels, markings, texel).numpy()
         picture[flat, :5] = np.round(values.clamp(0, 1).numpy() * 255)
         picture[flat, 5] = shares.argmax(dim=0).numpy()
-    picture = atlas.dilate(picture.reshape(size, size, 6))
-    return Maps(*(np.ascontiguousarray(picture[..., part]) for part in (slice(3), slice(3, 5), 5)))
+        picture[flat, 6] = np.round(_panels(shares).clamp(0, 1).numpy() * 255)
+    picture = picture.reshape(size, size, 10)
+    picture[..., 7:] = normal_map(template, vertices, atlas, height)
+    picture = atlas.dilate(picture)
+    parts = (slice(3), slice(3, 5), 5, 6, slice(7, 10))
+    return Maps(*(np.ascontiguousarray(picture[..., part]) for part in parts))
+
+
+def _panels(shares: torch.Tensor) -> torch.Tensor:
+    """(P,) share of paint of shares (R, P)."""
+    return shares[REGIONS.index("paint")] + shares[REGIONS.index("two_tone")]
 
 
 def _mixed(shares: torch.Tensor, palette: Palette) -> torch.Tensor:
@@ -120,7 +136,7 @@ def _with_details(
             values = values + inside * (torch.as_tensor(finish) - values)
     gaps = [distances[markings.index(name)].abs() for name in _LINES if name in markings]
     if gaps:
-        panels = shares[REGIONS.index("paint")] + shares[REGIONS.index("two_tone")]
+        panels = _panels(shares)
         # A gap narrower than a texel darkens it by its part.
         width = torch.clamp(texel, min=_GAP)
         line = torch.sigmoid((torch.stack(gaps).amin(dim=0) - width) * (-4 / texel)) * panels * (_GAP / width)

@@ -70,5 +70,7 @@ def object_from_code(
             region_of_quad=region_of_quads(template, space.markings, decoded.distances),
             palette=palette.array(),
             surface=maps.surface,
+            coat=maps.coat,
+            normal=maps.normal,
         ),
     )

@@ -31,7 +31,7 @@ from .paint import paint
 from .parts_look import LookConfig, palette_and_light
 from .parts_object import object_from_code
 from .parts_refine import Hypothesis
-from .parts_texture import PartsTextureConfig, laid_over, layer_of, registration
+from .parts_texture import PartsTextureConfig, laid_over, layer_of, photo_map, registration
 from .photo import Photo
 
 
@@ -122,7 +122,10 @@ def painted(
         for one, regions, (own, _), light in zip(shown, seen, looks, lights, strict=True)
     ]  # fmt: skip
     base_colour = laid_over(maps, layers, config.texture)
-    return replace(made, texture=base_colour, light=mild_light(lights[0], config.bake)), palette
+    light = mild_light(lights[0], config.bake)
+    assert made.parts is not None
+    parts = replace(made.parts, photo=photo_map(base_colour, layers, vertices, template, light))
+    return replace(made, texture=base_colour, light=light, parts=parts), palette
 
 
 def regions_seen(seen: SeenRegions, config: LookConfig) -> np.ndarray:

@@ -34,6 +34,8 @@ from .bake import BakeConfig, SeenTexels, light_on, ramp, sample, seen_texels
 from .paint import Maps
 
 _PANELS = ("paint", "two_tone")
+_SRGB_OFFSET = np.float32(0.055 * 255)
+_LIGHT_SHRINK = 4
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Layer:
     """(Q, Q) … and how much on the other side of the object."""
     facing: np.ndarray
     """(Q, Q) float32 cosine of the viewing angle."""
+    photo: np.ndarray
+    """(Q, Q, 4) uint8: the photo's own pixels, light and all, and how much they count."""
 
 
 def registration(drawn: np.ndarray, read: np.ndarray, config: PartsTextureConfig) -> np.ndarray:
@@ -149,7 +153,10 @@ def layer_of(
     picture[seen.flat, 4] = symmetric * ramp(seen.cosine, bake.mirrored_cosine) * seen.trust
     picture[seen.flat, 5] = seen.cosine.clip(0, 1)
     picture = atlas.dilate(picture.reshape(size, size, 6))
-    return Layer(picture[..., :3], picture[..., 3], picture[..., 4], picture[..., 5])
+    photo = np.zeros((size * size, 4), np.uint8)
+    photo[seen.flat] = np.round(np.concatenate([seen.colours, seen.photo[:, None]], axis=1) * 255)
+    photo = atlas.dilate(photo.reshape(size, size, 4))
+    return Layer(picture[..., :3], picture[..., 3], picture[..., 4], picture[..., 5], photo)
 
 
 def laid_over(maps: Maps, layers: Sequence[Layer], config: PartsTextureConfig) -> np.ndarray:
@@ -165,6 +172,29 @@ def laid_over(maps: Maps, layers: Sequence[Layer], config: PartsTextureConfig) -
     colours, weight = _best(layers, [layer.direct for layer in layers], config)
     made += (colours - made) * weight[..., None]
     return np.clip(made * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def photo_map(
+    base_colour: np.ndarray, layers: Sequence[Layer], vertices: np.ndarray, template: Template, light: np.ndarray
+) -> np.ndarray:
+    """Returns a shape's (V, 3) look in the first photo's light (Q, Q, 3) uint8: the photos' pixels where they show it.
+
+    What no photo shows is ``base_colour`` (Q, Q, 3) in the ``light`` (9, 3); of several photos the first comes first.
+    """
+    surface = torch.as_tensor(vertices, dtype=torch.float32)[None]
+    normals = vertex_normals(surface, torch.as_tensor(template.triangles, dtype=torch.int64))[0].numpy()
+    # Light varies slowly, so a small atlas has room for it. In sRGB, but for its darkest end, more light is a power's
+    # factor on colours and an offset.
+    size = len(base_colour)
+    small = Atlas.of(template, max(size // _LIGHT_SHRINK, 128))
+    factor = small.picture(np.maximum(light_on(normals, light), 0.0) ** (1 / 2.4))
+    factor = cv2.resize(factor, (size, size), interpolation=cv2.INTER_LINEAR)
+    made = (base_colour.astype(np.float32) + _SRGB_OFFSET) * factor
+    made -= _SRGB_OFFSET
+    for layer in reversed(layers):
+        weight = layer.photo[..., 3:].astype(np.float32) / 255
+        made += (layer.photo[..., :3] - made) * weight
+    return np.clip(made + 0.5, 0, 255).astype(np.uint8)
 
 
 def _best(
