@@ -76,7 +76,7 @@ def add_photo(material: bpy.types.Material, photo: np.ndarray, owner: bpy.types.
 
 
 def add_slider(owner: bpy.types.Object, shown: float) -> None:
-    """Gives an object the slider, or moves the one that it has: how much of the photo is shown."""
+    """Gives an object the slider that says how much of the photo its material shows."""
     owner[PHOTO] = shown
     owner.id_properties_ui(PHOTO).update(
         min=0.0,
@@ -86,6 +86,13 @@ def add_slider(owner: bpy.types.Object, shown: float) -> None:
         description="Shows the photo's own pixels, light and all, where the photo sees the object; at 0 it is painted "
         "and lit by the scene",
     )
+    show(owner, shown)
+
+
+def show(owner: bpy.types.Object, shown: float) -> None:
+    """Moves the slider of an object, as a hand in the window does."""
+    owner[PHOTO] = shown
+    owner.update_tag()  # else only what is in the window tells Blender to look at drivers again
 
 
 def drive(material: bpy.types.Material, owner: bpy.types.Object) -> None:

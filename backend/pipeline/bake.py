@@ -50,9 +50,9 @@ class BakeConfig:
     (``erosion``) and in full (``fade``), in fractions of the crop."""
     photo_erosion: float = 0.002
     photo_fade: float = 0.006
-    """As ``erosion`` and ``fade`` where the photo itself is shown, light and all, and what it shows of a neighbour is no loss …"""
+    """As ``erosion`` and ``fade`` where the photo itself is shown, light and all …"""
     photo_cosine: tuple[float, float] = (0.05, 0.2)
-    """… and the cosines between which it fades in there."""
+    """… and the cosines of the viewing angle between which it fades in there."""
     fill_reach: float = 6.0
     """Edges of the mesh over which the photo's colours fade to the network's."""
     darkest_light: float = 0.3

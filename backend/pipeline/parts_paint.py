@@ -124,7 +124,7 @@ def painted(
     base_colour = laid_over(maps, layers, config.texture)
     light = mild_light(lights[0], config.bake)
     assert made.parts is not None
-    parts = replace(made.parts, photo=photo_map(base_colour, layers, vertices, template, light))
+    parts = replace(made.parts, photo=photo_map(base_colour, layers, vertices, template, light, config.bake))
     return replace(made, texture=base_colour, light=light, parts=parts), palette
 
 

@@ -29,7 +29,7 @@ from ..models.crop import Crop, extract
 from ..render.light import srgb_decode, srgb_encode
 from ..render.shading import vertex_normals
 from ..render.template import Template
-from .atlas import Atlas
+from .atlas import Atlas, spread
 from .bake import BakeConfig, SeenTexels, light_on, ramp, sample, seen_texels
 from .paint import Maps
 
@@ -175,11 +175,13 @@ def laid_over(maps: Maps, layers: Sequence[Layer], config: PartsTextureConfig) -
 
 
 def photo_map(
-    base_colour: np.ndarray, layers: Sequence[Layer], vertices: np.ndarray, template: Template, light: np.ndarray
-) -> np.ndarray:
+    base_colour: np.ndarray, layers: Sequence[Layer], vertices: np.ndarray, template: Template, light: np.ndarray,
+    bake: BakeConfig,
+) -> np.ndarray:  # fmt: skip
     """Returns a shape's (V, 3) look in the first photo's light (Q, Q, 3) uint8: the photos' pixels where they show it.
 
-    What no photo shows is ``base_colour`` (Q, Q, 3) in the ``light`` (9, 3); of several photos the first comes first.
+    What no photo shows is ``base_colour`` (Q, Q, 3) in the ``light`` (9, 3), brought to the colours that are seen
+    nearby; of several photos the first comes first.
     """
     surface = torch.as_tensor(vertices, dtype=torch.float32)[None]
     normals = vertex_normals(surface, torch.as_tensor(template.triangles, dtype=torch.int64))[0].numpy()
@@ -188,13 +190,32 @@ def photo_map(
     size = len(base_colour)
     small = Atlas.of(template, max(size // _LIGHT_SHRINK, 128))
     factor = small.picture(np.maximum(light_on(normals, light), 0.0) ** (1 / 2.4))
-    factor = cv2.resize(factor, (size, size), interpolation=cv2.INTER_LINEAR)
-    made = (base_colour.astype(np.float32) + _SRGB_OFFSET) * factor
+    made = (base_colour.astype(np.float32) + _SRGB_OFFSET) * cv2.resize(factor, (size, size))
     made -= _SRGB_OFFSET
+    seen = np.zeros((size, size, 4), np.float32)
     for layer in reversed(layers):
         weight = layer.photo[..., 3:].astype(np.float32) / 255
-        made += (layer.photo[..., :3] - made) * weight
+        seen[..., :3] += (layer.photo[..., :3] - seen[..., :3]) * weight
+        seen[..., 3:] += (1 - seen[..., 3:]) * weight
+    made += cv2.resize(_missing(made, seen, small, template, bake), (size, size)) * (1 - seen[..., 3:])
+    made += seen[..., :3] - made * seen[..., 3:]
     return np.clip(made + 0.5, 0, 255).astype(np.uint8)
+
+
+def _missing(
+    made: np.ndarray, seen: np.ndarray, small: Atlas, template: Template, bake: BakeConfig
+) -> np.ndarray:  # fmt: skip
+    """What what is seen has more than ``made`` (Q, Q, 3), a smooth field beyond it (q, q, 3) of a small atlas.
+
+    ``seen`` (Q, Q, 4) are colours times their weight, and the weight.
+    """
+    whole = (small.size, small.size)
+    more = cv2.resize(seen[..., :3] - made * seen[..., 3:], whole, interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    weight = cv2.resize(np.ascontiguousarray(seen[..., 3]), whole, interpolation=cv2.INTER_AREA).reshape(-1)
+    flat = np.flatnonzero((small.triangle_of_texel.reshape(-1) >= 0) & (weight > 0))
+    more, weight = more[flat] / weight[flat, None], weight[flat]
+    means, sure = small.vertex_means(more, weight.astype(np.float64), flat, len(template.vertices))
+    return small.picture(spread(means, sure, template.edges, bake.fill_reach))
 
 
 def _best(
