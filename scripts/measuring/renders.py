@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from addon import batch_run, job, pixels, preview, scene
+from addon import batch_run, job, looks, pixels, preview, scene
 from addon.wire import records
 from backend.commands.evaluate import config_of
 from backend.commands.outputs import write_report
@@ -105,11 +105,16 @@ def measure(
         made = preview.make(target, built, result, photo) if with_preview else None
         with preview.render_settings(target):
             overlay = preview.render(target, built.camera, rgba.shape[1], rgba.shape[0])
+            in_photo_look = overlay
+            if looks.photo_of(built.object) is not None:
+                looks.show(built.object, 1.0)
+                in_photo_look = preview.render(target, built.camera, rgba.shape[1], rgba.shape[0])
     with np.load(folder / "mesh.npz", allow_pickle=False) as data:
         true_mesh = data["vertices"].astype(np.float64), data["faces"]
     both = (overlay[..., 3] > 0.99) & (rgba[..., 3] > 0.99)
     record |= {
         "psnr_in_mask": psnr(overlay[..., :3], rgba[..., :3], both),
+        "psnr_in_mask_photo": psnr(in_photo_look[..., :3], rgba[..., :3], both),
         "base_colour_errors": base_colour_errors(result, truth.get("base_colours", {})),
         "silhouette_iou_true": metrics.silhouette_iou(overlay[..., 3] > 0.5, rgba[..., 3] > 0.5),
         "silhouette_iou_own_mask": result.silhouette_iou,
@@ -201,6 +206,7 @@ def summary(found: Sequence[Record]) -> dict[str, Any]:
         "solid_iou_mean": mean(column(good, "solid_iou")),
         "seconds_median": median(column(good, "seconds")),
         "psnr_in_mask_mean": mean(column(good, "psnr_in_mask")),
+        "psnr_in_mask_photo_mean": mean(column(good, "psnr_in_mask_photo")),
         "base_colour_errors_mean": _means_by_name([record["base_colour_errors"] for record in good]),
     }
 
