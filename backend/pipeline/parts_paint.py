@@ -34,6 +34,9 @@ from .parts_refine import Hypothesis
 from .parts_texture import PartsTextureConfig, laid_over, layer_of, photo_map, registration
 from .photo import Photo
 
+_PLAIN = Palette()
+"""What a palette is where nothing is seen."""
+
 
 @dataclass(frozen=True)
 class PartsPaintConfig:
@@ -98,11 +101,7 @@ def painted(
     looks = [palette_and_light(one.colours, one.normals, one.shares(), config.look) for one in seen]
     counts = [regions_seen(one, config.look) for one in seen]
     palette = palette_of_all([own for own, _ in looks], counts, config.look)
-    knows_paint = [count[REGIONS.index("paint")] >= config.look.min_pixels for count in counts]
-    lights = [
-        light * np.float32(exposure(own, palette) if knows else 1)
-        for (own, light), knows in zip(looks, knows_paint, strict=True)
-    ]
+    lights = [light * np.float32(exposure(own, palette)) for own, light in looks]
     decoded = space.decode(first.best.code)
     vertices = decoded.vertices + offsets
     sizes = [default_texture_size(vertices, template, one.best.camera, one.crop, config.bake) for one in shown]
@@ -148,10 +147,15 @@ def palette_of_all(palettes: Sequence[Palette], counts: Sequence[np.ndarray], co
 
 
 def exposure(own: Palette, palette: Palette) -> float:
-    """How much brighter a photograph shows its paint than the palette of all photographs has it, within limits."""
+    """How much brighter a photograph shows its paint than the palette of all photographs has it, within limits.
+
+    1 where it shows none.
+    """
+    if own.paint == _PLAIN.paint:
+        return 1.0
     weights = torch.tensor([0.2126, 0.7152, 0.0722])
     mine, common = (max(float(srgb_decode(torch.tensor(one.paint.colour)) @ weights), 1e-3) for one in (own, palette))
-    return min(max(mine / common, 0.5), 2.0)
+    return min(max(mine / common, 0.2), 5.0)
 
 
 def _likeliest(shares: np.ndarray) -> np.ndarray:

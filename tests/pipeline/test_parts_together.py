@@ -141,6 +141,7 @@ def test_a_photograph_in_twice_the_light_is_divided_by_twice_as_much() -> None:
     assert exposure(common, common) == 1
     assert exposure(brighter, common) == pytest.approx(2, abs=0.01)
     assert exposure(common, brighter) == pytest.approx(0.5, abs=0.01)
+    assert exposure(Palette(), brighter) == 1, "no paint is seen"
 
 
 # ---- From files to an object ----
