@@ -13,19 +13,16 @@ import pytest
 import torch
 
 from backend.common.records import QUALITIES, Camera, Reconstruction, ReconstructRequest
-from backend.common.regions import REGIONS, Finish, Palette
 from backend.errors import PhotoError
 from backend.models.parts_network import PartsPrediction
 from backend.models.shape_decoder import SpaceDecoder
 from backend.pipeline.course import FACING
 from backend.pipeline.parts_camera import StartsConfig, camera_of_maps, starts_of
-from backend.pipeline.parts_look import palette_and_light
 from backend.pipeline.parts_offsets import OffsetsConfig
 from backend.pipeline.parts_photo import PartsPhotoConfig, evidence_of, is_doubtful
 from backend.pipeline.parts_refine import REFINEMENTS, Hypothesis, PartsRefineConfig, PartsRefiner
 from backend.pipeline.pinhole_cameras import PinholeConfig
 from backend.pipeline.reconstruct import ReconstructConfig, reconstruct
-from backend.render.light import spherical_harmonics, srgb_decode, srgb_encode
 from backend.training.parts.examples import Examples
 from backend.weights.bundle import BUNDLED, LoadedBundle, load_bundle
 from backend.weights.confidence import NO_RIVAL, Confidence, Evidence
@@ -115,60 +112,6 @@ def test_two_directions_that_nearly_tie_are_a_doubt() -> None:
 
 def seen_from(azimuth: float) -> Camera:
     return Camera(azimuth, 0.1, 2.5, 0.0, 0.4)
-
-
-def test_paint_and_light_of_a_lit_ball_are_found() -> None:
-    """A ball whose upper part is glass, lit from the upper right by a light that is known."""
-    axis = np.linspace(-1.1, 1.1, 64)
-    x, up = np.meshgrid(axis, -axis)
-    inside = x**2 + up**2 < 1
-    normals = np.stack([x, -np.sqrt(np.clip(1 - x**2 - up**2, 0, 1)), up], axis=-1) * inside[..., None]
-    light = np.array([1 / 0.282095, -0.1, 0.5, 0.35, 0, 0, 0, 0, 0])
-    received = spherical_harmonics(torch.as_tensor(normals)).numpy() @ light
-    paint = np.array([0.55, 0.15, 0.12])
-    linear = srgb_decode(torch.as_tensor(paint)).numpy() * received[..., None]
-    shares = np.zeros((len(REGIONS), 64, 64), np.float32)
-    glass = inside & (up > 0.6)
-    shares[REGIONS.index("glass")][glass] = 1
-    shares[REGIONS.index("paint")][inside & ~glass] = 1
-    colours = srgb_encode(torch.as_tensor(np.where(glass[..., None], 0.01, linear))).numpy()
-    palette, found = palette_and_light(colours.astype(np.float32), normals.astype(np.float32), shares)
-    np.testing.assert_allclose(palette.paint.colour, paint, atol=0.04)
-    seen = inside & ~glass
-    explained = spherical_harmonics(torch.as_tensor(normals[seen])).numpy() @ found[:, 0]
-    assert np.corrcoef(explained, received[seen])[0, 1] > 0.97
-    assert explained.mean() == pytest.approx(1, abs=0.1)
-    assert palette.glass == Palette().glass and palette.two_tone.colour == palette.paint.colour
-
-
-def test_a_veil_of_reflections_does_not_wash_the_paint_out() -> None:
-    """Half of the red paint mirrors a white sky: its colour is that of the other half."""
-    side = 40
-    normals = np.zeros((side, side, 3), np.float32)
-    normals[..., 2] = 1
-    red = np.array([0.45, 0.02, 0.03])
-    linear = np.tile(red, (side, side, 1))
-    linear[: side // 2] += 0.35
-    colours = srgb_encode(torch.as_tensor(linear, dtype=torch.float32)).numpy()
-    shares = np.zeros((len(REGIONS), side, side), np.float32)
-    shares[REGIONS.index("paint")] = 1
-    palette, _ = palette_and_light(colours, normals, shares)
-    found = srgb_decode(torch.tensor(palette.paint.colour)).numpy()
-    assert found[1:].max() / found[0] < 0.15
-
-
-def test_a_region_takes_its_colour_only_where_enough_of_it_is_seen() -> None:
-    normals = np.zeros((32, 32, 3), np.float32)
-    normals[..., 1] = -1
-    shares = np.zeros((len(REGIONS), 32, 32), np.float32)
-    shares[REGIONS.index("rim"), :2] = 1
-    shares[REGIONS.index("plate"), 4, :5] = 1
-    colours = np.full((32, 32, 3), 0.2, np.float32)
-    palette, light = palette_and_light(colours, normals, shares)
-    np.testing.assert_allclose(palette.rim.colour, 0.2, atol=0.02)
-    assert palette.plate == Palette().plate and palette.paint == Palette().paint
-    assert light[1:].max() == 0
-    assert isinstance(palette.rim, Finish) and palette.rim.metallic == Palette().rim.metallic
 
 
 @pytest.fixture(scope="module")
