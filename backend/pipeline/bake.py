@@ -48,10 +48,10 @@ class BakeConfig:
     fade: float = 0.015
     """Distances from the mask's outline, and from edges that hide something, at which the photo counts nothing
     (``erosion``) and in full (``fade``), in fractions of the crop."""
-    photo_erosion: float = 0.002
-    photo_fade: float = 0.006
+    photo_erosion: float = 0.001
+    photo_fade: float = 0.004
     """As ``erosion`` and ``fade`` where the photo itself is shown, light and all …"""
-    photo_cosine: tuple[float, float] = (0.05, 0.2)
+    photo_cosine: tuple[float, float] = (0.03, 0.15)
     """… and the cosines of the viewing angle between which it fades in there."""
     fill_reach: float = 6.0
     """Edges of the mesh over which the photo's colours fade to the network's."""
@@ -90,7 +90,7 @@ class SeenTexels:
     places: np.ndarray
     """(P, 2) float32: where in the crop, in fractions of its side from the upper left."""
     photo: np.ndarray
-    """(P,) float32 in 0..1: how much the photo counts where it is shown as it is."""
+    """(P, 4) uint8 sRGB of the photo as it is, as sharp as it is, and how much it counts."""
 
 
 def bake(
@@ -193,15 +193,16 @@ def seen_texels(
     depth = rasterize(scaled[None], triangles, side, side).depth[0].numpy()
     distance = _distance_to_edges(depth, mask, crop)
     fades = [ramp(distance, (start, start + fade)) for start, fade in _fades(config)]
-    trust, photo = sample(np.stack(fades, axis=2).astype(np.float32), screen[:, :2] * side).T
+    trust, shown = sample(np.stack(fades, axis=2).astype(np.float32), screen[:, :2] * side).T
     # The farthest of the neighbouring depths: a slanted surface must not hide itself.
     farthest = sample(cv2.dilate(depth, np.ones((3, 3), np.uint8)), screen[:, :2] * side, cv2.INTER_NEAREST)
     pixel = float(np.tan(0.5 * camera.field_of_view) * 2 * camera.distance / side)
     slope = np.sqrt(1 - np.clip(cosine, 0.1, 1) ** 2) / np.clip(cosine, 0.1, 1)
     nearest = screen[:, 2] <= farthest + config.depth_bias + pixel * slope
-    photo = photo * nearest * ramp(cosine, config.photo_cosine)
-    colours = _photo_colours(rgb, crop, screen[:, :2], atlas.size)
-    return SeenTexels(flat, colours, normal, cosine, trust * nearest, screen[:, :2], photo.astype(np.float32))
+    shown = shown * nearest * ramp(cosine, config.photo_cosine)
+    colours, photo = _photo_colours(rgb, crop, screen[:, :2], atlas.size)
+    photo = np.concatenate([photo, np.round(shown * 255).astype(np.uint8)[:, None]], axis=1)
+    return SeenTexels(flat, colours, normal, cosine, trust * nearest, screen[:, :2], photo)
 
 
 def _fades(config: BakeConfig) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -237,8 +238,8 @@ def sample(picture: np.ndarray, places: np.ndarray, how: int = cv2.INTER_LINEAR)
     return sampled.reshape(rows * width, *picture.shape[2:])[:count]
 
 
-def _photo_colours(rgb: np.ndarray, crop: Crop, places: np.ndarray, size: int) -> np.ndarray:
-    """(P, 3) float32 colours of the photo at places (P, 2) in fractions of the crop."""
+def _photo_colours(rgb: np.ndarray, crop: Crop, places: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Colours of the photo at places (P, 2) in fractions of the crop: (P, 3) float32, and sharper (P, 3) uint8."""
     height, width = rgb.shape[:2]
     # Where texels are coarser than pixels the photo is reduced first, so that each texel is a mean.
     if crop.side > 2 * size:
@@ -246,7 +247,8 @@ def _photo_colours(rgb: np.ndarray, crop: Crop, places: np.ndarray, size: int) -
         rgb = cv2.resize(rgb, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     corner = np.array([crop.center_x, crop.center_y]) - 0.5 * crop.side
     scale = np.array([rgb.shape[1] / width, rgb.shape[0] / height])
-    return sample(rgb, (corner + places * crop.side) * scale).astype(np.float32) / 255
+    places = (corner + places * crop.side) * scale
+    return sample(rgb, places).astype(np.float32) / 255, sample(rgb, places, cv2.INTER_CUBIC)
 
 
 def mild_light(light: np.ndarray, config: BakeConfig) -> np.ndarray:
