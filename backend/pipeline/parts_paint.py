@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..common.records import Camera, Reconstruction
-from ..common.regions import REGIONS, Palette
+from ..common.regions import REGIONS, Finish, Palette
 from ..models.crop import Crop, camera_of_photo
 from ..models.parts_network import PartsPrediction
 from ..render.camera import Cameras, project
@@ -137,13 +137,30 @@ def regions_seen(seen: SeenRegions, config: LookConfig) -> np.ndarray:
 def palette_of_all(palettes: Sequence[Palette], counts: Sequence[np.ndarray], config: LookConfig) -> Palette:
     """The palette of photographs of one object: each region as that photograph has it which shows most of it.
 
+    Paints are the mean of all photographs that show them: how bright they are is a guess under each one's unknown
+    exposure, so that guesses even out. A second paint that few pixels of all show is the first.
+
     counts: (R,) of each photograph, see :func:`regions_seen`.
     """
+    if len(palettes) == 1:
+        return palettes[0]
     every = np.stack(list(counts))
-    shown_by = dict(zip(REGIONS, every.argmax(axis=0).tolist(), strict=True))
-    if every[:, REGIONS.index("two_tone")].max() < config.min_pixels:
-        shown_by["two_tone"] = shown_by["paint"]  # nobody has seen a second paint: it is the first
-    return Palette(**{name: getattr(palettes[place], name) for name, place in shown_by.items()})
+    best = dict(zip(REGIONS, every.argmax(axis=0).tolist(), strict=True))
+    found = Palette(**{name: getattr(palettes[place], name) for name, place in best.items()})
+    enough = every >= config.min_pixels
+    first, second = (REGIONS.index(name) for name in ("paint", "two_tone"))
+    found = replace(found, paint=_mean_of([one.paint for one in palettes], found.paint, enough[:, first]))
+    if every[:, second].sum() < config.min_pixels * len(palettes):
+        return replace(found, two_tone=replace(palettes[best["paint"]].two_tone, colour=found.paint.colour))
+    return replace(found, two_tone=_mean_of([one.two_tone for one in palettes], found.two_tone, enough[:, second]))
+
+
+def _mean_of(finishes: Sequence[Finish], best: Finish, counting: np.ndarray) -> Finish:
+    """A finish with the mean colour of those that count (N,) bool; as it is where none does."""
+    if not counting.any():
+        return best
+    red, green, blue = np.mean([one.colour for one, counts in zip(finishes, counting, strict=True) if counts], axis=0)
+    return replace(best, colour=(float(red), float(green), float(blue)))
 
 
 def exposure(own: Palette, palette: Palette) -> float:

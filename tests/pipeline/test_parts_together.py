@@ -122,17 +122,25 @@ def test_a_code_counts_more_whose_photograph_it_fits_better(model: PartsModel) -
     np.testing.assert_allclose(common_code([good, replace(bad, loss=0.2)], config), 0.5)
 
 
-def test_a_regions_colour_comes_from_the_photograph_that_shows_most_of_it() -> None:
+def counted(**pixels: int) -> np.ndarray:
+    return np.array([pixels.get(name, 0) for name in REGIONS])
+
+
+def test_a_regions_colour_comes_from_the_photograph_that_shows_most_of_it_and_paint_from_all() -> None:
     red, blue = Finish((0.6, 0.1, 0.1), 0.3), Finish((0.1, 0.1, 0.6), 0.3)
     first, second = Palette(paint=red, two_tone=red, rim=red), Palette(paint=blue, two_tone=blue, rim=blue)
-    counts = [np.zeros(len(REGIONS), int), np.zeros(len(REGIONS), int)]
-    counts[0][REGIONS.index("paint")], counts[1][REGIONS.index("paint")] = 100, 300
-    counts[0][REGIONS.index("rim")], counts[1][REGIONS.index("rim")] = 50, 10
-    found = palette_of_all([first, second], counts, LookConfig())
-    assert found.paint == blue and found.rim == red
-    assert found.two_tone == blue, "no second paint is seen: it is the first"
-    counts[0][REGIONS.index("two_tone")] = 30
-    assert palette_of_all([first, second], counts, LookConfig()).two_tone == red
+    found = palette_of_all([first, second], [counted(paint=100, rim=50), counted(paint=300, rim=20)], LookConfig())
+    assert found.rim == red
+    np.testing.assert_allclose(found.paint.colour, (0.35, 0.1, 0.35))
+    assert found.two_tone.colour == found.paint.colour, "no second paint is seen: it is the first"
+    hidden = palette_of_all([first, second], [counted(paint=100, two_tone=90), counted(paint=2)], LookConfig())
+    assert hidden.paint == red and hidden.two_tone == red, "who does not show it has no say"
+
+
+def test_of_one_photograph_the_palette_stays_as_it_is() -> None:
+    own = Palette(paint=Finish((0.61, 0.12, 0.13), 0.3), two_tone=Finish((0.2, 0.3, 0.4), 0.3))
+    for counts in (counted(paint=100, two_tone=90), counted(paint=1, two_tone=1)):
+        assert palette_of_all([own], [counts], LookConfig()) == own
 
 
 def test_a_photograph_in_twice_the_light_is_divided_by_twice_as_much() -> None:
