@@ -166,7 +166,7 @@ def training_of(run: Run) -> dict[str, Any]:
         "task": "inverse-graphics",
         "steps": run.progress()["steps"],
         **{name: config[name] for name in named},
-        **({"start": Path(config["start"]).name} if config.get("start") else {}),
+        **{name: Path(config[name]).name for name in ("start", "parts") if config.get(name)},
         "recipe": f"train.py inverse-graphics, preset values as in this card, seed {config['seed']}",
     }
     if (run.folder / "cameras.json").exists():

@@ -73,20 +73,36 @@ def laplacian_loss(offsets: Tensor, topology: MeshTopology) -> Tensor:
     return (neighbour_difference(offsets, topology) ** 2).sum(dim=-1).mean() * offsets.shape[1]
 
 
-def flatness_loss(vertices: Tensor, topology: MeshTopology) -> Tensor:
+def flatness_loss(vertices: Tensor, topology: MeshTopology, rest: Tensor | None = None) -> Tensor:
     """Mean of (1 - cos)^2 over pairs of triangles that share an edge, of meshes (N, V, 3); 0 is a plane, 4 a fold.
 
     cos is that of the angle between their normals. Where three triangles share an edge, all three pairs count, as in
     PyTorch3D (whose term is 1 - cos); without any pair the loss is 0. DIB-R's published training multiplies by the
     number of edges.
+
+    rest: a shape (V, 3) whose creases are meant. Angles then count from its own, which for a flat one is the same.
     """
     if len(topology.hinges) == 0:
         return vertices[:0].sum()  # the sum of nothing keeps the graph
-    a, b, c, d = vertices[:, topology.hinges].unbind(dim=2)
-    first = torch.cross(b - a, c - a, dim=-1)
-    second = torch.cross(d - a, b - a, dim=-1)
-    cosine = torch.nn.functional.cosine_similarity(first, second, dim=-1, eps=1e-10)
+    if rest is not None:
+        # The cosine of the difference of both angles.
+        cosine = (_turn(vertices[:, topology.hinges]) * _turn(rest[topology.hinges])).sum(dim=-1)
+    else:
+        a, b, c, d = vertices[:, topology.hinges].unbind(dim=2)
+        first = torch.cross(b - a, c - a, dim=-1)
+        second = torch.cross(d - a, b - a, dim=-1)
+        cosine = torch.nn.functional.cosine_similarity(first, second, dim=-1, eps=1e-10)
     return ((1 - cosine) ** 2).mean()
+
+
+def _turn(corners: Tensor) -> Tensor:
+    """(..., 2) cosine and sine of the angle from the first triangle to the second of hinges of corners (..., 4, 3)."""
+    a, b, c, d = corners.unbind(dim=-2)
+    normalize = torch.nn.functional.normalize
+    first = normalize(torch.cross(b - a, c - a, dim=-1), dim=-1)
+    second = normalize(torch.cross(d - a, b - a, dim=-1), dim=-1)
+    sine = (torch.cross(first, second, dim=-1) * normalize(b - a, dim=-1)).sum(dim=-1)
+    return torch.stack([(first * second).sum(dim=-1), sine], dim=-1)
 
 
 def edge_length_loss(vertices: Tensor, topology: MeshTopology, rest_lengths: Tensor | float = 0.0) -> Tensor:

@@ -21,6 +21,7 @@ from ..common.bundle_files import (
     BUNDLED,
     CARD,
     INVERSE_GRAPHICS,
+    PARTS_TEMPLATE,
     RESEARCH,
     SEGMENTER,
     TEMPLATE,
@@ -34,7 +35,7 @@ from ..models.inverse_graphics import InverseGraphics, InverseGraphicsConfig
 from ..models.segmenter import Segmenter, load_segmenter
 from ..models.storage import load_state, read_tensors, tuples
 from ..render.template import Template
-from .parts import PartsReader, load_parts_reader
+from .parts import PartsModel, PartsReader, load_parts, load_parts_reader
 
 FORMAT = 1
 
@@ -62,6 +63,18 @@ def bundle_folders(network: str = "") -> dict[str, Path]:
     The user's own hide the bundled ones of the same name; one that lacks the network hides none that has it.
     """
     return bundles_in([BUNDLED, RESEARCH, *named_folders()], network)
+
+
+def load_named_parts(name_or_path: str) -> PartsModel:
+    """The template with parts and the shape space of a bundle, by its name or folder. Raises BundleError."""
+    at_hand = bundle_folders(PARTS_TEMPLATE)
+    folder = at_hand.get(name_or_path) or Path(name_or_path)
+    if not folder.is_dir():
+        raise BundleError(
+            f"There is no weights bundle '{name_or_path}' with a template with parts; these have one: "
+            f"{', '.join(at_hand) or 'none'}."
+        )
+    return load_parts(folder)
 
 
 def read_card(folder: Path) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from backend.render.camera import Cameras
 from backend.render.light import uniform_light
 from backend.render.picture import RenderConfig, render
 from backend.render.shading import Texture
+from backend.render.template import Template
 from tests.helpers.synthetic import TEMPLATE
 
 FINE = RenderConfig(soft=None, supersampling=2)
@@ -58,10 +60,24 @@ def textured(rng: np.random.Generator) -> torch.Tensor:
     return torch.as_tensor(texture, dtype=torch.float32)[None]
 
 
-def pictures_of(vertices: np.ndarray, texture: torch.Tensor, cameras: list[Camera], size: int) -> np.ndarray:
+@dataclass(frozen=True)
+class Kind:
+    """What a set shows: the template of its objects, and how one of them is drawn at random."""
+
+    template: Template = TEMPLATE
+    shaped: Callable[[np.random.Generator, float], np.ndarray] = shaped
+    textured: Callable[[np.random.Generator], torch.Tensor] = textured
+
+
+BOXES = Kind()
+
+
+def pictures_of(
+    vertices: np.ndarray, texture: torch.Tensor, cameras: list[Camera], size: int, template: Template = TEMPLATE
+) -> np.ndarray:
     """(M, size, size, 4) uint8 of one object over grey."""
     count = len(cameras)
-    triangles, uv = torch.as_tensor(TEMPLATE.triangles).long(), torch.as_tensor(TEMPLATE.triangle_uv)
+    triangles, uv = torch.as_tensor(template.triangles).long(), torch.as_tensor(template.triangle_uv)
     picture = render(
         torch.as_tensor(vertices).expand(count, -1, -1), triangles, Texture(uv, texture.expand(count, -1, -1, -1)),
         uniform_light(count), Cameras.batch(cameras), size, size, FINE,
@@ -73,8 +89,9 @@ def pictures_of(vertices: np.ndarray, texture: torch.Tensor, cameras: list[Camer
 
 
 def write_shared_views(
-    folder: Path, objects: int = 6, views: int = 4, seed: int = 0, size: int = 48, variety: float = 1.0
-) -> list[Camera]:
+    folder: Path, objects: int = 6, views: int = 4, seed: int = 0, size: int = 48, variety: float = 1.0,
+    kind: Kind = BOXES,
+) -> list[Camera]:  # fmt: skip
     """As scripts/render_dataset.py --shared-cameras writes it; returns the cameras."""
     rng = np.random.default_rng(seed)
     cameras = cameras_in_bins(views, rng)
@@ -82,7 +99,8 @@ def write_shared_views(
         target = folder / "objects" / f"{number:06d}"
         target.mkdir(parents=True)
         records = []
-        for view, rgba in enumerate(pictures_of(shaped(rng, variety), textured(rng), cameras, size)):
+        vertices, texture = kind.shaped(rng, variety), kind.textured(rng)
+        for view, rgba in enumerate(pictures_of(vertices, texture, cameras, size, kind.template)):
             Image.fromarray(rgba, "RGBA").save(target / f"view_{view:02d}.png")
             records.append({"file": f"view_{view:02d}.png", "camera": asdict(cameras[view]),
                             "light": uniform_light(1)[0].tolist()})  # fmt: skip
@@ -122,9 +140,11 @@ def write_gan_views(folder: Path, objects: int = 5, seed: int = 0, size: int = 4
     return cameras
 
 
-def write_knowing_network(folder: Path, vertices: np.ndarray, texture: torch.Tensor, config: Any) -> None:
+def write_knowing_network(
+    folder: Path, vertices: np.ndarray, texture: torch.Tensor, config: Any, template: Template = TEMPLATE
+) -> None:
     """A run's folder with a network that answers every picture with about this shape and texture."""
-    template = TEMPLATE.with_vertices(vertices)
+    template = template.with_vertices(vertices)
     network = InverseGraphics(config, template)
     half = texture[..., : texture.shape[-1] // 2].clamp(0.02, 0.98)
     broad = network.texture_decoder.broad

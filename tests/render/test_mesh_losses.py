@@ -58,6 +58,30 @@ def test_flatness_is_the_mean_over_pairs_of_adjacent_triangles() -> None:
     assert flatness_loss(vertices, TOPOLOGY).item() == pytest.approx(np.mean(terms), rel=1e-6)
 
 
+def test_flatness_beside_a_creased_shape_counts_from_its_own_angles() -> None:
+    """Against signed angles from their sines and cosines, one pair of triangles after the other."""
+    shapes = torch.as_tensor(TEMPLATE.vertices, dtype=torch.float64) + 0.4 * random_field(4)
+    rest, vertices = shapes
+
+    def angles(mesh: np.ndarray) -> np.ndarray:
+        found = []
+        for a, b, c, d in TOPOLOGY.hinges.tolist():
+            edge = mesh[b] - mesh[a]
+            one, two = np.cross(edge, mesh[c] - mesh[a]), np.cross(mesh[d] - mesh[a], edge)
+            found.append(math.atan2(np.cross(one, two) @ edge / np.linalg.norm(edge), one @ two))
+        return np.array(found)
+
+    expected = np.mean((1 - np.cos(angles(vertices.numpy()) - angles(rest.numpy()))) ** 2)
+    assert flatness_loss(vertices[None], TOPOLOGY, rest).item() == pytest.approx(expected, rel=1e-9)
+    assert flatness_loss(rest[None], TOPOLOGY, rest).item() == pytest.approx(0, abs=1e-12)
+    flat = torch.as_tensor(TEMPLATE.vertices, dtype=torch.float64) * torch.tensor([1.0, 1.0, 0.0])
+    hinges = TOPOLOGY.hinges[:1]  # of one pair in a plane
+    one = replace(TOPOLOGY, hinges=hinges)
+    assert flatness_loss(vertices[None], one, flat).item() == pytest.approx(
+        flatness_loss(vertices[None], one).item(), rel=1e-9
+    )
+
+
 def test_flatness_of_a_plane_is_nothing_and_of_a_fold_is_four() -> None:
     triangles = np.array([[0, 1, 2], [1, 0, 3]])
     topology = MeshTopology.of(np.array([[0, 1], [0, 2], [1, 2], [0, 3], [1, 3]]), triangles, 4)

@@ -35,6 +35,7 @@ from ..loop import LoopConfig, cosine_rate
 from .evaluation import camera_figures, evaluate_shared_views, shared_crops
 from .losses import PaperWeights
 from .start_box import SMALL_CUBE, start_box
+from .start_parts import start_parts
 from .task import (
     TINY_LOOP,
     TINY_NETWORK,
@@ -65,7 +66,7 @@ class MultiViewTraining(SharedSettings):
     cameras: ViewCamerasConfig = ViewCamerasConfig()
     start: str = ""
     """Bundle, or folder of a run, whose network and template training starts from; they replace ``network``,
-    ``category`` and ``template``. Empty: from scratch."""
+    ``category`` and ``template``, and ``parts`` must be empty. Empty: from scratch."""
     further: str = ""
     """Further folders of shared views, separated like PATH. Their objects and views are added to the first folder's,
     rendered ones beside generated ones, say; their cameras are found like any other."""
@@ -208,13 +209,20 @@ class MultiViewTask(InverseGraphicsTask[SharedBatch]):
 def start_network(config: MultiViewTraining) -> tuple[InverseGraphics, Template]:
     """The network that training begins with and its template.
 
-    Raises BundleError where ``config.start`` holds none.
+    Raises BundleError where ``config.start`` or ``config.parts`` holds none, ValueError where both are set.
     """
+    if config.start and config.parts:
+        raise ValueError("Both start and parts say what shapes begin with: leave one of them out.")
     torch.manual_seed(config.seed)
-    if not config.start:
+    if config.start:
+        return load_network(config.start)
+    if not config.parts:
         template = make_template(config.template)
         return InverseGraphics(config.network, template), template
-    return load_network(config.start)
+    template, basis = start_parts(config.parts, config.network.shape_code)
+    network = InverseGraphics(config.network, template)
+    network.shape_decoder.basis.data.copy_(torch.as_tensor(basis))
+    return network, template
 
 
 def make_task(config: MultiViewTraining, data: Path, device: torch.device) -> MultiViewTask:

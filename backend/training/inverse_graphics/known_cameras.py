@@ -29,6 +29,7 @@ from .evaluation import evaluate_rendered_views, rendered_crops
 from .losses import PaperWeights, pose_targets
 from .shape_basis import ShapeBasis, fit_meshes, principal_shapes
 from .start_box import SMALL_CUBE, start_box
+from .start_parts import start_parts
 from .task import (
     TINY_LOOP,
     TINY_NETWORK,
@@ -57,7 +58,7 @@ class InverseGraphicsTraining(SharedSettings):
 
     weights: LossWeights = LossWeights()
     use_meshes: bool = True
-    """Whether true meshes teach the shape where all objects have one; else pictures alone do."""
+    """Whether true meshes teach the shape where all objects have one; else pictures alone do, as with ``parts``."""
 
 
 PRESETS: dict[str, InverseGraphicsTraining] = {
@@ -164,19 +165,23 @@ class KnownCamerasTask(InverseGraphicsTask[RenderedBatch]):
 
     @property
     def codes_are_standard(self) -> bool:
-        return self.codes is not None
+        return self.codes is not None or super().codes_are_standard
 
 
 def make_task(config: InverseGraphicsTraining, data: Path, out: Path, device: torch.device) -> KnownCamerasTask:
     """Reads the data, lays the template over its meshes where it has them, and builds the task.
 
-    Raises FileNotFoundError where no rendered object lies in ``data``, ValueError where there is but one.
+    Raises FileNotFoundError where no rendered object lies in ``data``, ValueError where there is but one, BundleError
+    where ``config.parts`` has no template with parts.
     """
     views = load_views(data)
     config = replace(config, template=start_box(config.template, config.category, data))
     template = make_template(config.template)
     codes, basis = None, None
-    if config.use_meshes and all((folder / "mesh.npz").exists() for folder in views.folders):
+    if config.parts:
+        template, directions = start_parts(config.parts, config.network.shape_code)
+        basis = torch.as_tensor(directions, device=device)
+    elif config.use_meshes and all((folder / "mesh.npz").exists() for folder in views.folders):
         fitted = fit_meshes(views.folders, template, out / "fitted.npz", config.network.symmetric)
         kept = out / "shape_basis.npz"
         # Kept from the run's first start, so that data which has grown since then does not change what codes mean.

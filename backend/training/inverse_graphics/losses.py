@@ -44,11 +44,14 @@ def paper_losses(
     mean: Tensor,
     topology: MeshTopology,
     features: torch.nn.Module | None,
+    creased: bool = False,
 ) -> dict[str, Tensor]:
     """Equation 1's terms by the names of their weights, unweighted.
 
     Rendered pictures (P) are compared with ``targets`` (P, 4, s, s), whose fourth channel is the mask; shapes
     ``vertices`` (N, V, 3) are compared with the template's ``mean`` (V, 3). The perceptual term needs ``features``.
+    A template is flat but for its bends, which cost something, unless it is ``creased``: then what is flat costs as
+    much as what is bent more. Without that, a car's sills and rims would pull its shape far from any car.
     """
     target, mask = targets[:, :3], targets[:, 3]
     offsets = vertices - mean
@@ -56,7 +59,7 @@ def paper_losses(
         "silhouette": silhouette_loss(picture.mask, mask),
         "colour": ((picture.rgb - target).abs().mean(dim=1) * mask).mean(),
         "laplacian": laplacian_loss(offsets, topology) / vertices.shape[1],
-        "flatness": flatness_loss(vertices, topology),
+        "flatness": flatness_loss(vertices, topology, mean if creased else None),
         "movement": offset_loss(offsets),
     }
     if features is not None:

@@ -15,7 +15,7 @@ import copy
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -59,6 +59,14 @@ class SharedSettings:
     category: str = ""
     """Category that the data show; empty: the one in their ``dataset.json``. See :func:`start_box`."""
     template: TemplateConfig = CUBE
+    parts: str = ""
+    """Bundle whose template with parts and shape space training starts from, by its name or folder; they replace
+    ``category`` and ``template``. Empty: a box."""
+    basis_rate: float = 0.0
+    """Share of the learning rate at which the basis that came with ``parts`` learns; that of a box learns at the full
+    rate. 0, the default, leaves it fixed: its directions are those of true cars, in units in which codes are standard
+    normal, and outlines say little of where one part ends and the next begins. At the full rate a third of the faces
+    had turned over after forty steps."""
     loop: LoopConfig = LoopConfig()
     weights: PaperWeights = PaperWeights()
     augment: AugmentConfig = AugmentConfig()
@@ -116,11 +124,14 @@ class InverseGraphicsTask(Task, Generic[AnyBatch]):
     ) -> None:
         self.config, self.template, self.device = config, template, device
         self.generator = torch.Generator().manual_seed(config.seed)
+        self.basis_is_fixed = template.parts is not None and config.basis_rate == 0
         network = network.to(device).requires_grad_(True)
+        network.shape_decoder.basis.requires_grad_(not self.basis_is_fixed)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.networks = {"network": self.network, "average": self.average}
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), config.learning_rate, weight_decay=1e-3)
+        groups = _groups(self.network, 1.0 if template.parts is None else config.basis_rate)
+        self.optimizer = torch.optim.AdamW(groups, config.learning_rate, weight_decay=1e-3)
         self.optimizers = {"network": self.optimizer}
         self.topology = MeshTopology.of(template.edges, template.triangles, len(template.vertices), device)
         self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
@@ -153,8 +164,8 @@ class InverseGraphicsTask(Task, Generic[AnyBatch]):
 
     @property
     def codes_are_standard(self) -> bool:
-        """Whether shape codes are standard normal already, because true meshes taught them."""
-        return False
+        """Whether shape codes are in units of true shapes' deviations already, as those of a shape space are."""
+        return self.basis_is_fixed
 
     def step(self, step: int) -> dict[str, Tensor]:
         self.set_rates(step)
@@ -206,8 +217,8 @@ class InverseGraphicsTask(Task, Generic[AnyBatch]):
             shown, self.triangles, material, batch.target_light, batch.target_cameras, size, size, config.renderer
         )
         features = self.features if config.weights.perceptual and step >= config.perceptual_from else None
-        mean = self.network.shape_decoder.mean
-        return vertices, paper_losses(picture, batch.targets, vertices, mean, self.topology, features)
+        mean, creased = self.network.shape_decoder.mean, self.template.parts is not None
+        return vertices, paper_losses(picture, batch.targets, vertices, mean, self.topology, features, creased)
 
     def camera_losses(self, batch: Batch, prediction: Prediction) -> dict[str, Tensor]:
         """Errors of the pose head against the cameras of the input."""
@@ -244,9 +255,18 @@ class InverseGraphicsTask(Task, Generic[AnyBatch]):
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Sets the learning rate of all that an optimiser moves."""
+    """Sets the learning rate of all that an optimiser moves; groups may have a ``share`` of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("share", 1.0)
+
+
+def _groups(network: InverseGraphics, basis_share: float) -> list[dict[str, Any]]:
+    """The weights of a network for its optimiser; a basis that learns at another rate is in a group of its own."""
+    basis = network.shape_decoder.basis
+    if basis_share == 1:
+        return [{"params": list(network.parameters())}]
+    others = [weight for weight in network.parameters() if weight is not basis]
+    return [{"params": others}, {"params": [basis], "share": basis_share}]
 
 
 def mirrored_where(mirrored: Tensor, cut_out: Tensor, cameras: Cameras) -> tuple[Tensor, Cameras]:
