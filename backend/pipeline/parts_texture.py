@@ -154,7 +154,7 @@ def layer_of(
     picture[seen.flat, 5] = seen.cosine.clip(0, 1)
     picture = atlas.dilate(picture.reshape(size, size, 6))
     photo = np.zeros((size * size, 4), np.uint8)
-    photo[seen.flat] = np.round(np.concatenate([seen.colours, seen.photo[:, None]], axis=1) * 255)
+    photo[seen.flat] = seen.photo
     photo = atlas.dilate(photo.reshape(size, size, 4))
     return Layer(picture[..., :3], picture[..., 3], picture[..., 4], picture[..., 5], photo)
 
