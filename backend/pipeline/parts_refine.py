@@ -283,7 +283,7 @@ class PartsRefiner:
         codes = self.code.detach().cpu().numpy().astype(np.float32)
         numbers = zip(*(row.tolist() for row in (self.probabilities, losses, iou, agreement)), strict=True)
         found = zip(self.cameras().unbatch(), codes, numbers, strict=True)
-        return [Hypothesis(camera, code, *row, place) for place, (camera, code, row) in enumerate(found)]
+        return [Hypothesis(camera, code, *row, place=place) for place, (camera, code, row) in enumerate(found)]
 
 
 def _at(maps: Tensor, size: int) -> Tensor:
