@@ -85,9 +85,9 @@ def build(
     world = new_world(f"{result.name} light", result.light)
     place_camera(camera, mesh_object, result.camera, size)
     further_cameras = new_further_cameras(result, further_photos, size)
-    for other, one in zip(further_cameras, result.further, strict=True):
+    for other, further in zip(further_cameras, result.further, strict=True):
         collection.objects.link(other)
-        place_camera(other, mesh_object, one.camera, size)
+        place_camera(other, mesh_object, further.camera, size)
     remember(mesh_object, result, camera, photo_path, size)
     if set_up_scene:
         render_like_the_photo(scene, result, camera, world)

@@ -281,9 +281,13 @@ class PartsRefiner:
         wanted = self.outlines[True][0] > 0.5
         iou = (covered & wanted).sum(dim=(1, 2)) / (covered | wanted).sum(dim=(1, 2)).clamp(min=1)
         codes = self.code.detach().cpu().numpy().astype(np.float32)
-        numbers = zip(*(row.tolist() for row in (self.probabilities, losses, iou, agreement)), strict=True)
-        found = zip(self.cameras().unbatch(), codes, numbers, strict=True)
-        return [Hypothesis(camera, code, *row, place=place) for place, (camera, code, row) in enumerate(found)]
+        rows = torch.stack([self.probabilities, losses, iou, agreement], dim=1).tolist()
+        return [
+            Hypothesis(camera, code, probability, loss, overlap, agreeing, place)
+            for place, (camera, code, (probability, loss, overlap, agreeing)) in enumerate(
+                zip(self.cameras().unbatch(), codes, rows, strict=True)
+            )
+        ]
 
 
 def _at(maps: Tensor, size: int) -> Tensor:
