@@ -157,6 +157,14 @@ def test_the_summary_is_that_of_a_loop(rows: list[tuple[float, float, float, flo
     json.dumps(found)
 
 
+def test_light_in_the_paint_is_the_mean_of_results_that_have_paint_to_judge() -> None:
+    light = [{"paint_correlation": 0.2, "paint_slope": 0.1}, {"paint_correlation": 0.6, "paint_slope": 0.0}, {}]
+    made = [record(0, 0) | {"light_in_paint": one} for one in light] + [record(0, 0)]
+    found = figures.summary(made)
+    assert found["paint_correlation_mean"] == pytest.approx(0.4) and found["paint_slope_mean"] == pytest.approx(0.05)
+    assert figures.summary(made[2:])["paint_correlation_mean"] is None
+
+
 def test_alternatives_and_confidences_in_the_summary() -> None:
     other = [Alternative(0.0, 0.3, np.zeros((1, 1, 4), np.uint8))]
     rows = [

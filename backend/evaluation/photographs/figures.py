@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..light_in_paint import CORRELATION, SLOPE
 from .calibration import expected_calibration_error, mean, reliability, warnings_shares
 from .records import Record
 
@@ -37,6 +38,7 @@ def summary(records: Sequence[Record]) -> dict[str, Any]:
         "off_60": mean(column(good, "off_60")),
         **overlaps(good, "silhouette_iou_true"),
         **overlaps(good, "own_mask_iou"),
+        **printed_light(good),
         "seconds_median": median(np.array([total_seconds(record) for record in good])),
         "alternatives_offered": mean(column(good, "alternatives") > 0),
         "alternative_right_of_wrong": mean(column(wrong, "alternative_right")),
@@ -54,6 +56,12 @@ def calibration(good: Sequence[Record]) -> dict[str, Any]:
         "reliability": rows if known else None,
         "expected_calibration_error": expected_calibration_error(rows),
     }
+
+
+def printed_light(records: Sequence[Record]) -> dict[str, float | None]:
+    """Returns the means of :mod:`..light_in_paint` over the results that have paint to judge."""
+    known = [record["light_in_paint"] for record in records if record.get("light_in_paint")]
+    return {f"{name}_mean": mean(column(known, name)) for name in (CORRELATION, SLOPE)}
 
 
 def overlaps(records: Sequence[Record], name: str) -> dict[str, float | None]:

@@ -15,6 +15,7 @@ import numpy as np
 from ...common.records import Reconstruction, ReconstructRequest
 from ...data.labelled_files import Label, Reader
 from ...data.pictures import write_picture
+from ..light_in_paint import light_in_paint
 from ..unseen_sides import FOLDERS, PHOTO_SIDE, PHOTOGRAPHS, RANDOM_SIDES
 from . import sheet, sides
 from .config import PHOTO, PhotographsConfig
@@ -97,6 +98,7 @@ class Measurer:
                 self._keep_squares(label.name, shown, result, rgb, truth)
         silhouette = overlay[..., 3] > 0.5
         judge(record, result, label.azimuth, silhouette, sides.resized_mask(truth, width, height) > 127)
+        record["light_in_paint"] = {key: round(value, 4) for key, value in light_in_paint(result, rgb, truth).items()}
         masks = [result.mask]
         record["own_mask_iou"] = None
         if self.config.input == PHOTO:
