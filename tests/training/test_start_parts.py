@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from backend.commands import build_bundle
 from backend.commands import train as train_command
-from backend.common.bundle_files import BUNDLED
+from backend.common.bundle_files import BUNDLED, PARTS_TEMPLATE
 from backend.common.records import ReconstructRequest
 from backend.evaluation.mesh_checks import open_edges
 from backend.pipeline.reconstruct import reconstruct
@@ -27,7 +27,7 @@ from backend.training.inverse_graphics.free_cameras import PRESETS, MultiViewTra
 from backend.training.inverse_graphics.start_parts import start_parts
 from backend.training.inverse_graphics.view_cameras import ViewCamerasConfig
 from backend.training.loop import load_checkpoint, save_checkpoint
-from backend.weights.bundle import load_bundle
+from backend.weights.bundle import bundle_folders, load_bundle
 from backend.weights.run_folder import load_bundle_or_run, load_network
 from tests.helpers.parts_views import CARS, MODEL, TEMPLATE
 from tests.helpers.shared_views import cameras_in_bins, pictures_of, write_shared_views
@@ -35,6 +35,7 @@ from tests.helpers.synthetic import write_dataset
 
 CPU = torch.device("cpu")
 TINY = replace(PRESETS["tiny"], parts="car", bfloat16=False, batch=3, render_batch=3, render_size=24)
+AT_HAND = ", ".join(bundle_folders(PARTS_TEMPLATE))
 WHEELS = [name for name in TEMPLATE.parts.names if name.startswith("wheel")]
 
 
@@ -109,6 +110,7 @@ def test_the_basis_is_fixed_unless_it_is_to_learn_at_a_rate_of_its_own(made: Pat
     task.step(0)
     # Adam's first step is the rate itself, whatever the gradient.
     moved = (task.network.shape_decoder.basis.detach() - basis).abs().max()
+    assert (task.network.shape_decoder.basis.grad is None) == (rate == 0), "what is fixed counts in no clipping"
     assert moved == 0 if rate == 0 else float(moved) == pytest.approx(rate * task.config.learning_rate, rel=0.05)
     assert (task.network.shape_head[-1].weight.detach() - head).abs().max() > 0.5 * task.config.learning_rate
     assert torch.equal(task.average.shape_decoder.basis, basis) == (rate == 0)
@@ -212,7 +214,7 @@ def test_known_cameras_teach_cars_with_parts_from_pictures_alone(tmp_path: Path)
 @pytest.mark.parametrize(
     "name, sentence",
     [
-        ("nowhere", "There is no weights bundle 'nowhere' with a template with parts; these have one: car."),
+        ("nowhere", f"There is no weights bundle 'nowhere' with a template with parts; these have one: {AT_HAND}."),
         (str(BUNDLED / "car-gan"), f"The weights bundle in {BUNDLED / 'car-gan'} has no template with parts."),
     ],
 )
