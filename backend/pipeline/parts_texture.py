@@ -65,7 +65,7 @@ class PartsTextureConfig:
     darkest_detail: float = 0.35
     """Part of the paint's colour that such a detail leaves at least."""
     light_limits: tuple[float, float] = (0.45, 1.8)
-    """Light that the photo is divided by, at least and at most."""
+    """Light that the photo is divided by, at least and at most, over the mean one."""
     choice: float = 4.0
     """How sharply the best of several photos is preferred: its weight is raised to this power."""
 
@@ -257,7 +257,9 @@ def _panels(
 
 def _albedo(seen: SeenTexels, light: np.ndarray, config: PartsTextureConfig) -> np.ndarray:
     """(P, 3) sRGB of the photo's pixels without the light."""
-    received = np.clip(light_on(seen.normals, light), *config.light_limits)
+    received = light_on(seen.normals, light)
+    mean = max(float(received.mean()), 1e-3) if len(received) else 1.0
+    received = np.clip(received, *(limit * mean for limit in config.light_limits))
     linear = srgb_decode(torch.from_numpy(seen.colours)).numpy() / received
     return srgb_encode(torch.from_numpy(np.clip(linear, 0, 0.9))).numpy()
 
