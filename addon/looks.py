@@ -3,8 +3,9 @@
 """What lies over the base colour of an object with parts: relief, lacquer, and the photo's own pixels as a second look.
 
 The look *Photo* glows with the photo's pixels, light and all, so the scene's light does not fall on them a second time.
-Both looks are in one material. A second Principled shader shows the photo, and not an emission shader, because
-exporters take the first Principled shader of a material for all of it, but would let an emission shader glow for ever.
+Both looks are in one material, made so that every exporter, a user's too, finds the painted one: the photo is shown by
+a second Principled shader, since an emission shader would glow in glTF for ever; and the mix of both has an output of
+its own beside the first one, which is not the active one any more and which OBJ follows.
 """
 
 from __future__ import annotations
@@ -53,13 +54,12 @@ def add_photo(material: bpy.types.Material, photo: np.ndarray, owner: bpy.types.
     if photo.size == 0:
         return
     tree, shader = material.node_tree, principled(material)
-    output = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeOutputMaterial")
     image, glow = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeBsdfPrincipled")
-    mix = tree.nodes.new("ShaderNodeMixShader")
+    mix, output = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeOutputMaterial")
     mix.name = mix.label = MIX
     image.image = pixels.new_map(f"{material.name} photo look", photo)
     image.location, glow.location = (-560, 420), (-260, 420)
-    mix.location, output.location = (60, 0), (280, 0)
+    mix.location, output.location = (60, 420), (280, 420)
     for name, value in (("Base Color", (0.0, 0.0, 0.0, 1.0)), ("Specular IOR Level", 0.0), ("Roughness", 1.0)):
         glow.inputs[name].default_value = value
     glow.inputs["Emission Strength"].default_value = 1.0
@@ -67,6 +67,7 @@ def add_photo(material: bpy.types.Material, photo: np.ndarray, owner: bpy.types.
     for place, source in ((1, shader), (2, glow)):
         tree.links.new(source.outputs["BSDF"], mix.inputs[place])
     tree.links.new(mix.outputs["Shader"], output.inputs["Surface"])
+    output.is_active_output = True
     if hasattr(material, "cycles"):
         material.cycles.emission_sampling = (
             "NONE"  # a look is no lamp: else renders take longer in the look *Paint* too

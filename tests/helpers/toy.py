@@ -179,3 +179,20 @@ def parts_reconstruction(name="toy car", width=96, height=64, camera=None, axle_
             surface=maps[..., 3:].copy(),
         ),
     )
+
+
+def with_looks(result, photo=(30, 160, 210)):
+    """Returns an object with parts whose material has lacquer on the paint, a relief and a photo of one colour."""
+    size = len(result.texture)
+    strip = np.arange(size)[::-1] * len(REGIONS) // size  # of the regions, as in the texture
+    coat = np.repeat(np.where(strip == REGIONS.index("paint"), 255, 0).astype(np.uint8)[:, None], size, axis=1)
+    normal = np.tile(np.array([128, 128, 255], np.uint8), (size, size, 1))
+    normal[:, ::7] = (190, 128, 236)
+    result.parts.coat, result.parts.normal = coat, normal
+    result.parts.photo = np.tile(np.array(photo, np.uint8), (size, size, 1))
+    return result
+
+
+def parts_with_looks(name="toy car", width=96, height=64):
+    """Returns :func:`parts_reconstruction` with all that a material with maps may have."""
+    return with_looks(parts_reconstruction(name, width, height))

@@ -137,7 +137,7 @@ def main(mode):
         writer.flush()
         return
     if mode == WITH_PARTS:
-        HANDLERS[records.ReconstructRequest] = functools.partial(reconstruct, make=toy.parts_reconstruction)
+        HANDLERS[records.ReconstructRequest] = functools.partial(reconstruct, make=toy.parts_with_looks)
     worker.serve(HANDLERS, reader, writer, ready)
 
 
