@@ -11,7 +11,6 @@ Letters: N photographs, C choices, K numbers of a code.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -42,6 +41,8 @@ class PartsTogetherConfig:
     """… and how many of them are refined to the end."""
     unlike: float = 0.05
     """Loss by which a photograph must fit worse for its code to count e times less in the code to begin with."""
+    most: int = 24
+    """Photographs at most: each has its share of time, and its mask travels."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,12 @@ def agree(
 
 def choices_of(seen: Sequence[Seen], config: PartsTogetherConfig) -> list[tuple[Hypothesis, ...]]:
     """Choices of a direction for each photograph, the likeliest first: of each its best and the best from elsewhere."""
-    candidates = [[one.hypotheses[0], *elsewhere(one.hypotheses)[:1]] for one in seen]
-    return sorted(itertools.product(*candidates), key=cost)[: config.tried]
+    found: list[tuple[Hypothesis, ...]] = [()]
+    for one in seen:
+        candidates = [one.hypotheses[0], *elsewhere(one.hypotheses)[:1]]
+        # Losses add up, so that the best choices go on with the best of the photographs before.
+        found = sorted(((*choice, other) for choice in found for other in candidates), key=cost)[: config.tried]
+    return found
 
 
 def common_code(choice: Sequence[Hypothesis], config: PartsTogetherConfig) -> np.ndarray:

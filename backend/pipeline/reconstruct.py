@@ -113,7 +113,8 @@ def _of_several(
 ) -> tuple[Reconstruction, ReconstructRequest]:
     """The object of several photographs, without those that cannot be used, and the request without them.
 
-    Raises BundleError where the bundle knows of no parts, and PhotoError where no photograph is left.
+    Raises BundleError where the bundle knows of no parts, and PhotoError where no photograph is left or there are too
+    many.
     """
     if bundle.parts is None or not request.with_parts:
         lacking = (
@@ -122,6 +123,8 @@ def _of_several(
         raise BundleError(
             f"Several photographs make one object with parts, and {lacking}: make an object of each photograph."
         )
+    if (count := 1 + len(request.further_paths)) > config.together.most:
+        raise PhotoError(f"{count} photographs of one object are more than {config.together.most}: choose the best.")
     taken, sources, warnings = _taken(request, bundle, course.part(0.0, 0.2))
     used = replace(taken[0].request, further_paths=[one.path for one in taken[1:]])
     if len(taken) == 1:

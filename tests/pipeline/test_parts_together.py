@@ -111,6 +111,8 @@ def test_the_likeliest_choices_are_tried_first_and_no_more_than_so_many(model: P
     sums = [sum(one.loss for one in choice) for choice in every]
     assert sums == sorted(sums)
     assert choices_of(seen, PartsTogetherConfig(tried=3)) == every[:3]
+    many = choices_of(seen * 20, PartsTogetherConfig())
+    assert len(many) == 8 and len(many[0]) == 40 and many[0] == every[0] * 20, "of a trillion"
 
 
 def test_a_code_counts_more_whose_photograph_it_fits_better(model: PartsModel) -> None:
@@ -220,6 +222,11 @@ def test_a_photograph_that_cannot_be_used_is_left_out_by_name(files: list[str], 
     assert "further_sha256" not in only.provenance
     with pytest.raises(PhotoError, match=r"None of the 2 photographs can be used; of the first: broken\.png is not"):
         reconstruct(request_of(broken, broken), bundle)
+
+
+def test_too_many_photographs_are_refused_before_any_is_read(files: list[str], bundle: LoadedBundle) -> None:
+    with pytest.raises(PhotoError, match="25 photographs of one object are more than 24: choose the best"):
+        reconstruct(request_of(*files[:1] * 25), bundle)
 
 
 def test_objects_without_parts_are_made_of_one_photograph_alone(files: list[str], bundle: LoadedBundle) -> None:
