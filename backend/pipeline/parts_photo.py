@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -123,8 +123,9 @@ def look_at(
     focal = focal_in_crop(photo, crop)
     with course.stage("network", "Looking at the object", 0.2, preview(rgba)), torch.no_grad():
         prediction = network.read(rgba[None])
-        found = camera_of_maps(prediction, rgba[3], focal, refinement.starts)
-        starts = starts_of(prediction, found, request.azimuth, refinement.starts)
+        config_of_starts = replace(refinement.starts, behind=refinement.starts.behind + reader.behind)
+        found = camera_of_maps(prediction, rgba[3], focal, config_of_starts)
+        starts = starts_of(prediction, found, request.azimuth, config_of_starts)
     with course.stage("refine", "Refining", 0.26):
         template = reader.model.template
         refiner = PartsRefiner(rgba[3], prediction, reader.decoder, template, refinement, starts, focal)

@@ -21,7 +21,7 @@ from .confidence import Confidence
 
 PARTS_ENTRY = "parts_network"
 """What the card of a bundle says of its network for objects with parts; ``confidence`` in it is a
-:class:`~backend.weights.confidence.Confidence`."""
+:class:`~backend.weights.confidence.Confidence`, and ``behind`` the number of :class:`PartsReader`."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class PartsReader:
     decoder: SpaceDecoder
     confidence: Confidence | None = None
     """How sure a direction of view is; None where the bundle's card does not say."""
+    behind: float = 0.0
+    """Logit to add to directions of view from behind: a network that learned from photographs of little but fronts
+    finds rears too seldom."""
 
 
 def load_parts(folder: Path) -> PartsModel:
@@ -69,8 +72,9 @@ def load_parts_reader(
     model = load_parts(folder)
     try:
         network = load_parts_network(file, device)
-        entry = (card or {}).get(PARTS_ENTRY, {}).get("confidence")
-        confidence = None if entry is None else Confidence.of_card(entry)
+        entry = (card or {}).get(PARTS_ENTRY, {})
+        confidence = Confidence.of_card(entry["confidence"]) if "confidence" in entry else None
+        behind = float(entry.get("behind", 0.0))
     except (ValueError, TypeError, AttributeError) as error:
         raise BundleError(f"The network for objects with parts in {folder} cannot be used: {error}") from error
     if network.config.code_size != model.space.size:
@@ -78,4 +82,4 @@ def load_parts_reader(
             f"The network for objects with parts in {folder} cannot be used: it gives codes of "
             f"{network.config.code_size} numbers, and the shape space has {model.space.size}."
         )
-    return PartsReader(model, network, SpaceDecoder(model.space).to(device), confidence)
+    return PartsReader(model, network, SpaceDecoder(model.space).to(device), confidence, behind)

@@ -224,6 +224,16 @@ def test_a_known_direction_is_believed(bundle: LoadedBundle, root: Path) -> None
     assert FACING not in known.warnings
 
 
+def test_the_cards_number_for_directions_from_behind_is_added_to_what_the_network_says(
+    bundle: LoadedBundle, root: Path
+) -> None:
+    request = ReconstructRequest(str(root / "examples" / "car.jpg"), refine_steps=0, texture_size=128)
+    assert bundle.parts is not None
+    from_behind = replace(bundle, parts=replace(bundle.parts, behind=60.0))
+    azimuths = [reconstruct(request, one).camera.azimuth for one in (bundle, from_behind)]
+    assert [abs(math.remainder(azimuth, 2 * math.pi)) > math.pi / 2 for azimuth in azimuths] == [False, True]
+
+
 def test_an_unknown_quality_is_refused_in_one_sentence(bundle: LoadedBundle, root: Path) -> None:
     with pytest.raises(PhotoError, match="no quality 'best'; choose one of draft, standard, fine"):
         reconstruct(ReconstructRequest(str(root / "examples" / "car.jpg"), quality="best"), bundle)

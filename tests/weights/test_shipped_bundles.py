@@ -68,7 +68,7 @@ def test_terms_say_where_a_bundle_belongs(folder: Path) -> None:
 @pytest.mark.parametrize("folder", FOR_IMAGE_TO_3D, ids=lambda folder: folder.name)
 def test_a_shipped_network_loads_with_what_lies_beside_it(folder: Path) -> None:
     card = read_card(folder)
-    assert segmenter_file(folder, card).parent.parent == folder.parent
+    assert segmenter_file(folder, card).parent == (BUNDLED / card["segmenter"] if "segmenter" in card else folder)
     loaded = load_bundle(folder.name)
     assert loaded.name == card["name"] == folder.name
     seen = loaded.inverse_graphics(torch.rand(2, 4, card["resolution"], card["resolution"]))
@@ -84,9 +84,19 @@ def test_the_cars_say_what_taught_the_networks_that_saw_photographs() -> None:
         assert block["training"]["steps"] > 0 and block["training"]["seconds"] > 0 and block["metrics"]
 
 
-def test_the_cars_tell_a_front_from_a_rear() -> None:
+def test_the_cars_of_research_are_those_that_ship_but_for_one_network() -> None:
+    folder, own = RESEARCH / "car-research", BUNDLED / "car"
+    for name in (INVERSE_GRAPHICS, PARTS_TEMPLATE, SHAPE_SPACE):
+        assert (folder / name).read_bytes() == (own / name).read_bytes()
+    assert (folder / PARTS_NETWORK).read_bytes() != (own / PARTS_NETWORK).read_bytes()
+    card = read_card(folder)
+    assert card["segmenter"] == "car" and "Stanford Cars" in card["parts_network"]["data"]
+    assert "non-commercial" in card["parts_network"]["licence"]
+
+
+@pytest.mark.parametrize("folder", [BUNDLED / "car", RESEARCH / "car-research"], ids=lambda folder: folder.name)
+def test_the_cars_tell_a_front_from_a_rear(folder: Path) -> None:
     """A drawn car, of a code that the bundle itself holds, seen from both ends and from the sides."""
-    folder = BUNDLED / "car"
     space, template = ShapeSpace.load(folder / SHAPE_SPACE), Template.load(folder / PARTS_TEMPLATE)
     network = load_parts_network(folder / PARTS_NETWORK)
     cars = DrawnCars(space, template, DrawnConfig(codes=8), torch.device("cpu"), seed=3)
