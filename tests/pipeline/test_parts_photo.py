@@ -229,9 +229,9 @@ def test_the_cards_number_for_directions_from_behind_is_added_to_what_the_networ
 ) -> None:
     request = ReconstructRequest(str(root / "examples" / "car.jpg"), refine_steps=0, texture_size=128)
     assert bundle.parts is not None
-    from_behind = replace(bundle, parts=replace(bundle.parts, behind=60.0))
-    azimuths = [reconstruct(request, one).camera.azimuth for one in (bundle, from_behind)]
-    assert [abs(math.remainder(azimuth, 2 * math.pi)) > math.pi / 2 for azimuth in azimuths] == [False, True]
+    for number in (-60.0, 60.0):
+        found = reconstruct(request, replace(bundle, parts=replace(bundle.parts, behind=number)))
+        assert (abs(math.remainder(found.camera.azimuth, 2 * math.pi)) > math.pi / 2) == (number > 0)
 
 
 def test_an_unknown_quality_is_refused_in_one_sentence(bundle: LoadedBundle, root: Path) -> None:
