@@ -17,11 +17,13 @@ from backend.common.regions import REGIONS, Finish, Palette
 from backend.errors import BundleError, PhotoError
 from backend.models.parts_network import PartsPrediction
 from backend.models.shape_decoder import SpaceDecoder
+from backend.pipeline.paint import Maps
 from backend.pipeline.parts_camera import StartsConfig
 from backend.pipeline.parts_look import LookConfig
 from backend.pipeline.parts_paint import exposure, palette_of_all
 from backend.pipeline.parts_photo import Seen
 from backend.pipeline.parts_refine import PartsRefineConfig, PartsRefiner
+from backend.pipeline.parts_texture import Layer, PartsTextureConfig, laid_over
 from backend.pipeline.parts_together import PartsTogetherConfig, agree, choices_of, common_code
 from backend.pipeline.reconstruct import reconstruct
 from backend.training.parts.examples import Examples
@@ -74,6 +76,9 @@ def test_a_code_for_all_photographs_is_nearer_to_the_truth_than_that_of_each(mod
     assert len(together) == 1, "one code for all"
     alone = [error(one.hypotheses[0].code) for one in seen]
     assert error(agreed.hypotheses[0].code) < 0.8 * min(alone)
+    mean = agree(seen, QUICK, 0)
+    for start, end in zip(mean.hypotheses, agreed.hypotheses, strict=True):
+        assert end.loss < start.loss - 0.005, "every photograph has its say in what is refined"
     for truth, best in zip(truths, agreed.hypotheses, strict=True):
         assert degrees_off(best.camera.azimuth, truth) < 4 and best.iou > 0.9
 
@@ -152,6 +157,43 @@ def test_a_photograph_in_twice_the_light_is_divided_by_twice_as_much() -> None:
     assert exposure(brighter, common) == pytest.approx(2, abs=0.01)
     assert exposure(common, brighter) == pytest.approx(0.5, abs=0.01)
     assert exposure(Palette(), brighter) == 1, "no paint is seen"
+
+
+# ---- Each photograph where it sees best ----
+
+
+def layer_of(colour: tuple[float, float, float], facing: np.ndarray, direct: float, mirrored: float) -> Layer:
+    """What one photograph says of a texture of 1 x 64 texels."""
+    ones = np.ones_like(facing)
+    albedo = np.broadcast_to(np.array(colour, np.float32), (*facing.shape, 3))
+    return Layer(albedo, direct * ones, mirrored * ones, facing, np.zeros((*facing.shape, 4), np.uint8))
+
+
+def maps_of(grey: int) -> Maps:
+    plain = np.full((1, 64, 3), grey, np.uint8)
+    return Maps(plain, plain[..., :2], plain[..., 0], plain[..., 0], plain)
+
+
+def test_the_photograph_that_looks_most_directly_has_its_say_and_no_seam_shows() -> None:
+    along = np.linspace(0.1, 0.9, 64, dtype=np.float32)[None]
+    red, blue = layer_of((0.8, 0, 0), 1 - along, 1, 0), layer_of((0, 0, 0.8), along, 1, 0)
+    made = laid_over(maps_of(128), [red, blue], PartsTextureConfig())[0].astype(int)
+    assert made[0].tolist() == [204, 0, 0] and made[-1].tolist() == [0, 0, 204]
+    np.testing.assert_allclose(made[31:33].mean(axis=0), [102, 0, 102], atol=2)
+    assert np.abs(np.diff(made, axis=0)).max() < 16, "a seam"
+
+
+def test_what_no_photograph_shows_stays_painted_and_mirror_images_give_way() -> None:
+    """The left half of one layer counts on the other side; a layer that sees that side itself comes first."""
+    left = np.where(np.arange(64) < 32, 0.9, 0.0).astype(np.float32)[None]
+    mirrored = replace(layer_of((0.8, 0, 0), left, 0, 0), mirrored=left)
+    (painted,) = laid_over(maps_of(128), [layer_of((0.8, 0, 0), left, 0, 0)] * 2, PartsTextureConfig())
+    assert (painted == 128).all()
+    (made,) = laid_over(maps_of(128), [mirrored, layer_of((0, 0, 0.8), left, 0, 0)], PartsTextureConfig())
+    assert (made[:32] == 128).all() and (made[32:, 0] > 180).all()
+    direct = replace(layer_of((0, 0, 0.8), left[:, ::-1], 0, 0), direct=left[:, ::-1])
+    (made,) = laid_over(maps_of(128), [mirrored, direct], PartsTextureConfig())
+    assert (made[32:, 2] > 180).all() and (made[32:, 0] < 25).all()
 
 
 # ---- From files to an object ----
