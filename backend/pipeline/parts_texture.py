@@ -36,6 +36,8 @@ from .paint import Maps
 _PANELS = ("paint", "two_tone")
 _SRGB_OFFSET = np.float32(0.055 * 255)
 _LIGHT_SHRINK = 4
+_ROWS = 64
+"""Rows of a texture that are worked on at once: they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -190,32 +192,42 @@ def photo_map(
     size = len(base_colour)
     small = Atlas.of(template, max(size // _LIGHT_SHRINK, 128))
     factor = small.picture(np.maximum(light_on(normals, light), 0.0) ** (1 / 2.4))
-    made = (base_colour.astype(np.float32) + _SRGB_OFFSET) * cv2.resize(factor, (size, size))
-    made -= _SRGB_OFFSET
-    seen = np.zeros((size, size, 4), np.float32)
-    for layer in reversed(layers):
-        weight = layer.photo[..., 3:].astype(np.float32) / 255
-        seen[..., :3] += (layer.photo[..., :3] - seen[..., :3]) * weight
-        seen[..., 3:] += (1 - seen[..., 3:]) * weight
-    made += cv2.resize(_missing(made, seen, small, template, bake), (size, size)) * (1 - seen[..., 3:])
-    made += seen[..., :3] - made * seen[..., 3:]
-    return np.clip(made + 0.5, 0, 255).astype(np.uint8)
+    more = (factor - 1) * _SRGB_OFFSET
+    more += _missing(factor, more, base_colour, layers, small, template, bake)
+    factor, more = (cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR) for field in (factor, more))
+    result = np.empty_like(base_colour)
+    for begin in range(0, size, _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        made = base_colour[rows] * factor[rows]
+        made += more[rows]
+        for layer in reversed(layers):
+            made += (layer.photo[rows, :, :3] - made) * (layer.photo[rows, :, 3:] * np.float32(1 / 255))
+        result[rows] = np.clip(made + 0.5, 0, 255)
+    return result
 
 
 def _missing(
-    made: np.ndarray, seen: np.ndarray, small: Atlas, template: Template, bake: BakeConfig
+    factor: np.ndarray, more: np.ndarray, base_colour: np.ndarray, layers: Sequence[Layer], small: Atlas,
+    template: Template, bake: BakeConfig,
 ) -> np.ndarray:  # fmt: skip
-    """What what is seen has more than ``made`` (Q, Q, 3), a smooth field beyond it (q, q, 3) of a small atlas.
+    """What photos show more than the base colour times ``factor`` and ``more`` (q, q, 3) of a small atlas.
 
-    ``seen`` (Q, Q, 4) are colours times their weight, and the weight.
+    A smooth field (q, q, 3), which fades beyond what they show.
     """
-    whole = (small.size, small.size)
-    more = cv2.resize(seen[..., :3] - made * seen[..., 3:], whole, interpolation=cv2.INTER_AREA).reshape(-1, 3)
-    weight = cv2.resize(np.ascontiguousarray(seen[..., 3]), whole, interpolation=cv2.INTER_AREA).reshape(-1)
-    flat = np.flatnonzero((small.triangle_of_texel.reshape(-1) >= 0) & (weight > 0))
-    more, weight = more[flat] / weight[flat, None], weight[flat]
-    means, sure = small.vertex_means(more, weight.astype(np.float64), flat, len(template.vertices))
-    return small.picture(spread(means, sure, template.edges, bake.fill_reach))
+    # A texel of many stands for its neighbours: what counts are means over faces.
+    chosen = ((np.arange(small.size) + 0.5) * len(base_colour) / small.size).astype(int)
+    lit = base_colour[np.ix_(chosen, chosen)] * factor + more
+    colours, weight = lit.copy(), np.zeros((*lit.shape[:2], 1), np.float32)
+    for layer in reversed(layers):
+        shown = layer.photo[np.ix_(chosen, chosen)]
+        share = shown[..., 3:] * np.float32(1 / 255)
+        colours += (shown[..., :3] - colours) * share
+        weight += (1 - weight) * share
+    flat = np.flatnonzero((small.triangle_of_texel >= 0) & (weight[..., 0] > 0))
+    sure = weight.reshape(-1)[flat].astype(np.float64)
+    differences = (colours - lit).reshape(-1, 3)[flat] / sure[:, None]
+    means, known = small.vertex_means(differences, sure, flat, len(template.vertices))
+    return small.picture(spread(means, known, template.edges, bake.layers.fill_reach))
 
 
 def _best(

@@ -21,6 +21,7 @@ from .atlas import Atlas
 
 FLAT = np.array([128, 128, 255], np.uint8)
 """What a normal map says where nothing stands out."""
+_GROOVED = ("paint", "two_tone", "head_lamp", "tail_lamp")
 _LEAST_STEP = 1e-6
 """Difference of height between neighbours that no map of 8 bits can show."""
 
@@ -31,10 +32,8 @@ class ReliefConfig:
 
     levels: tuple[tuple[str, float], ...] = (("glass", -0.0008), ("dark", -0.0012), ("plate", 0.0007))
     """Regions that lie deeper or higher than the paint."""
-    lines: tuple[str, ...] = ("door", "lid", "seam")
-    """Markings whose outline is a groove between panels."""
-    lamps: tuple[str, ...] = ("head", "tail")
-    """Markings whose outline is a groove between a panel and a lamp."""
+    lines: tuple[str, ...] = ("door", "lid", "seam", "head", "tail")
+    """Markings whose outline is a groove in panels and lamps, or between them."""
     half_width: float = 0.0011
     """Half the width of a groove …"""
     depth: float = 0.0011
@@ -59,15 +58,12 @@ def heights(
     if "spoke_gap" in markings:
         inside = torch.sigmoid(distances[markings.index("spoke_gap")] * (-4 / texel))
         result += config.spoke_gap * inside * shares[REGIONS.index("rim")]
-    panels = shares[REGIONS.index("paint")] + shares[REGIONS.index("two_tone")]
-    with_lamps = panels + shares[REGIONS.index("head_lamp")] + shares[REGIONS.index("tail_lamp")]
-    width = texel.clamp(min=config.half_width)
-    for names, where in ((config.lines, panels), (config.lamps, with_lamps)):
-        outlines = [distances[markings.index(name)].abs() for name in names if name in markings]
-        if outlines:
-            nearest = torch.stack(outlines).amin(dim=0)
-            groove = torch.sigmoid((nearest - width) * (-4 / texel)) * where
-            result -= config.depth * groove * (config.half_width / width)
+    outlines = [distances[markings.index(name)].abs() for name in config.lines if name in markings]
+    if outlines:
+        grooved = sum(shares[REGIONS.index(name)] for name in _GROOVED)
+        width = texel.clamp(min=config.half_width)
+        line = torch.sigmoid((torch.stack(outlines).amin(dim=0) - width) * (-4 / texel))
+        result -= line * grooved * (config.depth * config.half_width / width)
     return result
 
 
