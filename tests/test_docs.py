@@ -45,6 +45,7 @@ TESTED_BY = {
     "scripts/calibrate.py": "tests/commands/test_calibrate.py",
     "scripts/relight.py": "tests/blender/test_relight.py",
     "scripts/measure_cut_out.py": "tests/commands/test_measure_cut_out.py",
+    "scripts/measure_looks.py": "tests/commands/test_measure_looks.py",
     "scripts/import_weights.py": "tests/weights/test_generator_bundle.py",
     "scripts/make_gan_views.py": "tests/commands/test_view_commands.py",
     "scripts/project.py": "tests/commands/test_project_script.py",
