@@ -3,8 +3,8 @@
 """The photo's own pixels into the texels that it sees; the rest from the mirror image and the network's texture.
 
 Three layers lie over one another: what the photo shows of a texel; what it shows of the texel's left-right mirror
-image, unless the object's sides may differ; what the network guesses. A lower layer is first given the upper one's
-colours, by a smooth field over the surface, so that where the upper fades out no seam shows.
+image, where both register and the object's sides do not differ; what the network guesses. A lower layer is first given
+the upper one's colours (``bake_layers.py``), so that where the upper fades out no seam shows.
 
 Texels hold albedo: the photo divided by the light, so that the lit scene shows the photo again.
 Letters: V vertices, F triangles, T texture side, D side of the depth buffer, P texels.
@@ -25,7 +25,8 @@ from ..render.light import spherical_harmonics, srgb_decode, srgb_encode
 from ..render.rasterize import rasterize
 from ..render.shading import vertex_normals
 from ..render.template import Template
-from .atlas import Atlas, spread
+from .atlas import Atlas
+from .bake_layers import LayersConfig, fitted_layers, registration
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ class BakeConfig:
     """As ``erosion`` and ``fade`` where the photo itself is shown, light and all …"""
     photo_cosine: tuple[float, float] = (0.03, 0.15)
     """… and the cosines of the viewing angle between which it fades in there."""
-    fill_reach: float = 6.0
-    """Edges of the mesh over which the photo's colours fade to the network's."""
+    layers: LayersConfig = LayersConfig()
     darkest_light: float = 0.3
     """The light from the darkest direction over the mean one; real photos are never black in the shade, and dividing
     by less would only make noise."""
@@ -121,7 +121,11 @@ def bake(
 
     direct = ramp(layer.cosine, config.direct_cosine) * layer.trust
     mirrored = ramp(layer.cosine, config.mirrored_cosine) * layer.trust * config.symmetric
-    to_mirrored, filler = _fitted_layers(atlas, layer, direct, mirrored, guess, template, config)
+    means = atlas.vertex_means(layer.colours, direct.astype(np.float64), layer.flat, len(template.vertices))
+    if config.symmetric:
+        registered = registration(*means, template, config.layers)
+        mirrored *= atlas.interpolate(registered[:, None], layer.flat)[:, 0]
+    to_mirrored, filler = fitted_layers(atlas, *means, guess, template, config.layers, config.symmetric)
     return _blend(atlas, layer, direct, mirrored, to_mirrored, filler, light)
 
 
@@ -294,61 +298,6 @@ def _to_albedo(layer: SeenTexels, light: np.ndarray, config: BakeConfig) -> np.n
     # Looked up by the square root, which spends the table's entries on the dark end, where sRGB is steep.
     layer.colours = _ENCODED[(np.sqrt(np.clip(linear, 0, 1)) * _LEVELS + 0.5).astype(np.int32)]
     return light
-
-
-def _fitted_layers(
-    atlas: Atlas,
-    layer: SeenTexels,
-    direct: np.ndarray,
-    mirrored: np.ndarray,
-    guess: np.ndarray,
-    template: Template,
-    config: BakeConfig,
-) -> tuple[np.ndarray, np.ndarray]:
-    """What to add to the mirrored layer, and the network's texture in the photo's colours: (T, T, 3) each."""
-    count = len(template.vertices)
-    seen, seen_weight = atlas.vertex_means(layer.colours, direct.astype(np.float64), layer.flat, count)
-    other, other_weight = seen[template.mirror], seen_weight[template.mirror]
-    if not config.symmetric:
-        other, other_weight = seen, np.zeros_like(seen_weight)
-    overlap = np.minimum(seen_weight, other_weight)
-    to_mirrored = spread(seen - other, overlap, template.edges, config.fill_reach)
-
-    small = Atlas.of(template, max(atlas.size // 4, 128))
-    guess = cv2.resize(guess.astype(np.float32), (small.size, small.size), interpolation=cv2.INTER_LINEAR)
-    every = np.flatnonzero(small.triangle_of_texel.reshape(-1) >= 0)
-    guessed, _ = small.vertex_means(guess.reshape(-1, 3)[every], np.ones(len(every)), every, count)
-
-    weight = np.maximum(seen_weight, other_weight)
-    known = np.where((seen_weight > 0.2)[:, None], seen, other + to_mirrored)
-    gain, offset = _colour_line(guessed, known, weight)
-    to_guess = spread(known - (guessed * gain + offset), weight, template.edges, config.fill_reach)
-
-    fields = small.picture(np.concatenate([to_mirrored, to_guess], axis=1))
-    filler = guess * gain.astype(np.float32) + offset.astype(np.float32) + fields[..., 3:]
-    whole = (atlas.size, atlas.size)
-    return (
-        cv2.resize(np.ascontiguousarray(fields[..., :3]), whole, interpolation=cv2.INTER_LINEAR),
-        cv2.resize(np.ascontiguousarray(filler), whole, interpolation=cv2.INTER_LINEAR),
-    )
-
-
-def _colour_line(guessed: np.ndarray, known: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gain and offset (3,) each that bring guessed colours (V, 3) to known ones, ignoring what fits badly."""
-    gain, offset = np.ones(3), np.zeros(3)
-    for channel in range(3):
-        x, y, robust = guessed[:, channel], known[:, channel], weight.astype(np.float64)
-        for _ in range(5):
-            total = max(robust.sum(), 1e-6)
-            mean_x, mean_y = (robust * x).sum() / total, (robust * y).sum() / total
-            variance = (robust * (x - mean_x) ** 2).sum() / total
-            covariance = (robust * (x - mean_x) * (y - mean_y)).sum() / total
-            # A line through colours that hardly vary is noise: it is drawn towards gain 1.
-            gain[channel] = np.clip((covariance + 0.005) / (variance + 0.005), 0.6, 1.6)
-            offset[channel] = mean_y - gain[channel] * mean_x
-            error = np.abs(gain[channel] * x + offset[channel] - y)
-            robust = weight / np.maximum(error, 0.05)
-    return (gain, offset) if weight.sum() > 1 else (np.ones(3), np.zeros(3))
 
 
 def _blend(

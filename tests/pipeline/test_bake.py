@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,8 @@ from backend.common.records import Camera
 from backend.models.crop import Crop, camera_of_photo
 from backend.models.inverse_graphics import field_of_view_of
 from backend.pipeline.atlas import Atlas, spread
-from backend.pipeline.bake import bake, default_texture_size
+from backend.pipeline.bake import BakeConfig, bake, default_texture_size
+from backend.pipeline.bake_layers import LayersConfig, registration
 from backend.render.camera import Cameras
 from backend.render.picture import HARD, Picture, render
 from backend.render.shading import Texture
@@ -190,3 +192,63 @@ def test_a_spread_field_keeps_what_is_known_and_fades(template):
     rear = template.vertices[:, 1] > 0.45
     assert 0 <= field[rear].max() < 0.05
     assert field[~front].max() < 1
+
+
+def far_side_off(template: Template, turned_deg: float, layers: LayersConfig) -> float:
+    """Mean error of what the far side shows after a bake whose camera is off by some degrees, its guess plain grey."""
+    light, far = sunlight(), camera_at(-110)
+    rgb, mask = as_photo(photograph(template, patchwork(), light, camera_at(35), SIDE))
+    whole, config = Crop(SIDE / 2, SIDE / 2, SIDE), BakeConfig(layers=layers)
+    guess = np.full((64, 64, 3), 0.5, np.float32)
+    believed = camera_at(35 + turned_deg)
+    baked = bake(rgb, mask, whole, believed, template.vertices, template, guess, light, 512, config)
+    shown = photograph(template, baked.texture / 255, uniform(), far, SIDE)
+    truth = photograph(template, patchwork(), uniform(), far, SIDE)
+    inner = torch.nn.functional.max_pool2d(1 - truth.mask, 9, 1, 4)[0] < 0.5
+    return float((shown.rgb - truth.rgb).abs().mean(dim=1)[0][inner].mean())
+
+
+def test_a_mirror_image_is_printed_only_where_it_registers(template):
+    """Seen from 35 degrees the front's two halves tell whether mirrored squares lie on one another."""
+    careful, always = LayersConfig(), LayersConfig(registered=(-3.0, -2.0))
+    assert far_side_off(template, 0, careful) == pytest.approx(far_side_off(template, 0, always), rel=0.02)
+    assert far_side_off(template, 10, careful) < 0.97 * far_side_off(template, 10, always)
+
+
+def test_registration_is_the_correlation_of_details_with_their_mirror_images(template):
+    rng = np.random.default_rng(0)
+    points, everywhere = template.vertices, np.ones(len(template.vertices))
+    grey = rng.uniform(0.2, 0.8, len(points))
+    even = np.where(points[:, 0] >= 0, grey, grey[template.mirror])
+    for values, expected in ((even, 1.0), (grey, 0.0)):
+        believed = registration(np.repeat(values[:, None], 3, axis=1), everywhere, template, LayersConfig())
+        assert np.abs(np.median(believed) - expected) < 0.2
+    plain = registration(np.full((len(points), 3), 0.4), everywhere, template, LayersConfig())
+    one_side = registration(np.repeat(grey[:, None], 3, axis=1), 1.0 * (points[:, 0] > 0), template, LayersConfig())
+    assert (plain == 1).all() and (one_side == 1).all(), "nothing speaks against the mirror image"
+
+
+def test_hidden_texels_have_the_hues_of_what_is_seen_whatever_the_guess_says(template):
+    """A guess of rainbow blotches over a red car leaves its brightness alone."""
+    light, camera = sunlight(), camera_at(30)
+    paint = np.broadcast_to(np.float32([0.7, 0.2, 0.15]), (64, 64, 3))
+    rgb, mask = as_photo(photograph(template, paint, light, camera, SIDE))
+    rng = np.random.default_rng(5)
+    blotches = cv2.resize(
+        rng.uniform(0.1, 0.8, (6, 6, 3)).astype(np.float32), (128, 128), interpolation=cv2.INTER_CUBIC
+    )
+    whole = Crop(SIDE / 2, SIDE / 2, SIDE)
+    baked = bake(rgb, mask, whole, camera, template.vertices, template, blotches, light, texture_size=512)
+    shown = photograph(template, baked.texture / 255, uniform(), camera_at(200), SIDE)
+    inner = (shown.mask[0] > 0.5).numpy()
+    colours = shown.rgb[0].permute(1, 2, 0).numpy()[inner]
+    redness = colours[:, 0] - colours[:, 1:].max(axis=1)
+    assert np.percentile(redness, 2) > 0.05
+    assert np.abs(colours[:, 1] - colours[:, 2]).max() < 0.12
+
+
+def uniform() -> np.ndarray:
+    """White light, the same from everywhere."""
+    light = np.zeros((9, 3), dtype=np.float32)
+    light[0] = 1 / 0.282095
+    return light
