@@ -194,12 +194,12 @@ def photo_map(
     factor = small.picture(np.maximum(light_on(normals, light), 0.0) ** (1 / 2.4))
     more = (factor - 1) * _SRGB_OFFSET
     more += _missing(factor, more, base_colour, layers, small, template, bake)
-    factor, more = (cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR) for field in (factor, more))
+    gain, offset = (cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR) for field in (factor, more))
     result = np.empty_like(base_colour)
     for begin in range(0, size, _ROWS):
         rows = slice(begin, begin + _ROWS)
-        made = base_colour[rows] * factor[rows]
-        made += more[rows]
+        made: np.ndarray = base_colour[rows] * gain[rows]
+        made += offset[rows]
         for layer in reversed(layers):
             made += (layer.photo[rows, :, :3] - made) * (layer.photo[rows, :, 3:] * np.float32(1 / 255))
         result[rows] = np.clip(made + 0.5, 0, 255)
@@ -271,7 +271,8 @@ def _albedo(seen: SeenTexels, light: np.ndarray, config: PartsTextureConfig) -> 
     """(P, 3) sRGB of the photo's pixels without the light."""
     received = light_on(seen.normals, light)
     mean = max(float(received.mean()), 1e-3) if len(received) else 1.0
-    received = np.clip(received, *(limit * mean for limit in config.light_limits))
+    darkest, brightest = (limit * mean for limit in config.light_limits)
+    received = np.clip(received, darkest, brightest)
     linear = srgb_decode(torch.from_numpy(seen.colours)).numpy() / received
     return srgb_encode(torch.from_numpy(np.clip(linear, 0, 0.9))).numpy()
 
