@@ -16,6 +16,7 @@ view is with the label; ``backend/commands/evaluate.py`` says more. It needs the
 Rendered objects (scripts/render_dataset.py): one view of each, drawn by the seed, is given to the pipeline as a photo,
 and silhouette, camera and mesh of the imported scene are compared with the truth. ``--together N`` gives it the first N
 views of each object as photographs of one object; ``--together 1`` is the first one alone, to compare with.
+The render through the recovered camera is compared with the view in both looks, *Paint* and *Photo*.
 
 Networks are compared where ``--bundle`` or ``--data`` is repeated or has a label (``LABEL=PATH``), or where one of
 ``--table``, ``--pictures``, ``--cameras`` and ``--segmenter`` is given. ``--bundle`` may then name a training run's

@@ -84,10 +84,11 @@ def test_rendered_objects_are_measured_as_ever(folder: Path) -> None:
     report = json.loads((folder / "renders.json").read_text(encoding="utf-8"))
     summary, records = report["summary"], report["objects"]
     assert summary["objects"] == 2 and summary["failed"] == 0 and len(records) == 2
-    for name in ("solid_iou", "chamfer", "f_score", "silhouette_iou_true"):
+    for name in ("solid_iou", "chamfer", "f_score", "silhouette_iou_true", "psnr_in_mask", "psnr_in_mask_photo"):
         assert summary[f"{name}_mean"] == pytest.approx(np.mean([record[name] for record in records]))
     assert summary["flips"] == np.mean([record["azimuth_error_deg"] > 90 for record in records])
     assert 0.1 < summary["solid_iou_mean"] < 1 and "3D IoU" in done.stdout
+    assert summary["psnr_in_mask_photo_mean"] > summary["psnr_in_mask_mean"] + 3, "the photo is like the photo"
 
 
 def test_views_of_one_object_are_measured_together(tmp_path: Path) -> None:
