@@ -46,7 +46,8 @@ def light_in_paint(result: Reconstruction, rgb: np.ndarray, mask: np.ndarray) ->
     seen = inside & np.repeat(_towards(result), _SAMPLES**2) & _nearest(result, points, x, y, max(height, width))
     seen[seen] = mask[row[seen], column[seen]] > 127
     region = np.repeat(result.parts.region_of_quad, _SAMPLES**2)
-    own, shown = [], []
+    own: list[np.ndarray] = []
+    shown: list[np.ndarray] = []
     for name in PANELS:
         mine = seen & (region == result.parts.regions.index(name)) if name in result.parts.regions else seen & False
         if mine.sum() < _FEWEST:
