@@ -8,11 +8,16 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before torch is imported: tests share few cores, and threads that spin while they wait make them slow.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# A busy machine is slow now and then; that is no fault of what is tested.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where there is no cut-out model: what a test finds shall not depend on what the user of the machine keeps at home.
