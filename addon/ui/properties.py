@@ -95,7 +95,7 @@ class UnrenderScene(bpy.types.PropertyGroup):
         name="Texture",
         description="Side of the texture in texels",
         items=[
-            ("0", "As the photo", "Follows the photo's size, up to 2048"),
+            ("0", "As the photo", "Follows the photo's size, up to 512 (Draft), 1536 (Standard) or 2048 (Fine)"),
             *((str(size), str(size), f"{size} × {size} texels") for size in (256, 512, 1024, 2048, 4096)),
         ],
     )

@@ -79,7 +79,7 @@ class ReconstructRequest:
     azimuth: float | None = None
     """The direction that the object is known to be seen from, in radians; None: it is found."""
     texture_size: int = 0
-    """Side of the texture in texels; 0: follows the photo, up to 2048."""
+    """Side of the texture in texels; 0: follows the photo, up to what the quality is worth."""
     with_parts: bool = True
     """Whether an object with parts is made where the bundle knows of any; else one surface."""
     further_paths: list[str] = field(default_factory=list)

@@ -49,8 +49,9 @@ class PartsPhotoConfig:
     doubts: PictureDoubts = PictureDoubts()
     comparison_size: int = 256
     """Side of the masks whose overlap is reported."""
-    draft_texture: int = 512
-    """Side of a draft's texture, at most, where none is asked for."""
+    largest_textures: dict[str, int] = field(default_factory=lambda: {"draft": 512, "standard": 1536, "fine": 2048})
+    """Side of a texture, at most, where none is asked for, by the request's quality: at 2048 texels painting takes
+    longer than all else."""
     doubtful_probability: float = 0.25
     """Probability of the second direction of view from which on the user is told of it …"""
     doubtful_margin: float = 0.02
@@ -225,5 +226,5 @@ def offsets_of(
 
 def texture_size(request: ReconstructRequest, config: PartsPhotoConfig) -> tuple[int, int]:
     """Side of the texture, 0 where it follows the photo, and the largest that it may then have."""
-    largest = config.draft_texture if request.quality == "draft" else config.paint.bake.largest_texture
+    largest = min(config.largest_textures[request.quality], config.paint.bake.largest_texture)
     return request.texture_size, largest

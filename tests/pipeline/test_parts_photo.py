@@ -19,7 +19,7 @@ from backend.models.shape_decoder import SpaceDecoder
 from backend.pipeline.course import FACING
 from backend.pipeline.parts_camera import StartsConfig, camera_of_maps, starts_of
 from backend.pipeline.parts_offsets import OffsetsConfig
-from backend.pipeline.parts_photo import PartsPhotoConfig, evidence_of, is_doubtful
+from backend.pipeline.parts_photo import PartsPhotoConfig, evidence_of, is_doubtful, texture_size
 from backend.pipeline.parts_refine import REFINEMENTS, Hypothesis, PartsRefineConfig, PartsRefiner
 from backend.pipeline.pinhole_cameras import PinholeConfig
 from backend.pipeline.reconstruct import ReconstructConfig, reconstruct
@@ -277,3 +277,12 @@ def test_the_finest_quality_ends_with_free_offsets(bundle: LoadedBundle, root: P
     np.testing.assert_allclose(made.vertices, decoded + made.offsets, atol=1e-6)
     none = reconstruct(replace(request, refine_steps=0), bundle, config=config)
     assert not none.offsets.any()
+
+
+def test_a_textures_side_follows_the_photo_up_to_what_the_quality_is_worth() -> None:
+    limits = [
+        texture_size(ReconstructRequest("photo.jpg", quality=quality), PartsPhotoConfig())[1] for quality in QUALITIES
+    ]
+    assert limits == sorted(limits) and limits[0] < limits[1] < limits[2] == 2048
+    asked = ReconstructRequest("photo.jpg", quality="draft", texture_size=4096)
+    assert texture_size(asked, PartsPhotoConfig())[0] == 4096
