@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -18,14 +22,31 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def user_folder() -> Path:
-    """Returns the folder for everything that is written: environment, logs, the user's bundles."""
+    """Returns the folder for everything that is written: environment, logs, the user's bundles; always absolute.
+
+    Where Blender has none that can be written to, as on a render farm's machine without a home folder, it is a private
+    one for this process alone.
+    """
     try:
         if EXTENSION.startswith("bl_ext."):
-            return Path(bpy.utils.extension_path_user(EXTENSION, create=True))
-        return Path(bpy.utils.user_resource("DATAFILES", path="unrender", create=True))
+            answer = bpy.utils.extension_path_user(EXTENSION, create=True)
+        else:
+            answer = bpy.utils.user_resource("DATAFILES", path="unrender", create=True)
     except (OSError, ValueError):
-        # A machine without a writable home folder, such as a render farm's.
-        return Path(tempfile.gettempdir()) / "unrender"
+        answer = ""
+    # Blender says "" where it could not make the folder: as a path that would be whatever folder is the current one.
+    folder = Path(answer) if answer else None
+    if folder is not None and folder.is_absolute() and os.access(folder, os.W_OK | os.X_OK):
+        return folder
+    return _private_folder()
+
+
+@functools.cache
+def _private_folder() -> Path:
+    """A new folder that only this user can look into, removed when the process ends."""
+    folder = tempfile.mkdtemp(prefix="unrender-")  # a name that nobody can foresee, and so put files there before
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def bundle_folders() -> list[Path]:

@@ -237,6 +237,19 @@ def test_the_variables_of_blenders_python_do_not_reach_the_child(tmp_path):
     assert "PYTHONHOME" not in environment
 
 
+def test_a_child_runs_no_code_from_the_folder_that_it_starts_in(root, tmp_path):
+    (tmp_path / "backend").mkdir()
+    for name in ("backend/__init__.py", "json.py"):
+        (tmp_path / name).write_text("import sys; print('planted'); sys.exit(3)\n")
+    code = "import backend, json; print(backend.__file__)"
+    for arguments in (["-m", "backend.errors"], ["-c", code]):
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=ipc.child_environment(root), capture_output=True, text=True
+        )
+        assert done.returncode == 0 and "planted" not in done.stdout, done.stdout + done.stderr
+    assert done.stdout.strip() == str(root / "backend" / "__init__.py")
+
+
 def test_the_childs_threads_sleep_while_they_wait_unless_the_user_says_otherwise(tmp_path):
     assert ipc.child_environment(tmp_path, {})["OMP_WAIT_POLICY"] == "passive"
     assert ipc.child_environment(tmp_path, {"OMP_WAIT_POLICY": "active"})["OMP_WAIT_POLICY"] == "active"

@@ -98,12 +98,13 @@ class WorkerCommand:
 def child_environment(python_path: Path, base: Mapping[str, str] | None = None) -> dict[str, str]:
     """Returns the environment for another Python: without what Blender set for its own, in UTF-8, unbuffered.
 
-    Its threads sleep while they wait for one another, unless ``base`` says otherwise.
+    Its modules are those of ``python_path`` and of its installation, never those of the folder that it starts in. Its
+    threads sleep while they wait for one another, unless ``base`` says otherwise.
     """
     environment = dict(os.environ if base is None else base)
     for name in PYTHON_VARIABLES:
         environment.pop(name, None)
-    environment.update(PYTHONPATH=str(python_path), PYTHONUTF8="1", PYTHONUNBUFFERED="1")
+    environment.update(PYTHONPATH=str(python_path), PYTHONUTF8="1", PYTHONUNBUFFERED="1", PYTHONSAFEPATH="1")
     # OpenMP's threads would spin while they wait: beside a busy Blender that takes the cores from the work itself.
     environment.setdefault("OMP_WAIT_POLICY", "passive")
     return environment
