@@ -35,6 +35,8 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_ARRAYS = 64
 MAX_ARRAY_BYTES = 1 << 30
 """Of all arrays of one frame together: the mask of the largest photo that is accepted, with room to spare."""
+CHUNK_BYTES = 1 << 24
+"""Memory that is taken for a message before the bytes that fill it have come."""
 
 DTYPES = frozenset({"|b1", "|u1", "<i4", "<i8", "<f4", "<f8"})
 
@@ -165,18 +167,24 @@ def read(stream: BinaryIO) -> Message | None:
         raise ProtocolError(f"the other side speaks version {version} of the protocol, this side version {VERSION}")
     if header_length > MAX_HEADER_BYTES:
         raise ProtocolError(f"a header of {header_length} bytes is announced, more than {MAX_HEADER_BYTES}")
-    kind, identity, fields, layout = _parse_header(_read_exactly(stream, header_length))
-    arrays = [_read_array(stream, dtype, shape) for dtype, shape in layout]
-    return Message(identity, _decode_record(MESSAGE_TYPES[kind], fields, arrays))
+    try:
+        kind, identity, fields, layout = _parse_header(_read_exactly(stream, header_length))
+        arrays = [_read_array(stream, dtype, shape) for dtype, shape in layout]
+        return Message(identity, _decode_record(MESSAGE_TYPES[kind], fields, arrays))
+    except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
+        # Whoever reads must be told of any malformed message in one way: a reader that dies of another error hangs.
+        raise ProtocolError(f"a message is malformed ({type(error).__name__}: {error})") from error
 
 
 def _read_exactly(stream: BinaryIO, count: int, may_end: bool = False) -> bytearray | None:
     """Reads ``count`` bytes; None if ``may_end`` and the stream ends before the first."""
-    buffer = bytearray(count)
-    view = memoryview(buffer)
+    buffer = bytearray(min(count, CHUNK_BYTES))
     filled = 0
     while filled < count:
-        received = stream.readinto(view[filled:])  # type: ignore[attr-defined]
+        if filled == len(buffer):  # memory is taken as bytes come, not as they are announced
+            buffer.extend(bytes(min(count - filled, CHUNK_BYTES)))
+        with memoryview(buffer) as view:
+            received = stream.readinto(view[filled:])  # type: ignore[attr-defined]
         if not received:
             if may_end and filled == 0:
                 return None
@@ -207,11 +215,11 @@ def _check_layout(layout: Any) -> None:
         raise ProtocolError(f"more than {MAX_ARRAYS} arrays, or none at all where a list of them belongs")
     total = 0
     for entry in layout:
-        if not isinstance(entry, list) or len(entry) != 2 or entry[0] not in DTYPES or not isinstance(entry[1], list):
-            raise ProtocolError(f"{entry!r} does not describe an array")
+        if not isinstance(entry, list) or [type(part) for part in entry] != [str, list] or entry[0] not in DTYPES:
+            raise ProtocolError(f"{entry!r:.80} does not describe an array")
         dtype, shape = entry
         if len(shape) > 8 or not all(type(length) is int and length >= 0 for length in shape):
-            raise ProtocolError(f"{shape!r} is not a shape")
+            raise ProtocolError(f"{shape!r:.80} is not a shape")
         total += math.prod(shape) * np.dtype(dtype).itemsize
     if total > MAX_ARRAY_BYTES:
         raise ProtocolError(f"{total} bytes of arrays are announced, more than {MAX_ARRAY_BYTES}")
