@@ -64,6 +64,8 @@ class LookConfig:
     """Pixels of a region that its colour is read from, at least."""
     min_paint: int = 24
     """Pixels of paint, at least."""
+    sure_second: float = 0.7
+    """Probability from which a pixel counts as a second colour: the shape alone, without the network, does not tell."""
     sure_paint: float = 0.75
     """Probability from which a pixel counts as paint."""
     smoothness: float = 0.002
@@ -93,7 +95,8 @@ def palette_and_light(
     """
     linear = decoded(colours)
     seen = np.linalg.norm(normals, axis=-1) > 0.5
-    region = {name: (shares[place] > config.min_share) & seen for place, name in enumerate(REGIONS)}
+    sure = {name: config.sure_second if name == "two_tone" else config.min_share for name in REGIONS}
+    region = {name: (shares[place] > sure[name]) & seen for place, name in enumerate(REGIONS)}
     region = {name: mine for name, mine in region.items() if mine.sum() >= config.min_pixels}
     level = light_by_references({name: linear[mine] @ LUMINANCE for name, mine in region.items()}, config.colour)
     coefficients = np.array([1 / _CONSTANT] + [0.0] * 8)

@@ -157,3 +157,20 @@ def test_paints_of_the_street_are_mostly_white_grey_and_black() -> None:
     purity = 1 - paints.colours.min(axis=1) / paints.colours.max(axis=1).clip(1e-6)
     assert 0.45 < paints.weights[purity < 0.4].sum() < 0.85
     assert paints.weights.sum() == pytest.approx(1)
+
+
+def test_a_second_colour_is_believed_where_shape_and_network_agree_on_it() -> None:
+    """What the shape alone has there, half of the shares, may as well be the shade of a sill."""
+    size = 24
+    colours = np.full((size, size, 3), (0.85, 0.6, 0.1), np.float32)
+    colours[:, size // 2 :] = 0.06
+    normals = np.zeros((size, size, 3), np.float32)
+    normals[..., 2] = 1
+    seconds = []
+    for share in (0.5, 0.95):
+        shares = np.zeros((len(REGIONS), size, size), np.float32)
+        shares[REGIONS.index("paint"), :, : size // 2] = 1
+        shares[REGIONS.index("two_tone"), :, size // 2 :] = share
+        palette, _ = palette_and_light(colours, normals, shares)
+        seconds.append(np.abs(np.subtract(palette.two_tone.colour, palette.paint.colour)).max())
+    assert seconds[0] == 0 and seconds[1] > 0.3
