@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 
@@ -25,6 +26,11 @@ _GAP = 0.0011
 """Half the width of a gap, in lengths of the object: 5 mm of a car."""
 _GAP_COLOUR = 0.3
 """Of the colour beside it."""
+_FLAT = (0.8, 1.2)
+"""Distance from a line, in the change from sample to sample of ordinary distances, that some place near it must have:
+below the first the line is none, above the second it is."""
+_FLAT_SAMPLES = 5
+"""Side, in samples of the sheet, of what is near."""
 _SPOKE_GAP = np.array([0.07, 0.07, 0.075, 0.7, 0.0], np.float32)
 """Colour, roughness and metallic of what is seen between the spokes of a wheel."""
 _BAND = 1 << 18
@@ -57,6 +63,7 @@ def paint(
 
     Raises ValueError for a template without markings.
     """
+    distances = without_flat_lines(distances, markings)
     atlas = Atlas.of(template, size)
     texels = np.flatnonzero(atlas.triangle_of_texel.reshape(-1) >= 0)
     sizes = _texel_sizes(template, vertices, size)
@@ -82,6 +89,23 @@ def paint(
 def _panels(shares: torch.Tensor) -> torch.Tensor:
     """(P,) share of paint of shares (R, P)."""
     return shares[REGIONS.index("paint")] + shares[REGIONS.index("two_tone")]
+
+
+def without_flat_lines(distances: np.ndarray, markings: tuple[str, ...]) -> np.ndarray:
+    """Signed distances (M, S, T) in which gaps between panels are lines and nothing else.
+
+    Between an object with two doors and one with four the distance to the rear door is nearly 0 all over the flank:
+    that is no gap as wide as a door, but none at all.
+    """
+    result = distances.copy()
+    kernel = np.ones((_FLAT_SAMPLES, _FLAT_SAMPLES), np.uint8)
+    change = np.hypot(*np.gradient(distances.astype(np.float32), axis=(1, 2)))
+    ordinary = float(np.percentile(change[change > 1e-6], 90)) if (change > 1e-6).any() else 1.0
+    for place in (markings.index(name) for name in _LINES if name in markings):
+        far = cv2.dilate(np.abs(distances[place]).astype(np.float32), kernel)
+        flat = np.clip((_FLAT[1] - far / ordinary) / (_FLAT[1] - _FLAT[0]), 0, 1)
+        result[place] += flat * 2 * _FLAT[1] * ordinary
+    return result
 
 
 def _mixed(shares: torch.Tensor, palette: Palette) -> torch.Tensor:

@@ -72,6 +72,8 @@ class LookConfig:
     """Weight of the light's variation beside the errors that it explains."""
     limits: tuple[float, float] = (0.45, 1.8)
     """Smallest and largest light that paint is divided by, over the mean one."""
+    most_mirrored: float = 1.6
+    """How many times as bright as the paint alone a scene is made, at most, for what its paint mirrors in the mean."""
     paint: tuple[float, float] = (0.2, 0.5)
     """Quantiles of brightness, the light's variation taken out, between which paint counts: what is mirrored in it lies
     over the brighter ones."""
@@ -84,6 +86,10 @@ class LookConfig:
         }
     )
 
+    def sure(self, name: str) -> float:
+        """Probability from which a pixel counts as one of the region of that name."""
+        return self.sure_second if name == "two_tone" else self.min_share
+
 
 def palette_and_light(
     colours: np.ndarray, normals: np.ndarray, shares: np.ndarray, config: LookConfig = LookConfig()
@@ -95,8 +101,7 @@ def palette_and_light(
     """
     linear = decoded(colours)
     seen = np.linalg.norm(normals, axis=-1) > 0.5
-    sure = {name: config.sure_second if name == "two_tone" else config.min_share for name in REGIONS}
-    region = {name: (shares[place] > sure[name]) & seen for place, name in enumerate(REGIONS)}
+    region = {name: (shares[place] > config.sure(name)) & seen for place, name in enumerate(REGIONS)}
     region = {name: mine for name, mine in region.items() if mine.sum() >= config.min_pixels}
     level = light_by_references({name: linear[mine] @ LUMINANCE for name, mine in region.items()}, config.colour)
     coefficients = np.array([1 / _CONSTANT] + [0.0] * 8)
@@ -118,6 +123,24 @@ def palette_and_light(
             palette = replace(palette, **{name: replace(getattr(palette, name), colour=_srgb(colour))})
     light = np.repeat((coefficients * np.exp(level[0]))[:, None], 3, axis=1).astype(np.float32)
     return palette, light
+
+
+def mirrored_gain(
+    colours: np.ndarray, normals: np.ndarray, shares: np.ndarray, palette: Palette, light: np.ndarray,
+    config: LookConfig = LookConfig(),
+) -> float:  # fmt: skip
+    """How many times as bright as its paint alone under its light a photograph's paint is in the mean; at least 1.
+
+    The rest is what lacquer mirrors. A smooth world has nothing of the kind, so that its light makes up for it.
+    Arguments as of :func:`palette_and_light`, and what it returns.
+    """
+    paint = (shares[REGIONS.index("paint")] > config.sure_paint) & (np.linalg.norm(normals, axis=-1) > 0.5)
+    if paint.sum() < config.min_paint:
+        return 1.0
+    received = (_basis(normals[paint]) @ light[:, 0]).clip(0.02)
+    own = float((decoded(np.array(palette.paint.colour)) @ LUMINANCE) * received.mean())
+    shown = float((decoded(colours)[paint] @ LUMINANCE).mean())
+    return float(np.clip(shown / max(own, 1e-4), 1.0, config.most_mirrored))
 
 
 def _candidates(name: str, paint: np.ndarray) -> Candidates:

@@ -28,7 +28,7 @@ from ..weights.parts import PartsReader
 from .bake import BakeConfig, default_texture_size, mild_light
 from .course import plain
 from .paint import paint
-from .parts_look import LookConfig, palette_and_light
+from .parts_look import LookConfig, mirrored_gain, palette_and_light
 from .parts_object import object_from_code
 from .parts_refine import Hypothesis
 from .parts_texture import PartsTextureConfig, laid_over, layer_of, photo_map, registration
@@ -121,7 +121,8 @@ def painted(
         for one, regions, (own, _), light in zip(shown, seen, looks, lights, strict=True)
     ]  # fmt: skip
     base_colour = laid_over(maps, layers, config.texture)
-    light = mild_light(lights[0], config.bake)
+    gain = mirrored_gain(seen[0].colours, seen[0].normals, seen[0].shares(), looks[0][0], looks[0][1], config.look)
+    light = mild_light(lights[0] * np.float32(gain), config.bake)
     assert made.parts is not None
     parts = replace(made.parts, photo=photo_map(base_colour, layers, vertices, template, light, config.bake))
     return replace(made, texture=base_colour, light=light, parts=parts), palette
@@ -130,7 +131,8 @@ def painted(
 def regions_seen(seen: SeenRegions, config: LookConfig) -> np.ndarray:
     """(R,) how many pixels of a photograph count as each region."""
     on_object = np.linalg.norm(seen.normals, axis=-1) > 0.5
-    counts: np.ndarray = ((seen.shares() > config.min_share) & on_object).sum(axis=(1, 2))
+    sure = np.array([config.sure(name) for name in REGIONS])[:, None, None]
+    counts: np.ndarray = ((seen.shares() > sure) & on_object).sum(axis=(1, 2))
     return counts
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from backend.common.regions import REGIONS, Finish, Palette
 from backend.pipeline.atlas import Atlas
-from backend.pipeline.paint import Maps, paint, region_of_quads
+from backend.pipeline.paint import Maps, paint, region_of_quads, without_flat_lines
 from backend.render.box_charts import box_charts
 from backend.render.template import Markings, Template, TemplateConfig, make_template
 
@@ -301,3 +301,13 @@ def test_values_at_vertices_are_values_at_corners_that_agree() -> None:
     rows, columns = np.divmod(flat, 40)
     np.testing.assert_allclose(own, np.stack([(columns + 0.5) / 40, 1 - (rows + 0.5) / 40], axis=1), atol=1e-5)
     assert torch.as_tensor(own).dtype == torch.float32
+
+
+def test_a_distance_that_is_flat_makes_no_gap_and_one_that_passes_zero_does() -> None:
+    across = np.linspace(-0.1, 0.1, 40, dtype=np.float32)[None].repeat(30, axis=0)
+    flat = np.full((30, 40), 0.0005, np.float32)
+    flat[:, 30:] = np.linspace(0.005, 0.05, 10)
+    found = without_flat_lines(np.stack([across, flat, flat]), ("door", "lid", "glass"))
+    np.testing.assert_array_equal(found[0], across)
+    assert np.abs(found[1][:, :25]).min() > 0.005, "no place of the flat one is near a line"
+    np.testing.assert_array_equal(found[2], flat)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backend.common.harmonics import spherical_harmonics
-from backend.common.regions import REGIONS, Palette
+from backend.common.regions import REGIONS, Finish, Palette
 from backend.pipeline.parts_colour import (
     Candidates,
     ColourConfig,
@@ -20,7 +20,7 @@ from backend.pipeline.parts_colour import (
     street_paints,
     together,
 )
-from backend.pipeline.parts_look import palette_and_light
+from backend.pipeline.parts_look import LookConfig, mirrored_gain, palette_and_light
 from tests.helpers.lit_ball import LIGHT, SIDE, Drawn, grey
 
 CONFIG = ColourConfig()
@@ -174,3 +174,17 @@ def test_a_second_colour_is_believed_where_shape_and_network_agree_on_it() -> No
         palette, _ = palette_and_light(colours, normals, shares)
         seconds.append(np.abs(np.subtract(palette.two_tone.colour, palette.paint.colour)).max())
     assert seconds[0] == 0 and seconds[1] > 0.3
+
+
+def test_a_scene_is_made_brighter_by_what_its_paint_mirrors_and_never_darker() -> None:
+    size = 16
+    normals = np.zeros((size, size, 3), np.float32)
+    normals[..., 2] = 1
+    shares = np.zeros((len(REGIONS), size, size), np.float32)
+    shares[REGIONS.index("paint")] = 1
+    palette = Palette(paint=Finish((0.5, 0.5, 0.5), 0.3))
+    light = np.zeros((9, 3), np.float32)
+    light[0] = 1 / 0.282095  # paint under it looks as bright as it is
+    for linear, expected in ((1.3, 1.3), (1.0, 1.0), (0.6, 1.0), (4.0, LookConfig().most_mirrored)):
+        shown = np.full((size, size, 3), encoded((linear * decoded(np.array([0.5] * 3))).clip(0, 1)), np.float32)
+        assert mirrored_gain(shown, normals, shares, palette, light) == pytest.approx(expected, rel=0.02)
