@@ -56,12 +56,3 @@ def _colours(result: Reconstruction) -> np.ndarray:
     column = np.clip((uv[..., 0] * width).astype(int), 0, width - 1)
     row = np.clip(((1 - uv[..., 1]) * height).astype(int), 0, height - 1)
     return result.texture[row, column] / 255.0
-
-
-def psnr(one: np.ndarray, other: np.ndarray, mask: np.ndarray) -> float:
-    """Returns the peak signal-to-noise ratio in decibels of two pictures (H, W, 3) in [0, 1] inside a mask (H, W) bool.
-
-    Equal pictures, and an empty mask, give 100 dB.
-    """
-    error = float(np.square(one[mask] - other[mask]).mean()) if mask.any() else 0.0
-    return float(min(100.0, -10 * np.log10(max(error, 1e-10))))

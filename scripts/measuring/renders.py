@@ -19,7 +19,8 @@ from addon.wire import records
 from backend.commands.evaluate import config_of
 from backend.commands.outputs import write_report
 from backend.evaluation import metrics, voxels
-from backend.evaluation.base_colour import base_colour_errors, psnr
+from backend.evaluation.base_colour import base_colour_errors
+from backend.evaluation.likeness import psnr, structural_distance
 from backend.evaluation.photographs.calibration import mean
 from backend.evaluation.photographs.figures import column, median, overlaps, succeeded
 from backend.evaluation.photographs.records import Record
@@ -115,6 +116,8 @@ def measure(
     record |= {
         "psnr_in_mask": psnr(overlay[..., :3], rgba[..., :3], both),
         "psnr_in_mask_photo": psnr(in_photo_look[..., :3], rgba[..., :3], both),
+        "structural_distance": structural_distance(overlay[..., :3], rgba[..., :3], both),
+        "structural_distance_photo": structural_distance(in_photo_look[..., :3], rgba[..., :3], both),
         "base_colour_errors": base_colour_errors(result, truth.get("base_colours", {})),
         "silhouette_iou_true": metrics.silhouette_iou(overlay[..., 3] > 0.5, rgba[..., 3] > 0.5),
         "silhouette_iou_own_mask": result.silhouette_iou,
@@ -207,6 +210,8 @@ def summary(found: Sequence[Record]) -> dict[str, Any]:
         "seconds_median": median(column(good, "seconds")),
         "psnr_in_mask_mean": mean(column(good, "psnr_in_mask")),
         "psnr_in_mask_photo_mean": mean(column(good, "psnr_in_mask_photo")),
+        "structural_distance_mean": mean(column(good, "structural_distance")),
+        "structural_distance_photo_mean": mean(column(good, "structural_distance_photo")),
         "base_colour_errors_mean": _means_by_name([record["base_colour_errors"] for record in good]),
     }
 

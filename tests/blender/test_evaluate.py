@@ -89,6 +89,7 @@ def test_rendered_objects_are_measured_as_ever(folder: Path) -> None:
     assert summary["flips"] == np.mean([record["azimuth_error_deg"] > 90 for record in records])
     assert 0.1 < summary["solid_iou_mean"] < 1 and "3D IoU" in done.stdout
     assert summary["psnr_in_mask_photo_mean"] > summary["psnr_in_mask_mean"] + 3, "the photo is like the photo"
+    assert 0 <= summary["structural_distance_photo_mean"] < summary["structural_distance_mean"] < 1
 
 
 def test_views_of_one_object_are_measured_together(tmp_path: Path) -> None:

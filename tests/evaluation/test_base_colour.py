@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backend.common.records import Camera
-from backend.evaluation.base_colour import base_colour_errors, psnr
+from backend.evaluation.base_colour import base_colour_errors
 from tests.helpers import toy
 
 
@@ -38,11 +38,3 @@ def test_seen_and_unseen_sides_are_told_apart() -> None:
 
 def test_an_object_of_one_surface_has_no_regions_to_judge() -> None:
     assert base_colour_errors(toy.reconstruction(), {"paint": [0.5, 0.5, 0.5]}) == {}
-
-
-def test_psnr_is_that_of_the_mask_alone() -> None:
-    one, other, mask = np.zeros((4, 4, 3)), np.full((4, 4, 3), 0.1), np.zeros((4, 4), bool)
-    other[0] = 1
-    mask[1:] = True
-    assert psnr(one, other, mask) == pytest.approx(20)
-    assert psnr(one, one, mask) == psnr(one, other, mask & False) == 100

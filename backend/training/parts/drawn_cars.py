@@ -169,6 +169,8 @@ class DrawnCars:
     def _surroundings(self, grounds: Tensor, generator: torch.Generator) -> Tensor:
         """(N, 3, 16, 32) linear: drawn panoramas, and some of the grounds (N, 3, H, W), of another object each."""
         drawn = self._panorama(len(grounds), generator)
+        if not self.config.real_surroundings:
+            return drawn
         exposure = torch.exp(0.4 + 0.35 * self._normal((len(grounds), 1, 1, 1), generator))
         # A photograph is bright above and dark below, as the surroundings of an object are.
         real = srgb_decode(F.interpolate(grounds.roll(1, 0), _PANORAMA, mode="area")) * exposure

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -156,9 +156,11 @@ class PartsTask(Task):
             [*model.parameters(), *judge.parameters()], lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.optimizers = {"model": self.optimizer}
-        self.cars = DrawnCars(space, template, config.drawing, device, config.seed)
-        self.unseen_cars = DrawnCars(space, template, config.drawing, device, config.seed + 1)
         self._load_photographs(space, template, out)
+        # Without photographs there are no places to mirror.
+        drawing = config.drawing if self.photographs is not None else replace(config.drawing, real_surroundings=0.0)
+        self.cars = DrawnCars(space, template, drawing, device, config.seed)
+        self.unseen_cars = DrawnCars(space, template, drawing, device, config.seed + 1)
         self.drawings = None
         if config.drawing.kept:
             fresh = max(1, round(config.drawing.fresh * config.drawn))
