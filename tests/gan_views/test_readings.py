@@ -142,7 +142,7 @@ def test_the_networks_read_a_car_whose_truth_is_known(car: LoadedBundle, shown) 
     iou = (found & masks).sum(axis=(1, 2)) / (found | masks).sum(axis=(1, 2))
     assert iou.min() > 0.8
     assert readings.area == pytest.approx(masks.mean(axis=(1, 2)), rel=0.15)
-    # Without lamps painted on, its front and back are alike: there, and there alone, the network may be unsure or wrong.
+    # Without lamps painted on, its front and back are alike: there, and there alone, the network may be wrong.
     sure, end = readings.confidence > 0.9, np.abs(np.cos(azimuth)) > 0.85
     off = np.degrees(angle_between(readings.azimuth, azimuth))
     assert sure.sum() >= 9 and off[sure & ~end].max() < 8
