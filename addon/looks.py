@@ -69,9 +69,8 @@ def add_photo(material: bpy.types.Material, photo: np.ndarray, owner: bpy.types.
     tree.links.new(mix.outputs["Shader"], output.inputs["Surface"])
     output.is_active_output = True
     if hasattr(material, "cycles"):
-        material.cycles.emission_sampling = (
-            "NONE"  # a look is no lamp: else renders take longer in the look *Paint* too
-        )
+        # A look is no lamp: else renders take longer in the look *Paint* too.
+        material.cycles.emission_sampling = "NONE"
     add_slider(owner, 1.0 if look == "photo" else 0.0)
     drive(material, owner)
 

@@ -140,7 +140,8 @@ def measured(regions: SeenRegions, true: dict[str, Any]) -> dict[str, float]:
 
 def light_explains(regions: SeenRegions) -> dict[str, float]:
     """Returns ``light_r2``, from blocks of the paint that the light was not found from; empty where paint is rare."""
-    from backend.pipeline.parts_colour import LUMINANCE, decoded
+    from backend.common.colour import LUMINANCE
+    from backend.pipeline.parts_colour import decoded
     from backend.pipeline.parts_look import palette_and_light
 
     shares = regions.shares()

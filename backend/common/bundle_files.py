@@ -33,6 +33,12 @@ def named_folders() -> list[Path]:
     return [Path(text).expanduser().absolute() for text in named if text]
 
 
+def network_file(start: str, network: str) -> Path:
+    """The file ``network`` that a training starts from: of a bundled bundle's name, of a folder, or a file itself."""
+    path = Path(start) if Path(start).exists() else BUNDLED / start
+    return path / network if path.is_dir() else path
+
+
 def bundles_in(roots: Iterable[Path], network: str = "") -> dict[str, Path]:
     """Name and folder of every bundle in ``roots`` that holds the file ``network``; of every one where it is empty.
 

@@ -13,11 +13,10 @@ import numpy as np
 
 from ..common import pinhole
 from ..common.records import Reconstruction
+from .quad_places import colours_on_quads
 
 MEASURED = ("paint", "two_tone", "rim", "plate", "trim")
 """Regions that have one true colour each."""
-_SAMPLES = 3
-"""Places along each side of a quad where its colour is read."""
 
 
 def base_colour_errors(result: Reconstruction, true: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -33,7 +32,7 @@ def base_colour_errors(result: Reconstruction, true: Mapping[str, Sequence[float
     areas = 0.5 * np.linalg.norm(normals, axis=1)
     eye = pinhole.camera_to_world(result.camera)[:3, 3]
     seen = ((eye - corners.mean(axis=1)) * normals).sum(axis=1) > 0
-    colours = _colours(result)
+    colours = colours_on_quads(result) / 255.0
     errors: dict[str, float] = {}
     for name in MEASURED:
         if name not in true or name not in result.parts.regions:
@@ -44,15 +43,3 @@ def base_colour_errors(result: Reconstruction, true: Mapping[str, Sequence[float
             if areas[chosen].sum() > 0:
                 errors[f"{name}_{side}"] = float(np.average(off[chosen], weights=areas[chosen]))
     return errors
-
-
-def _colours(result: Reconstruction) -> np.ndarray:
-    """(F, samples, 3) sRGB of the texture at places spread over each quad."""
-    steps = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
-    s, t = (values.reshape(-1, 1) for values in np.meshgrid(steps, steps))
-    a, b, c, d = (result.uv[:, None, corner] for corner in range(4))
-    uv = (1 - s) * (1 - t) * a + s * (1 - t) * b + s * t * c + (1 - s) * t * d
-    height, width = result.texture.shape[:2]
-    column = np.clip((uv[..., 0] * width).astype(int), 0, width - 1)
-    row = np.clip(((1 - uv[..., 1]) * height).astype(int), 0, height - 1)
-    return result.texture[row, column] / 255.0

@@ -13,12 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..common import pinhole
+from ..common.colour import luminance
 from ..common.records import Reconstruction
+from .quad_places import PLACES, colours_on_quads, points_on_quads
 
 PANELS = ("paint", "two_tone")
 CORRELATION, SLOPE = "paint_correlation", "paint_slope"
-_SAMPLES = 3
-"""Places along each side of a quad that are looked at."""
+_DARKEST = 0.003
+"""Added to brightnesses before their logarithm: what a photograph does not tell from black."""
 _CELLS = 96
 """Cells along the picture's longer side in which the nearest place hides those behind it …"""
 _THICKNESS = 0.04
@@ -39,13 +41,13 @@ def light_in_paint(result: Reconstruction, rgb: np.ndarray, mask: np.ndarray) ->
     if result.parts is None:
         return {}
     height, width = rgb.shape[:2]
-    points, colours = (values.reshape(-1, 3) for values in _places(result))
+    points, colours = (values(result).reshape(-1, 3) for values in (points_on_quads, colours_on_quads))
     x, y = pinhole.project(result.camera, points, height, width).T
     column, row = np.floor(x).astype(int), np.floor(y).astype(int)
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    seen = inside & np.repeat(_towards(result), _SAMPLES**2) & _nearest(result, points, x, y, max(height, width))
+    seen = inside & np.repeat(_towards(result), PLACES) & _nearest(result, points, x, y, max(height, width))
     seen[seen] = mask[row[seen], column[seen]] > 127
-    region = np.repeat(result.parts.region_of_quad, _SAMPLES**2)
+    region = np.repeat(result.parts.region_of_quad, PLACES)
     own: list[np.ndarray] = []
     shown: list[np.ndarray] = []
     for name in PANELS:
@@ -53,7 +55,7 @@ def light_in_paint(result: Reconstruction, rgb: np.ndarray, mask: np.ndarray) ->
         if mine.sum() < _FEWEST:
             continue
         for values, kept in ((colours[mine], own), (rgb[row[mine], column[mine]], shown)):
-            logarithm = _log_luminance(values)
+            logarithm = np.log(luminance(values / 255.0) + _DARKEST)
             kept.append(logarithm - logarithm.mean())
     if not own:
         return {}
@@ -64,23 +66,6 @@ def light_in_paint(result: Reconstruction, rgb: np.ndarray, mask: np.ndarray) ->
         CORRELATION: together / variation if variation > 1e-9 else 0.0,
         SLOPE: together / max(float((photo**2).mean()), 1e-9),
     }
-
-
-def _places(result: Reconstruction) -> tuple[np.ndarray, np.ndarray]:
-    """World points (F, samples, 3) spread over each quad, and the texture's sRGB there, 0 to 255."""
-    steps = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
-    s, t = (values.reshape(-1, 1) for values in np.meshgrid(steps, steps))
-
-    def between(corners: np.ndarray) -> np.ndarray:
-        a, b, c, d = (corners[:, None, corner] for corner in range(4))
-        made: np.ndarray = (1 - s) * (1 - t) * a + s * (1 - t) * b + s * t * c + (1 - s) * t * d
-        return made
-
-    uv = between(result.uv)
-    height, width = result.texture.shape[:2]
-    column = np.clip((uv[..., 0] * width).astype(int), 0, width - 1)
-    row = np.clip(((1 - uv[..., 1]) * height).astype(int), 0, height - 1)
-    return between(result.vertices.astype(np.float64)[result.quads]), result.texture[row, column]
 
 
 def _towards(result: Reconstruction) -> np.ndarray:
@@ -104,11 +89,3 @@ def _nearest(result: Reconstruction, points: np.ndarray, x: np.ndarray, y: np.nd
     np.minimum.at(nearest, cell, depth)
     before: np.ndarray = depth <= nearest[cell] + _THICKNESS
     return before
-
-
-def _log_luminance(colours: np.ndarray) -> np.ndarray:
-    """(P,) logarithms of the linear brightness of sRGB colours (P, 3) from 0 to 255."""
-    encoded = colours / 255.0
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    result: np.ndarray = np.log(linear @ np.array([0.2126, 0.7152, 0.0722]) + 0.003)
-    return result

@@ -11,7 +11,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+from ..common.colour import LUMINANCE
+
 _WINDOW = 1.5
 """Standard deviation in pixels of the Gaussian window, as in the paper; it reaches five pixels to each side."""
 _STABLE = (0.01**2, 0.03**2)
@@ -42,7 +43,7 @@ def structural_distance(one: np.ndarray, other: np.ndarray, mask: np.ndarray) ->
         result: np.ndarray = _blurred(values * inside) / weight
         return result
 
-    x, y = (np.asarray(picture, np.float64) @ _LUMINANCE for picture in (one, other))
+    x, y = (np.asarray(picture, np.float64) @ LUMINANCE for picture in (one, other))
     mean_x, mean_y = mean(x), mean(y)
     variance_x, variance_y = (np.maximum(mean(v * v) - m * m, 0) for v, m in ((x, mean_x), (y, mean_y)))
     covariance = mean(x * y) - mean_x * mean_y

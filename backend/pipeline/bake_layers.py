@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..common.colour import LUMINANCE
 from ..render.template import Template
 from .atlas import Atlas, spread
-
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def registration(seen: np.ndarray, weight: np.ndarray, template: Template, confi
     both = np.where(own, 0, both)
     if (both > 0.2).sum() < config.least_vertices:
         return np.ones(len(both))
-    brightness = (seen @ _LUMINANCE)[:, None]
+    brightness = (seen @ LUMINANCE)[:, None]
     smooth = _averaged(brightness, weight, template.edges, config.detail_reach)
     detail = (brightness - smooth)[:, 0]
     other = detail[template.mirror]
@@ -103,7 +102,7 @@ def fitted_layers(
 
 def with_hues(picture: np.ndarray, hues: np.ndarray) -> np.ndarray:
     """A picture (T, T, 3) in its own brightness and in the hues of another one (T, T, 3); grey where that is black."""
-    luminance = _LUMINANCE.astype(np.float32)
+    luminance = LUMINANCE.astype(np.float32)
     brightness = np.clip(picture @ luminance, 0, 1)[..., None]
     of_hues = np.clip(hues, 0, 1) @ luminance
     tint = (np.clip(hues, 0, 1) + 0.02) / (of_hues[..., None] + 0.02)

@@ -20,11 +20,10 @@ from functools import cache
 import numpy as np
 import torch
 
+from ..common.colour import LUMINANCE
 from ..common.paints import PAINTS, srgb_of_hsv
 from ..render.light import srgb_decode, srgb_encode
 
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-"""Brightness of linear red, green and blue."""
 _DARKEST = 0.003
 """Added to brightnesses before their logarithm: what a photograph does not tell from black."""
 _SKY = np.array([0.95, 1.0, 1.08]) / (np.array([0.95, 1.0, 1.08]) @ LUMINANCE)

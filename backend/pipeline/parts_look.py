@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from ..common.colour import LUMINANCE
 from ..common.regions import REGIONS, Finish, Palette
 from ..render.light import spherical_harmonics
 from .parts_colour import (
-    LUMINANCE,
     Candidates,
     ColourConfig,
     decoded,

@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..common.colour import luminance
 from ..common.records import Camera, Reconstruction
 from ..common.regions import REGIONS, Finish, Palette
 from ..models.crop import Crop, camera_of_photo
 from ..models.parts_network import PartsPrediction
 from ..render.camera import Cameras, project
-from ..render.light import srgb_decode
 from ..render.part_map import part_map
 from ..render.rasterize import rasterize
 from ..render.shading import normals_at
@@ -172,8 +172,7 @@ def exposure(own: Palette, palette: Palette) -> float:
     """
     if own.paint == _PLAIN.paint:
         return 1.0
-    weights = torch.tensor([0.2126, 0.7152, 0.0722])
-    mine, common = (max(float(srgb_decode(torch.tensor(one.paint.colour)) @ weights), 1e-3) for one in (own, palette))
+    mine, common = (max(float(luminance(np.array(one.paint.colour))), 1e-3) for one in (own, palette))
     return min(max(mine / common, 0.2), 5.0)
 
 

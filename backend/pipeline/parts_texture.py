@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import torch
 
+from ..common.colour import LUMINANCE
 from ..common.records import Camera
 from ..common.regions import REGIONS, Palette
 from ..models.crop import Crop, extract
@@ -285,7 +286,7 @@ def _details(rgb: np.ndarray, mask: np.ndarray, crop: Crop, seen: SeenTexels, co
     """(P,) how bright each texel is beside its surroundings, 1 where it is no darker: gaps, vents and handles."""
     side = int(min(config.side, crop.side))
     picture = extract(rgb, np.full_like(mask, 255), crop, side)[..., :3]
-    brightness = srgb_decode(torch.from_numpy(picture)).numpy() @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    brightness = srgb_decode(torch.from_numpy(picture)).numpy() @ LUMINANCE.astype(np.float32)
     encoded = (np.sqrt(brightness.clip(0, 1)) * 255).astype(np.uint8)
     around = cv2.medianBlur(encoded, 2 * (round(config.thin * side) // 2) + 3).astype(np.float32)
     ratio = ((encoded + 8.0) / (around + 8.0)) ** 2

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..common.bundle_files import BUNDLED, SEGMENTER
+from ..common.bundle_files import SEGMENTER, network_file
 from ..data.compositing import CompositingConfig, Compositor
 from ..data.labelled_photographs import load_whole_photographs
 from ..data.panoramas import load_panoramas
@@ -246,8 +246,7 @@ def train(config: SegmenterTraining, data: Path, out: Path, *, resume: bool, dev
 
 def _weights_of(start: str, config: SegmenterConfig) -> Segmenter:
     """The segmenter of a bundle or of a file. Raises ValueError where none of the same channels and blocks is."""
-    path = Path(start) if Path(start).exists() else BUNDLED / start
-    network = load_segmenter(path / SEGMENTER if path.is_dir() else path)
+    network = load_segmenter(network_file(start, SEGMENTER))
     if replace(network.config, resolution=config.resolution) != config:
         raise ValueError(f"The segmenter of {start} has another size than the one to be trained; choose its preset.")
     return network

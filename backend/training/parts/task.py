@@ -18,13 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...common.bundle_files import BUNDLED, PARTS_NETWORK
+from ...common.bundle_files import PARTS_NETWORK, network_file
 from ...common.shape_space import ShapeSpace
 from ...data.labelled_photographs import LabelledPhotographs, load_labelled_photographs
 from ...models.parts_network import PartsNetwork, PartsNetworkConfig, load_parts_network, save_parts_network
 from ...models.precision import computes_in_bfloat16
 from ...render.template import Template
-from ...weights.parts import load_parts
+from ...weights.bundle import load_named_parts
 from ..averages import update_average
 from ..loop import LoopConfig, Task, cosine_rate, run
 from .drawn_cars import DrawnCars, DrawnConfig
@@ -135,12 +135,11 @@ class PartsTask(Task):
 
     def __init__(self, config: PartsTraining, data: Path | None, out: Path, device: torch.device) -> None:
         self.config, self.device = config, device
-        folder = Path(config.bundle) if Path(config.bundle).is_dir() else BUNDLED / config.bundle
-        parts = load_parts(folder)
+        parts = load_named_parts(config.bundle)
         space, template = parts.space, parts.template
         if space.size != config.network.code_size:
             raise ValueError(
-                f"Codes of the bundle {folder.name} have {space.size} numbers, and the network expects "
+                f"Codes of the bundle {Path(config.bundle).name} have {space.size} numbers, and the network expects "
                 f"{config.network.code_size}; set network.code_size={space.size}."
             )
         self.generator = torch.Generator(device).manual_seed(config.seed)
@@ -301,8 +300,7 @@ class PartsTask(Task):
 
 def _weights_of(start: str, config: PartsNetworkConfig) -> PartsNetwork:
     """The network of a bundle, of a run's folder or of a file. Raises ValueError where none of the same size is."""
-    path = Path(start) if Path(start).exists() else BUNDLED / start
-    network = load_parts_network(path / PARTS_NETWORK if path.is_dir() else path)
+    network = load_parts_network(network_file(start, PARTS_NETWORK))
     if network.config != config:
         raise ValueError(f"The network of {start} has another size than the one to be trained; choose its preset.")
     return network
