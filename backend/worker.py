@@ -146,6 +146,7 @@ class Pipeline:
             records.ReconstructRequest: self.reconstruct,
             records.GenerateRequest: self.generate,
             records.EditRequest: self.edit,
+            records.NeuralRenderRequest: self.neural_render,
             records.CutOutRequest: self.cut_out,
             records.ImportWeightsRequest: self.import_weights,
             protocol.PictureRequest: self.picture,
@@ -199,6 +200,14 @@ class Pipeline:
         from .pipeline.edit import edit
 
         return edit(request, self.bundle(request.bundle, request.device))
+
+    def neural_render(
+        self, request: records.NeuralRenderRequest, report: Report, cancelled: Callable[[], bool]
+    ) -> records.NeuralRender:
+        """Camera, shape, texture and background to StyleGAN-R's picture."""
+        from .pipeline.neural_render import neural_render
+
+        return neural_render(request, self.bundle(request.bundle, request.device))
 
     def cut_out(self, request: records.CutOutRequest, report: Report, cancelled: Callable[[], bool]) -> records.CutOut:
         """Photo to mask."""

@@ -242,6 +242,32 @@ class Edit:
 
 
 @dataclass
+class NeuralRenderRequest:
+    """Asks for StyleGAN-R's picture of an object: of its camera, shape, texture and background."""
+
+    shape_code: np.ndarray
+    """(K,) float32 code of the object's shape at its sliders."""
+    texture: np.ndarray
+    """(t, t, 3) uint8 sRGB atlas; row 0 at the top."""
+    camera: Camera
+    """As in :class:`Reconstruction`, but of a square picture."""
+    background: np.ndarray
+    """(h, w, 4) uint8 sRGB of the square picture; alpha says where it is known. (1, 1, 4) is one plain colour."""
+    bundle: str = DEFAULT_BUNDLE
+    device: str = "auto"
+
+
+@dataclass
+class NeuralRender:
+    """The answer to a :class:`NeuralRenderRequest`."""
+
+    picture: np.ndarray
+    """(R, R, 3) uint8 sRGB."""
+    drawn: np.ndarray
+    """(R, R, 4) uint8: the same shape and texture through the rasteriser, transparent around the object."""
+
+
+@dataclass
 class CutOutRequest:
     """Asks for the mask alone, so that the user can look at it and replace it."""
 

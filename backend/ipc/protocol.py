@@ -111,6 +111,8 @@ MESSAGE_TYPES: dict[str, type] = {
         records.GenerateRequest,
         records.EditRequest,
         records.Edit,
+        records.NeuralRenderRequest,
+        records.NeuralRender,
         records.CutOutRequest,
         records.CutOut,
         records.ImportWeightsRequest,

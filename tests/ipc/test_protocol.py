@@ -106,6 +106,18 @@ def test_further_photographs_of_an_object_survive():
     np.testing.assert_array_equal(second.mask, mask)
 
 
+def test_a_neural_render_and_what_it_is_asked_from_survive():
+    camera, background = records.Camera(2.5, 0.1, 3.0, shift_x=0.2), np.arange(16, dtype=np.uint8).reshape(2, 2, 4)
+    code, texture = np.linspace(-1, 1, 5, dtype=np.float32), np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    asked = round_trip(records.NeuralRenderRequest(code, texture, camera, background, "car", "cpu"))
+    assert (asked.camera, asked.bundle, asked.device) == (camera, "car", "cpu")
+    for sent, received in ((code, asked.shape_code), (texture, asked.texture), (background, asked.background)):
+        np.testing.assert_array_equal(received, sent)
+    answer = round_trip(records.NeuralRender(texture, background))
+    np.testing.assert_array_equal(answer.picture, texture)
+    np.testing.assert_array_equal(answer.drawn, background)
+
+
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
