@@ -15,7 +15,7 @@ import numpy as np
 
 from backend import worker
 from backend.common import records
-from backend.errors import Cancelled, PhotoError
+from backend.errors import BundleError, Cancelled, PhotoError
 from backend.ipc import protocol
 from tests.helpers import toy
 
@@ -34,6 +34,12 @@ UNSURE = "unsure"
 """How the names of photos begin whose direction is doubtful."""
 HIGHER = 1.25
 """Height of an object whose direction was given, beside that of others."""
+NEURAL_SIDE = 32
+"""Pixels of a side of the toy's neural renders."""
+NEURAL_SECONDS = 0.03
+"""How long each takes: a drag asks for the next ones meanwhile."""
+SHAPE_TOO_FAR = 50.0
+"""First number of a shape code from which on there is no neural render."""
 WITH_PARTS = "with-parts"
 """Mode in which every photo becomes a car with wheels."""
 
@@ -95,6 +101,27 @@ def edit(request, report, cancelled):
     return records.Edit(vertices, change)
 
 
+def neural_render(request, report, cancelled):
+    """A picture of the background's colour with a square of the texture's mean one; what was asked for is told by its
+    first row: the whole degrees of azimuth and elevation, a tenth of the distance and of the first numbers of the code.
+    """
+    if request.shape_code[0] > SHAPE_TOO_FAR:
+        raise BundleError("This shape is too far from any car.")
+    time.sleep(NEURAL_SECONDS)
+    picture = np.zeros((NEURAL_SIDE, NEURAL_SIDE, 3), np.uint8)
+    known = request.background[request.background[..., 3] > 127]
+    picture[:] = known.reshape(-1, 4)[:, :3].mean(axis=0) if len(known) else 0
+    inner = slice(NEURAL_SIDE // 4, -NEURAL_SIDE // 4)
+    picture[inner, inner] = request.texture.reshape(-1, 3).mean(axis=0)
+    drawn = np.zeros((NEURAL_SIDE, NEURAL_SIDE, 4), np.uint8)
+    drawn[inner, inner] = (*picture[NEURAL_SIDE // 2, NEURAL_SIDE // 2], 255)
+    camera = request.camera
+    told = [np.degrees(camera.azimuth) % 360 / 2, np.degrees(camera.elevation) + 90, 10 * camera.distance]
+    told += [100 + 10 * number for number in request.shape_code[:8]]
+    picture[0, : len(told)] = np.clip(np.round(told), 0, 255)[:, None]
+    return records.NeuralRender(picture, drawn)
+
+
 def cut_out(request, report, cancelled):
     pixels = picture_pixels(request.image_path)
     mask = np.zeros(pixels.shape[:2], np.uint8)
@@ -117,6 +144,7 @@ def picture(request, report, cancelled):
 HANDLERS = {
     records.ReconstructRequest: reconstruct,
     records.EditRequest: edit,
+    records.NeuralRenderRequest: neural_render,
     records.CutOutRequest: cut_out,
     protocol.PictureRequest: picture,
 }
