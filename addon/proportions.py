@@ -60,13 +60,22 @@ def shape_of(owner: bpy.types.Object) -> tuple[np.ndarray, float]:
 
     The object's own offsets are not in them. Raises ValueError as :func:`space_of`.
     """
+    code, size = code_of(owner)
+    return space_of(owner).vertices(code), size
+
+
+def code_of(owner: bpy.types.Object) -> tuple[np.ndarray, float]:
+    """Returns the code (K,) float32 of an object's shape at its sliders, and the metres of its longest side.
+
+    Raises ValueError as :func:`space_of`.
+    """
     space, state = space_of(owner), owner.unrender
     found = np.array(owner[scene.SHAPE_CODE], np.float32)
     changes = changes_of(space, found, np.array(state.proportions))
     code = found.astype(np.float64) + directions(space) @ changes
     sliders = np.array(state.shape)[: space.size]
     code[: len(sliders)] += sliders
-    return space.vertices(code.astype(np.float32)), state.real_size * float(np.exp(changes[0]))
+    return code.astype(np.float32), state.real_size * float(np.exp(changes[0]))
 
 
 def changes_of(space: shape_space.ShapeSpace, code: np.ndarray, sliders: np.ndarray) -> np.ndarray:
