@@ -43,6 +43,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--colour", type=float, default=0.25, help="how far a colour may be off; 2: no filter")
     parser.add_argument("--batch", type=int, default=16, help="pictures made at a time")
+    parser.add_argument(
+        "--looks", type=int, choices=(1, 2), default=2, help="of the segmenter: 2 with the mirror image, 1 without"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
     options = parser.parse_args(arguments)
@@ -78,7 +81,7 @@ def make(options: argparse.Namespace) -> dict[str, Any]:
     name = options.generator or codes.view_set.generator
     loaded = load_generator_or_run(name, device)
     bundle = load_bundle_or_run(options.bundle, device)
-    reader = NetworkReader(bundle.inverse_graphics, bundle.segmenter, device, options.batch)
+    reader = NetworkReader(bundle.inverse_graphics, bundle.segmenter, device, options.batch, options.looks)
     filters = FilterConfig(azimuth_deg=options.azimuth, colour=options.colour)
     source = GanViews(
         ObservedGenerator(loaded.generator, loaded.content, reader, device, options.batch),

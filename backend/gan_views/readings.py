@@ -82,13 +82,20 @@ class NetworkReader:
     """The :class:`Reader` made of a bundle's segmenter and inverse-graphics network."""
 
     def __init__(
-        self, inverse_graphics: InverseGraphics, segmenter: Segmenter, device: torch.device | str, batch: int = 16
+        self,
+        inverse_graphics: InverseGraphics,
+        segmenter: Segmenter,
+        device: torch.device | str,
+        batch: int = 16,
+        looks: int = 2,
     ) -> None:
+        """``looks`` is 2 where the segmenter sees mirror images too, 1 where twice the pace is worth more."""
         # Channels last is twice as fast on the CPU.
         self.segmenter = segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = inverse_graphics.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = torch.device(device)
         self.batch = batch
+        self.looks = looks
 
     @torch.no_grad()
     def __call__(self, pictures: np.ndarray) -> Readings:
@@ -119,16 +126,19 @@ class NetworkReader:
         )
 
     def _probabilities(self, pictures: np.ndarray) -> np.ndarray:
-        """(N, h, w) float32 of the object, the mean of the picture's and of its mirror image's."""
+        """(N, h, w) float32 of the object; of two looks the mean of the picture's and of its mirror image's."""
         height, width = pictures.shape[1:3]
         side = round(_PAPER * max(height, width))
         left, top = (side - width) // 2, (side - height) // 2
         around = left, side - width - left, top, side - height - top
         x = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device).permute(0, 3, 1, 2).float() / 255
         x = _resized(F.pad(x, around, mode="replicate"), self.segmenter.config.resolution)
-        both = self.segmenter(torch.cat([x, x.flip(3)]).contiguous(memory_format=torch.channels_last)).sigmoid()
-        plain, mirrored = both.chunk(2)
-        probability = _resized(0.5 * (plain + mirrored.flip(2))[:, None], side)[:, 0]
+        shown = torch.cat([x, x.flip(3)]) if self.looks == 2 else x
+        found = self.segmenter(shown.contiguous(memory_format=torch.channels_last)).sigmoid()
+        if self.looks == 2:
+            plain, mirrored = found.chunk(2)
+            found = 0.5 * (plain + mirrored.flip(2))
+        probability = _resized(found[:, None], side)[:, 0]
         return probability[:, top : top + height, left : left + width].cpu().numpy()
 
 

@@ -49,6 +49,8 @@ class ViewsTraining:
     """Number of contents on a view's picture."""
     batch: int = 16
     """Number of pictures that are made and read at a time."""
+    looks: int = 2
+    """Number of looks of the segmenter at a picture: 2 with its mirror image, 1 without, at nearly twice the pace."""
     seed: int = 0
 
 
@@ -77,7 +79,7 @@ def train(config: ViewsTraining, data: Path, out: Path, *, resume: bool, device:
         raise FileExistsError(f"A view set lies in {out} already; choose another folder.")
     loaded = load_generator_or_run(str(data), device)
     bundle = load_bundle_or_run(config.bundle, device)
-    reader = NetworkReader(bundle.inverse_graphics, bundle.segmenter, device, config.batch)
+    reader = NetworkReader(bundle.inverse_graphics, bundle.segmenter, device, config.batch, config.looks)
     observed = ObservedGenerator(loaded.generator, loaded.content, reader, device, config.batch)
     return find_views(config, observed, out, name=str(data))
 
