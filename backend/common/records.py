@@ -114,6 +114,8 @@ class ObjectParts:
     """(T, T, 3) uint8 normals in tangent space, green along v, which goes up (OpenGL); empty: the surface is smooth."""
     photo: np.ndarray = field(default_factory=_no_map)
     """(T, T, 3) uint8 sRGB in the photo's own light: its pixels where it shows the surface; empty: unknown."""
+    region_map: np.ndarray = field(default_factory=_no_map)
+    """(T, T, 3) uint8: which colours of the palette make up each texel, see :mod:`region_map`; empty: unknown."""
 
 
 @dataclass

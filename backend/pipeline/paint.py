@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 
+from ..common.region_map import packed
 from ..common.regions import REGIONS, Palette
 from ..render.part_map import region_shares
 from ..render.shading import sample_texture
@@ -52,6 +53,8 @@ class Maps:
     """(Q, Q) uint8 share of clear lacquer: paint has it."""
     normal: np.ndarray
     """(Q, Q, 3) uint8 normals in tangent space, see :mod:`relief`."""
+    region_map: np.ndarray
+    """(Q, Q, 3) uint8 shares of the palette's colours in each texel, see :mod:`backend.common.region_map`."""
 
 
 @torch.no_grad()
@@ -67,7 +70,7 @@ def paint(
     atlas = Atlas.of(template, size)
     texels = np.flatnonzero(atlas.triangle_of_texel.reshape(-1) >= 0)
     sizes = _texel_sizes(template, vertices, size)
-    picture = np.zeros((size * size, 10), np.uint8)
+    picture = np.zeros((size * size, 13), np.uint8)
     height = np.zeros((size, size), np.float32)
     for begin in range(0, len(texels), _BAND):
         flat = texels[begin : begin + _BAND]
@@ -79,10 +82,11 @@ def paint(
         picture[flat, :5] = np.round(values.clamp(0, 1).numpy() * 255)
         picture[flat, 5] = shares.argmax(dim=0).numpy()
         picture[flat, 6] = np.round(_panels(shares).clamp(0, 1).numpy() * 255)
-    picture = picture.reshape(size, size, 10)
-    picture[..., 7:] = normal_map(template, vertices, atlas, height)
+        picture[flat, 7:10] = packed(*(best.numpy() for best in shares.topk(2, dim=0)))
+    picture = picture.reshape(size, size, 13)
+    picture[..., 10:] = normal_map(template, vertices, atlas, height)
     picture = atlas.dilate(picture)
-    parts = (slice(3), slice(3, 5), 5, 6, slice(7, 10))
+    parts = (slice(3), slice(3, 5), 5, 6, slice(10, 13), slice(7, 10))
     return Maps(*(np.ascontiguousarray(picture[..., part]) for part in parts))
 
 

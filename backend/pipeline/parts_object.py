@@ -72,5 +72,6 @@ def object_from_code(
             surface=maps.surface,
             coat=maps.coat,
             normal=maps.normal,
+            region_map=maps.region_map,
         ),
     )

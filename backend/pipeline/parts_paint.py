@@ -31,7 +31,7 @@ from .paint import paint
 from .parts_look import LookConfig, mirrored_gain, palette_and_light
 from .parts_object import object_from_code
 from .parts_refine import Hypothesis
-from .parts_texture import PartsTextureConfig, laid_over, layer_of, photo_map, registration
+from .parts_texture import PartsTextureConfig, laid_over, layer_of, photo_map, region_map_under, registration
 from .photo import Photo
 
 _PLAIN = Palette()
@@ -124,7 +124,11 @@ def painted(
     gain = mirrored_gain(seen[0].colours, seen[0].normals, seen[0].shares(), looks[0][0], looks[0][1], config.look)
     light = mild_light(lights[0] * np.float32(gain), config.bake)
     assert made.parts is not None
-    parts = replace(made.parts, photo=photo_map(base_colour, layers, vertices, template, light, config.bake))
+    parts = replace(
+        made.parts,
+        photo=photo_map(base_colour, layers, vertices, template, light, config.bake),
+        region_map=region_map_under(maps, layers),
+    )
     return replace(made, texture=base_colour, light=light, parts=parts), palette
 
 

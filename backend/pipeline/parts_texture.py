@@ -25,6 +25,7 @@ import torch
 
 from ..common.colour import LUMINANCE
 from ..common.records import Camera
+from ..common.region_map import with_shares
 from ..common.regions import REGIONS, Palette
 from ..models.crop import Crop, extract
 from ..render.light import srgb_decode, srgb_encode
@@ -87,6 +88,9 @@ class Layer:
     """(Q, Q) float32 cosine of the viewing angle."""
     photo: np.ndarray
     """(Q, Q, 4) uint8: the photo's own pixels, light and all, and how much they count."""
+    foreign: np.ndarray
+    """(Q, Q, 2) float32 from 0 to 1: how much of the base colour is something else than the region that is drawn there,
+    such as a sticker or a lamp on the paint; where the photo shows the surface, and on the other side of the object."""
 
 
 def registration(drawn: np.ndarray, read: np.ndarray, config: PartsTextureConfig) -> np.ndarray:
@@ -144,22 +148,25 @@ def layer_of(
     on_paint, is_kept = (np.isin(region, _indices(names)) for names in (_PANELS, config.kept))
     lamp = _lamps(seen, region, read, config)
     albedo = _albedo(seen, light, config)
-    on_panels = _panels(albedo, painted, rgb, mask, crop, seen, region, read, palette, config)
+    on_panels, strange = _panels(albedo, painted, rgb, mask, crop, seen, region, read, palette, config)
     albedo = np.where(on_paint[:, None], on_panels + (albedo - on_panels) * lamp[:, None], albedo)
 
     sure = np.maximum(np.where(is_kept, believed[region], on_paint), lamp)
     has_no_letters = ~np.isin(region, _indices(config.lettered))
     symmetric = np.maximum(np.where(is_kept, believed[region], 0), lamp) * has_no_letters
-    picture = np.zeros((size * size, 6), np.float32)
+    picture = np.zeros((size * size, 8), np.float32)
     picture[seen.flat, :3] = albedo
     picture[seen.flat, 3] = sure * ramp(seen.cosine, bake.direct_cosine) * seen.trust
     picture[seen.flat, 4] = symmetric * ramp(seen.cosine, bake.mirrored_cosine) * seen.trust
     picture[seen.flat, 5] = seen.cosine.clip(0, 1)
-    picture = atlas.dilate(picture.reshape(size, size, 6))
+    # A sticker stays a sticker, whatever colour the paint around it gets.
+    foreign = np.stack([np.maximum(lamp, np.where(on_paint, strange, 0)), lamp], axis=1)
+    picture[seen.flat, 6:] = foreign * picture[seen.flat, 3:5]
+    picture = atlas.dilate(picture.reshape(size, size, 8))
     photo = np.zeros((size * size, 4), np.uint8)
     photo[seen.flat] = seen.photo
     photo = atlas.dilate(photo.reshape(size, size, 4))
-    return Layer(picture[..., :3], picture[..., 3], picture[..., 4], picture[..., 5], photo)
+    return Layer(picture[..., :3], picture[..., 3], picture[..., 4], picture[..., 5], photo, picture[..., 6:])
 
 
 def laid_over(maps: Maps, layers: Sequence[Layer], config: PartsTextureConfig) -> np.ndarray:
@@ -175,6 +182,12 @@ def laid_over(maps: Maps, layers: Sequence[Layer], config: PartsTextureConfig) -
     colours, weight = _best(layers, [layer.direct for layer in layers], config)
     made += (colours - made) * weight[..., None]
     return np.clip(made * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def region_map_under(maps: Maps, layers: Sequence[Layer]) -> np.ndarray:
+    """Returns the region map (Q, Q, 3) of ``maps`` in which what the photos add to the regions keeps its colour."""
+    direct, mirrored = np.max([layer.foreign for layer in layers], axis=0).transpose(2, 0, 1)
+    return with_shares(maps.region_map, (1 - direct) * (1 - mirrored[:, ::-1]))
 
 
 def photo_map(
@@ -256,16 +269,18 @@ def _lamps(seen: SeenTexels, region: np.ndarray, read: np.ndarray, config: Parts
 def _panels(
     albedo: np.ndarray, painted: np.ndarray, rgb: np.ndarray, mask: np.ndarray, crop: Crop, seen: SeenTexels,
     region: np.ndarray, read: np.ndarray, palette: Palette, config: PartsTextureConfig,
-) -> np.ndarray:  # fmt: skip
-    """(P, 3) sRGB of texels as if all were paint: the painted colours with thin dark details and what is no paint."""
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """(P, 3) sRGB of texels as if all were paint: the painted colours with thin dark details and what is no paint.
+
+    And how surely each is no paint (P,).
+    """
     # Where the network reads something else than paint, a neighbour in the mask for instance, the photo tells nothing.
     read_as_paint = np.ascontiguousarray(read[_indices(_PANELS)].sum(axis=0))
     believed = sample(read_as_paint, seen.places * read.shape[-1]) > 0.5
     detail = np.where(believed, _details(rgb, mask, crop, seen, config), 1)[:, None]
     darker = srgb_encode(srgb_decode(torch.from_numpy(painted)) * torch.from_numpy(detail)).numpy()
-    strange = (_strangeness(palette, seen, region, config) * believed)[:, None]
-    result: np.ndarray = darker + (albedo - darker) * strange
-    return result
+    strange = _strangeness(palette, seen, region, config) * believed
+    return darker + (albedo - darker) * strange[:, None], strange
 
 
 def _albedo(seen: SeenTexels, light: np.ndarray, config: PartsTextureConfig) -> np.ndarray:

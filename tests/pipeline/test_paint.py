@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.common.region_map import Recolouring
 from backend.common.regions import REGIONS, Finish, Palette
 from backend.pipeline.atlas import Atlas
 from backend.pipeline.paint import Maps, paint, region_of_quads, without_flat_lines
@@ -103,6 +104,19 @@ def test_the_map_of_regions_says_what_most_of_a_texel_is(box: Template) -> None:
     for texel in np.argwhere(maps.regions == REGIONS.index("trim"))[::50]:
         near = whole(maps)[tuple(texel)] * 255
         assert np.abs(near - flat).max() <= 0.51 * np.abs(numbers(GLASS) * 255 - flat).max()
+
+
+def test_the_region_map_makes_the_maps_of_another_palette(box: Template) -> None:
+    """At borders and in gaps too, as if the box was painted anew."""
+    distances = np.stack([across(), across(middle=MIDDLE + 0.03), across(middle=MIDDLE + 0.02)])
+    names = ("glass", "trim", "door")
+    wanted = replace(PALETTE, paint=Finish((0.1, 0.2, 0.7), 0.6), glass=Finish((0.5, 0.3, 0.1), 0.2))
+    maps, again = (paint(box, box.vertices, names, distances, one, 200) for one in (PALETTE, wanted))
+    colours = (one.array()[:, :3] for one in (PALETTE, wanted))
+    made = Recolouring(maps.base_colour, maps.region_map).colours(*colours) * 255
+    off = np.abs(made - again.base_colour).max(axis=2)
+    assert np.abs(maps.base_colour.astype(float) - again.base_colour).max() > 90
+    assert off.max() <= 6 and (off > 1).mean() < 0.02
 
 
 def test_every_region_has_its_own_row_of_the_palette(box: Template) -> None:

@@ -14,12 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.common.records import Camera
+from backend.common.region_map import Recolouring
 from backend.common.regions import REGIONS, Finish, Palette
 from backend.models.crop import Crop
 from backend.pipeline.atlas import Atlas
 from backend.pipeline.bake import BakeConfig, seen_texels
 from backend.pipeline.paint import Maps, paint
-from backend.pipeline.parts_texture import PartsTextureConfig, registration, texture, unexplained
+from backend.pipeline.parts_texture import (
+    PartsTextureConfig,
+    layer_of,
+    region_map_under,
+    registration,
+    texture,
+    unexplained,
+)
 from backend.render.camera import Cameras, project
 from backend.render.fragments import interpolate
 from backend.render.light import srgb_decode, srgb_encode
@@ -129,13 +137,17 @@ def seen_by(camera: Camera) -> Scene:
 
 def made(scene: Scene, **changes: np.ndarray) -> np.ndarray:
     """The texture (Q, Q, 3) float of the scene; changes replace its rgb, read or believed."""
+    return texture(*arguments(scene, **changes)).astype(np.float32) / 255
+
+
+def arguments(scene: Scene, **changes: np.ndarray) -> tuple:
+    """What :func:`texture` takes; changes replace the scene's rgb, read or believed."""
     believed = changes.get("believed", registration(scene.drawn, scene.drawn, CONFIG))
     crop = Crop(SIDE / 2, SIDE / 2, float(SIDE))
-    result = texture(
+    return (
         changes.get("rgb", scene.rgb), scene.mask, crop, scene.camera, scene.vertices, scene.model.template, scene.maps,
         PALETTE, WHITE, believed, changes.get("read", scene.read), CONFIG, BakeConfig(),
     )  # fmt: skip
-    return result.astype(np.float32) / 255
 
 
 def seen_of(scene: Scene, name: str) -> np.ndarray:
@@ -167,6 +179,25 @@ def test_a_sticker_is_kept_on_its_own_side_alone(scene: Scene) -> None:
     is_blue = (blue[..., 2] > 0.5) & (blue[..., 0] < 0.4) & (scene.maps.regions == REGIONS.index("paint"))
     assert is_blue.sum() > 30
     assert not (is_blue & is_blue[:, ::-1]).any(), "nothing of it on the far side"
+
+
+def test_a_sticker_and_a_lamp_on_the_paint_keep_their_colour_when_the_paint_gets_another(scene: Scene) -> None:
+    read = scene.read.copy()
+    rows, columns = np.nonzero(scene.drawn == REGIONS.index("paint"))
+    lamp = (slice(rows[99], rows[99] + 12), slice(columns[99], columns[99] + 12))
+    read[:, *lamp] = 0
+    read[REGIONS.index("tail_lamp"), *lamp] = 1
+    base = made(scene, read=read)
+    region_map = region_map_under(scene.maps, [layer_of(*arguments(scene, read=read))])
+    green = replace(PALETTE, paint=Finish((0.1, 0.6, 0.2), 0.3)).array()[:, :3]
+    again = Recolouring(np.round(base * 255).astype(np.uint8), region_map).colours(PALETTE.array()[:, :3], green)
+    on_paint = scene.maps.regions == REGIONS.index("paint")
+    sticker = (base[..., 2] > 0.7) & (base[..., 0] < 0.2) & on_paint
+    followed = region_map[..., 1:].astype(int).sum(axis=2) / 255
+    assert sticker.sum() > 20 and np.abs(again - base)[sticker].max() < 0.15
+    assert ((followed < 0.1) & on_paint & ~sticker).sum() > 20, "the lamp"
+    plain = on_paint & (followed == 1)
+    assert plain.sum() > 0.9 * on_paint.sum() and np.median(again[plain][:, 1] - base[plain][:, 1]) > 0.4
 
 
 def test_lamps_come_from_the_photo_and_their_mirror_images(scene: Scene) -> None:

@@ -166,12 +166,14 @@ def layer_of(colour: tuple[float, float, float], facing: np.ndarray, direct: flo
     """What one photograph says of a texture of 1 x 64 texels."""
     ones = np.ones_like(facing)
     albedo = np.broadcast_to(np.array(colour, np.float32), (*facing.shape, 3))
-    return Layer(albedo, direct * ones, mirrored * ones, facing, np.zeros((*facing.shape, 4), np.uint8))
+    return Layer(
+        albedo, direct * ones, mirrored * ones, facing, np.zeros((*facing.shape, 4), np.uint8), albedo[..., :2] * 0
+    )
 
 
 def maps_of(grey: int) -> Maps:
     plain = np.full((1, 64, 3), grey, np.uint8)
-    return Maps(plain, plain[..., :2], plain[..., 0], plain[..., 0], plain)
+    return Maps(plain, plain[..., :2], plain[..., 0], plain[..., 0], plain, plain)
 
 
 def test_the_photograph_that_looks_most_directly_has_its_say_and_no_seam_shows() -> None:

@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A texture in other colours: exact where it is plain, mixed at borders, and what is nobody's stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.common.region_map import Recolouring, packed, recoloured, with_shares
+
+FOUND = np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.12], [0.6, 0.62, 0.65]])
+WANTED = np.array([[0.1, 0.3, 0.7], [0.1, 0.1, 0.12], [0.9, 0.7, 0.2]])
+PLAIN = np.array([[0, 255, 0], [16 + 2, 255, 0], [32, 255, 0]], np.uint8)
+channels = st.integers(0, 255)
+
+
+def bytes_of(colours: np.ndarray) -> np.ndarray:
+    return np.round(np.asarray(colours) * 255).astype(np.uint8)
+
+
+@given(values=st.lists(channels, min_size=3, max_size=3), found=channels, wanted=channels)
+def test_a_colour_goes_to_the_wanted_one_and_brighter_stays_brighter(
+    values: list[int], found: int, wanted: int
+) -> None:
+    ordered = np.sort(np.array([*values, found], np.float32))
+    made = recoloured(ordered, np.full(4, found, np.float32), np.full(4, wanted, np.float32))
+    assert made[ordered == found] == pytest.approx(wanted)
+    assert (np.diff(made) >= -1e-3).all() and made.min() >= 0 and made.max() <= 255
+    same = recoloured(ordered, np.full(4, found, np.float32), np.full(4, found, np.float32))
+    np.testing.assert_allclose(same, ordered, atol=1e-3)
+
+
+def test_plain_texels_get_the_wanted_colours_exactly_and_others_stay() -> None:
+    made = Recolouring(bytes_of(FOUND), PLAIN).colours(FOUND, WANTED)
+    np.testing.assert_array_equal(bytes_of(made), bytes_of(WANTED))
+
+
+def test_with_the_found_palette_every_texel_is_what_it_was() -> None:
+    rng = np.random.default_rng(1)
+    base = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    share = rng.integers(0, 256, (40, 40), dtype=np.uint8)
+    region_map = np.stack([rng.integers(0, 3, (40, 40)) * 16 + 1, share, (255 - share) // 2], axis=2).astype(np.uint8)
+    np.testing.assert_array_equal(bytes_of(Recolouring(base, region_map).colours(FOUND, FOUND)), base)
+
+
+def test_a_border_is_the_mixture_of_the_new_colours() -> None:
+    share = np.linspace(0, 1, 11)
+    shares = np.stack([np.maximum(share, 1 - share), np.minimum(share, 1 - share)])
+    regions = np.where(share >= 0.5, [[0], [2]], [[2], [0]])
+    base = bytes_of(share[:, None] * FOUND[0] + (1 - share[:, None]) * FOUND[2])
+    made = Recolouring(base, packed(shares, regions)).colours(FOUND, WANTED)
+    expected = share[:, None] * WANTED[0] + (1 - share[:, None]) * WANTED[2]
+    np.testing.assert_allclose(made, expected, atol=2.5 / 255)
+
+
+def test_a_gap_stays_darker_and_a_bulb_brighter_than_the_colour_around_it() -> None:
+    base = bytes_of([0.3 * FOUND[0], FOUND[0], 0.5 + 0.5 * FOUND[0]])
+    gap, plain, bulb = Recolouring(base, np.tile(PLAIN[0], (3, 1))).colours(FOUND, WANTED)
+    np.testing.assert_allclose(gap, 0.3 * plain, atol=0.01)
+    np.testing.assert_allclose(bulb, 0.5 + 0.5 * plain, atol=0.01)
+
+
+def test_what_is_nobodys_keeps_its_colour() -> None:
+    sticker = np.array([[20, 40, 220]], np.uint8)
+    for followed, kept in ((0.0, 1.0), (0.5, 0.5)):
+        region_map = with_shares(PLAIN[None, :1], np.full((1, 1), followed))
+        made = Recolouring(sticker, region_map[0]).colours(FOUND, WANTED)
+        all_of_it = Recolouring(sticker, PLAIN[:1]).colours(FOUND, WANTED)
+        np.testing.assert_allclose(made, kept * sticker / 255 + (1 - kept) * all_of_it, atol=0.01)
