@@ -10,10 +10,21 @@ from contextlib import contextmanager
 
 def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
-    from . import cli, handles, operators, session
-    from .ui import panels, preferences, properties, train_panels
+    from . import cli, handles, neural_render, operators, session
+    from .ui import neural_panel, panels, preferences, properties, train_panels
 
-    return [properties, preferences, operators, panels, train_panels, handles, session, cli]
+    return [
+        properties,
+        preferences,
+        operators,
+        panels,
+        neural_panel,
+        train_panels,
+        handles,
+        neural_render,
+        session,
+        cli,
+    ]
 
 
 def register() -> None:

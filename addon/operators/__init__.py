@@ -14,6 +14,7 @@ from . import (
     environment,
     handles,
     image_to_3d,
+    neural_render,
     propose_views,
     use_direction,
     views,
@@ -32,6 +33,7 @@ CLASSES = (
     *views.CLASSES,
     *annotate_views.CLASSES,
     *propose_views.CLASSES,
+    *neural_render.CLASSES,
 )
 
 
