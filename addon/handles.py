@@ -63,6 +63,11 @@ def muted() -> Iterator[None]:
         _muted = before
 
 
+def is_muted() -> bool:
+    """Says whether values are being assigned without their effect."""
+    return _muted
+
+
 def move_camera(owner: bpy.types.Object) -> None:
     """Puts the object's camera where its sliders say."""
     state = owner.unrender
