@@ -36,6 +36,10 @@ def _no_map() -> np.ndarray:
     return np.zeros((0, 0, 3), np.uint8)
 
 
+def _no_directions() -> np.ndarray:
+    return np.zeros((0, 0, 0), np.float32)
+
+
 def _no_mask() -> np.ndarray:
     return np.zeros((0, 0), np.uint8)
 
@@ -199,6 +203,9 @@ class Reconstruction:
     """The first photo that was used; another than the request's where that one could not be."""
     further: list[FurtherPhoto] = field(default_factory=list)
     """The further photographs that were used, in the order of the request."""
+    shape_directions: np.ndarray = field(default_factory=_no_directions)
+    """(6, V, 3) float32: what one standard deviation of each shape slider adds to a surface's vertices; (0, 0, 0) for
+    an object with parts, whose sliders have a shape space."""
 
 
 @dataclass

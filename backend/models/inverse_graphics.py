@@ -170,7 +170,11 @@ class ShapeDecoder(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         """(N, S) to vertices (N, V, 3)."""
-        return self.mean + torch.einsum("ns,svd->nvd", code, self.symmetric_basis())
+        return self.mean + self.movements(code)
+
+    def movements(self, change: Tensor) -> Tensor:
+        """What a change of the code (N, S) adds to the vertices, (N, V, 3), whatever the code."""
+        return torch.einsum("ns,svd->nvd", change, self.symmetric_basis())
 
 
 class TextureDecoder(nn.Module):

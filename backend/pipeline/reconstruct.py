@@ -248,6 +248,7 @@ def _result(
 ) -> Reconstruction:
     """The arrays of the object, without what is said of them."""
     height, width = photo.rgb.shape[:2]
+    network = bundle.inverse_graphics
     return Reconstruction(
         name=photo.name,
         image_width=width,
@@ -263,6 +264,7 @@ def _result(
         texture_code=prediction.texture_code[0].cpu().numpy(),
         offsets=refined.offsets.cpu().numpy(),
         real_size=float(bundle.info.get("real_size", 4.5)),
+        shape_directions=network.shape_decoder.movements(network.shape_directions).cpu().numpy(),
     )
 
 

@@ -181,3 +181,14 @@ def test_angles_of_the_camera_are_in_range(bundle, photo):
     result = reconstruct(ReconstructRequest(str(photo), refine_steps=2, texture_size=256), bundle)
     assert all(type(value) is float for value in vars(result.camera).values())
     assert -math.pi <= result.camera.azimuth <= math.pi and 0 < result.camera.field_of_view < 2
+
+
+def test_shape_directions_are_what_the_sliders_do(bundle, photo):
+    result = reconstruct(ReconstructRequest(str(photo), refine_steps=6, texture_size=64), bundle)
+    assert result.shape_directions.shape == (6, *result.vertices.shape)
+    assert result.shape_directions.dtype == np.float32
+    sliders = np.array([1.5, -2.0, 0.0, 0.25, 0.0, 3.0], np.float32)
+    moved = edit(EditRequest(result.shape_code, result.texture_code, sliders, np.zeros(6, np.float32)), bundle).vertices
+    along = result.vertices + np.tensordot(sliders, result.shape_directions, axes=1)
+    np.testing.assert_allclose(along, moved + result.offsets, atol=1e-5)
+    assert np.abs(along - result.vertices).max() > 0.1
