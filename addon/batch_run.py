@@ -125,14 +125,13 @@ def run(
         refusal = export.refusal_to_write(out) or export.refusal_to_write(report_path.parent)
         if refusal:
             raise ValueError(refusal)
-        report = _run_all(items, kind, options, repeat_sentences)
+        report = _run_all(items, kind, options, report_path, repeat_sentences)
     except ValueError as error:
         return _refuse(parser, str(error), 2)
     except KeyboardInterrupt:
         return _refuse(parser, "Stopped.", 130)
     finally:
         session.end_worker()
-    files.write_json(report_path, report)
     failed = sum(1 for record in report[kind] if record["error"])
     print(f"{len(items) - failed} of {len(items)} done; report: {report_path}", flush=True)
     return 1 if failed else 0
@@ -176,7 +175,10 @@ def write_scene(
     return made
 
 
-def _run_all(items: list[Item], kind: str, options: argparse.Namespace, repeat_sentences: bool) -> dict[str, Any]:
+def _run_all(
+    items: list[Item], kind: str, options: argparse.Namespace, report_path: Path, repeat_sentences: bool
+) -> dict[str, Any]:
+    """Makes all items; the report is written after each, so that one of a run that was stopped tells what was done."""
     bundle, device = bundle_and_device(options)
     report: dict[str, Any] = {
         "format": REPORT_FORMAT,
@@ -206,6 +208,10 @@ def _run_all(items: list[Item], kind: str, options: argparse.Namespace, repeat_s
         said = record["error"] or ""
         record["seconds"] = round(time.perf_counter() - began, 3)
         report[kind].append(record)
+        try:
+            files.write_json(report_path, report)
+        except OSError as error:
+            raise ValueError(f"The report {report_path} cannot be written: {error.strerror or error}.") from error
     return report
 
 

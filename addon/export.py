@@ -40,22 +40,38 @@ def write_folder(
     ``preview`` is a picture (H, W, 3) uint8; ``more`` are further ones by their names without ending. Files of an
     earlier run are replaced one by one, others stay.
     """
+    directions = {
+        direction_key(number): other.picture
+        for number, other in enumerate(result.alternatives, FIRST_ALTERNATIVE)
+        if other.picture.size > 0
+    }
+    kept = {"texture": result.texture, "preview": preview, **(more or {}), **directions}
+    return write_files(folder, built, result.name, camera_file(built, result), kept, formats)
+
+
+def write_files(
+    folder: Path,
+    built: scene.Built,
+    name: str,
+    camera: Mapping[str, Any],
+    pictures: Mapping[str, Any],
+    formats: Sequence[str],
+) -> dict[str, str]:
+    """Writes an object of the open file into ``folder`` as :func:`write_folder` does.
+
+    ``name`` is that of the mesh files; ``camera`` the content of camera.json; ``pictures`` (H, W, 3 or 4) uint8 are by
+    their names without ending.
+    """
     partial = folder.with_name(f".{folder.name}.partial")
-    names = {"camera": "camera.json"}
-    pictures = {"texture": result.texture, "preview": preview, **(more or {})}
-    names |= {kind: f"{kind}.png" for kind in pictures}
+    names = {"camera": "camera.json"} | {kind: f"{kind}.png" for kind in pictures}
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         for kind, picture in pictures.items():
             pixels.write_png(partial / names[kind], picture)
-        files.write_json(partial / names["camera"], camera_file(built, result))
-        for number, other in enumerate(result.alternatives, FIRST_ALTERNATIVE):
-            if other.picture.size > 0:
-                names[direction_key(number)] = f"{direction_key(number)}.png"
-                pixels.write_png(partial / names[direction_key(number)], other.picture)
+        files.write_json(partial / names["camera"], camera)
         for kind in sorted(formats, key=list(FORMATS).index):
-            names[kind] = FORMATS[kind](partial, built, result.name)
+            names[kind] = FORMATS[kind](partial, built, name)
         folder.mkdir(exist_ok=True)
         for stale in folder.glob(f"{direction_key('[0-9]*')}.png"):  # this run may have found fewer
             stale.unlink()
@@ -65,7 +81,7 @@ def write_folder(
         raise OutputError(f"The result cannot be written to {folder}: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return {kind: str(folder / name) for kind, name in names.items()}
+    return {kind: str(folder / file) for kind, file in names.items()}
 
 
 def direction_key(number: int | str) -> str:
@@ -105,13 +121,21 @@ def camera_record(result: records.Reconstruction | records.FurtherPhoto) -> dict
 
 def camera_file(built: scene.Built, result: records.Reconstruction) -> dict[str, Any]:
     """Returns the content of camera.json: the camera in the project's conventions and in Blender's, and the light."""
+    return {
+        **view_file(built, result, result.bundle),
+        "light": result.light.astype(float).tolist(),
+        "silhouette_iou": result.silhouette_iou,
+    }
+
+
+def view_file(built: scene.Built, result: records.Reconstruction | records.FurtherPhoto, bundle: str) -> dict[str, Any]:
+    """Returns what camera.json says of the camera alone."""
     data = built.camera.data
-    size = built.object.unrender.real_size
     return {
         "format": 1,
-        "bundle": result.bundle,
+        "bundle": bundle,
         **camera_record(result),
-        "real_size": size,
+        "real_size": built.object.unrender.real_size,
         "blender": {
             "matrix_world": [list(row) for row in built.camera.matrix_basis],
             "lens": focal_length(result.camera, result.image_width, result.image_height),
@@ -120,8 +144,6 @@ def camera_file(built: scene.Built, result: records.Reconstruction) -> dict[str,
             "shift_x": data.shift_x,
             "shift_y": data.shift_y,
         },
-        "light": result.light.astype(float).tolist(),
-        "silhouette_iou": result.silhouette_iou,
     }
 
 

@@ -43,21 +43,26 @@ class Preview:
     """Result through the recovered camera, (h, w, 4) float32, transparent around the object."""
 
 
-def make(target: bpy.types.Scene, built: scene.Built, result: records.Reconstruction, photo: np.ndarray) -> Preview:
-    """Renders and puts together the preview. The scene's settings are as before afterwards."""
-    width, height = _fitted(result.image_width, result.image_height, TILE_WIDTH, TILE_HEIGHT)
+def make(
+    target: bpy.types.Scene,
+    built: scene.Built,
+    result: records.Reconstruction | records.FurtherPhoto,
+    photo: np.ndarray,
+) -> Preview:
+    """Renders and puts together the preview of what a camera sees. The scene's settings are as before afterwards."""
+    width, height = fitted(result.image_width, result.image_height, TILE_WIDTH, TILE_HEIGHT)
     side_width, side_height = (TILE_WIDTH - GAP) // 2, (TILE_HEIGHT - GAP) // 2
     with render_settings(target):
         overlay = render(target, built.camera, width, height)
         sides = [render_side(target, built, pose, side_width, side_height) for pose in side_poses(result.camera)]
     canvas = np.full((TILE_HEIGHT + 2 * GAP, 3 * TILE_WIDTH + 4 * GAP, 3), BACKGROUND, np.float32)
     left, top = (TILE_WIDTH - width) // 2, (TILE_HEIGHT - height) // 2
-    _paste(canvas, pixels.resized(photo.astype(np.float32) / 255, height, width), GAP + left, GAP + top)
-    _paste(canvas, overlay, 2 * GAP + TILE_WIDTH + left, GAP + top)
+    paste(canvas, pixels.resized(photo.astype(np.float32) / 255, height, width), GAP + left, GAP + top)
+    paste(canvas, overlay, 2 * GAP + TILE_WIDTH + left, GAP + top)
     for number, side in enumerate(sides):
         row, column = divmod(number, 2)
         x = 3 * GAP + 2 * TILE_WIDTH + column * (side_width + GAP)
-        _paste(canvas, side, x, GAP + row * (side_height + GAP))
+        paste(canvas, side, x, GAP + row * (side_height + GAP))
     return Preview(pixels.to_bytes(canvas), overlay)
 
 
@@ -146,12 +151,13 @@ def render_settings(target: bpy.types.Scene) -> Iterator[None]:
         target.camera = camera
 
 
-def _fitted(width: int, height: int, most_width: int, most_height: int) -> tuple[int, int]:
+def fitted(width: int, height: int, most_width: int, most_height: int) -> tuple[int, int]:
+    """Returns the width and height of the largest picture of a shape that fits into a tile."""
     scale = min(most_width / width, most_height / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _paste(canvas: np.ndarray, tile: np.ndarray, left: int, top: int) -> None:
+def paste(canvas: np.ndarray, tile: np.ndarray, left: int, top: int) -> None:
     """Lays a tile (h, w, 3 or 4) over a part of the canvas."""
     part = canvas[top : top + tile.shape[0], left : left + tile.shape[1]]
     alpha = tile[..., 3:] if tile.shape[2] == 4 else 1.0

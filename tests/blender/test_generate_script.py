@@ -116,3 +116,29 @@ def test_after_a_mistake_of_ours_the_others_go_on(tmp_path: Path, capsys) -> Non
     first, second = json.loads((tmp_path / "report.json").read_text())["numbers"]
     assert "KeyError" in first["error"] and second["number"] == 2 and second["error"] is None
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_report_tells_of_what_is_done_while_the_rest_goes_on(tmp_path: Path) -> None:
+    told = []
+
+    def steps(number: int, record: dict, show) -> batch_run.job.Steps:
+        yield from ()
+        path = tmp_path / "report.json"
+        told.append([one["number"] for one in json.loads(path.read_text())["numbers"]] if path.exists() else None)
+        return ""
+
+    def items(options, out: Path) -> list[batch_run.Item]:
+        return [batch_run.Item(str(n), str(n), {"number": n}, functools.partial(steps, n)) for n in (1, 2, 3)]
+
+    parser = batch_run.Parser(prog="toy")
+    batch_run.add_options(parser, "number")
+    assert batch_run.run(parser, ["--out", str(tmp_path)], "numbers", items) == 0
+    assert told == [None, [1], [1, 2]]
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys) -> None:
+    (tmp_path / "taken").mkdir()
+    arguments = ["--seeds", "1", "--out", str(tmp_path), "--report", str(tmp_path / "taken")]
+    assert batch_generate.run([*arguments, "--bundle", str(tmp_path / "none")]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said[-1].startswith("generate: The report ") and "cannot be written" in said[-1]
