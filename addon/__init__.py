@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
-    from . import cli, handles, neural_render, operators, session
+    from . import cli, handles, neural_render, operators, palette, session
     from .ui import neural_panel, panels, preferences, properties, train_panels
 
     return [
@@ -21,6 +21,7 @@ def _modules() -> list:
         neural_panel,
         train_panels,
         handles,
+        palette,
         neural_render,
         session,
         cli,

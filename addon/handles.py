@@ -16,7 +16,7 @@ import numpy as np
 from bpy.app.handlers import persistent
 from mathutils import Vector
 
-from . import parts, pixels, preferences, proportions, scene, session
+from . import palette, parts, pixels, preferences, proportions, scene, session, shape_codes
 from .camera import camera_from_numbers
 from .environment import NoEnvironment
 from .wire import client, records
@@ -88,8 +88,18 @@ def reset(owner: bpy.types.Object) -> None:
         state.azimuth, state.elevation, state.zoom = pose.azimuth, pose.elevation, 1.0
         state.shape = state.texture = (0.0,) * records.NUMBER_OF_SLIDERS
         state.proportions = (proportions.AS_FOUND,) * proportions.MAX_PROPORTIONS
+        shape_codes.reset(owner)
+        palette.reset(owner)
+        state.property_unset("background")
     move_camera(owner)
     request_edit(owner)
+    request_colours(owner)
+
+
+def request_colours(owner: bpy.types.Object) -> None:
+    """Gives an object the colours of its fields, at once."""
+    if not _muted and owner.unrender.is_unrender:
+        palette.apply(owner)
 
 
 def forget(owner: bpy.types.Object) -> None:

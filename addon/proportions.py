@@ -17,7 +17,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import places, scene
+from . import places, scene, shape_codes
 from .wire import bundle_files, shape_space
 
 MAX_PROPORTIONS = 16
@@ -70,12 +70,23 @@ def code_of(owner: bpy.types.Object) -> tuple[np.ndarray, float]:
     Raises ValueError as :func:`space_of`.
     """
     space, state = space_of(owner), owner.unrender
-    found = np.array(owner[scene.SHAPE_CODE], np.float32)
+    code, length = _code_at_sliders(owner, space)
+    other = shape_codes.blended_with(owner)
+    if other is not None:
+        between = code + state.blend * (_code_at_sliders(other, space)[0] - code)
+        kept = shape_codes.locked(state.lock_proportions), shape_codes.locked(state.lock_shape)
+        between = shape_codes.held(space, between, code, *kept)
+        length += float(space.proportion_map[0] @ (between - code))
+        code = between
+    return code.astype(np.float32), state.real_size * float(np.exp(length))
+
+
+def _code_at_sliders(owner: bpy.types.Object, space: shape_space.ShapeSpace) -> tuple[np.ndarray, float]:
+    """Returns an object's code (K,) without its blend, and the logarithm of its length beside what was found."""
+    state, found = owner.unrender, np.array(owner[scene.SHAPE_CODE], np.float64)
     changes = changes_of(space, found, np.array(state.proportions))
-    code = found.astype(np.float64) + directions(space) @ changes
-    sliders = np.array(state.shape)[: space.size]
-    code[: len(sliders)] += sliders
-    return code.astype(np.float32), state.real_size * float(np.exp(changes[0]))
+    code = found + directions(space) @ changes + shape_codes.moved_by(space, found, np.array(state.shape))
+    return code + shape_codes.change_of(owner, space.size), float(changes[0])
 
 
 def changes_of(space: shape_space.ShapeSpace, code: np.ndarray, sliders: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from . import handles, looks, parts, proportions, scene
+from . import handles, looks, palette, parts, proportions, scene, shape_codes
 from .wire import records
 
 OWN_PROPERTIES = "unrender_"
@@ -55,10 +55,12 @@ def rebuild(
     for wheel, new in matched:
         if new is not None:
             _take_over_wheel(wheel, new)
-    pairs = [*meshes, *_looks(meshes), (state.base_texture, None)]
+    pairs = [*meshes, *_looks(meshes), (state.base_texture, None), (state.region_map, None)]
     with handles.muted():
         scene.remember(owner, result, state.camera, state.photo_path, state.real_size)
-        state.zoom, state.base_texture = 1.0, None
+        state.zoom = 1.0
+        palette.take_over(owner, made.object)
+        shape_codes.reset(owner)
         state.shape = state.texture = (0.0,) * records.NUMBER_OF_SLIDERS
         state.proportions = (proportions.AS_FOUND,) * proportions.MAX_PROPORTIONS
     if state.camera is not None:

@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 from mathutils import Color, Matrix, Vector
 
-from . import directions, light, looks, parts, pixels
+from . import directions, light, looks, palette, parts, pixels
 from .camera import SENSOR_WIDTH, camera_to_numbers, focal_length, lens_shift
 from .wire import pinhole, records
 
@@ -88,6 +88,7 @@ def build(
     for other, further in zip(further_cameras, result.further, strict=True):
         collection.objects.link(other)
         place_camera(other, mesh_object, further.camera, size)
+    palette.remember(mesh_object, result)
     remember(mesh_object, result, camera, photo_path, size)
     if set_up_scene:
         render_like_the_photo(scene, result, camera, world)
@@ -188,6 +189,7 @@ def new_region_material(result: records.Reconstruction, region: int) -> bpy.type
     if name in LAMP_REGIONS:
         roughness = min(roughness, LAMP_ROUGHNESS)
     material = bpy.data.materials.new(f"{result.name} {name.replace('_', ' ')}")
+    material[palette.REGION] = name
     tree = _emptied_tree(material)
     output = tree.nodes.new("ShaderNodeOutputMaterial")
     shader = tree.nodes.new("ShaderNodeBsdfPrincipled")

@@ -18,6 +18,7 @@ if TYPE_CHECKING or "." not in __package__:
         pinhole,
         progress,
         records,
+        region_map,
         shape_space,
         view_set,
     )
@@ -31,6 +32,7 @@ else:
         pinhole,
         progress,
         records,
+        region_map,
         shape_space,
         view_set,
     )
@@ -46,6 +48,7 @@ __all__ = [
     "progress",
     "protocol",
     "records",
+    "region_map",
     "shape_space",
     "view_set",
 ]

@@ -21,6 +21,7 @@ from bpy.props import (
 
 from .. import choices, handles, places, proportions
 from ..wire import records
+from .handle_properties import HandleProperties
 
 SLIDER_RANGE = 3.0
 
@@ -142,7 +143,7 @@ class UnrenderDirection(bpy.types.PropertyGroup):
     picture: StringProperty(name="Picture", description="Small picture, as text; empty: none is kept")
 
 
-class UnrenderObject(bpy.types.PropertyGroup):
+class UnrenderObject(HandleProperties, bpy.types.PropertyGroup):
     """Handles of one object that was made from a photo."""
 
     is_unrender: BoolProperty(name="Made by Unrender")

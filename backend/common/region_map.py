@@ -60,6 +60,8 @@ class Recolouring:
         self._regions = np.stack([first, second], axis=1)[self._mixed]
         self._shares = packing[self._mixed, 1:].astype(np.float32) / 255
         self._values = values[self._mixed].astype(np.float32)
+        self.regions: list[int] = np.unique(first[packing[:, 1] > 127]).tolist()
+        """Indices of the regions that some texels are mostly of."""
 
     def colours(self, found: np.ndarray, wanted: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Returns the texture (..., 3) float32, 0 to 1, where palettes (R, 3), 0 to 1, go from one to the other.
