@@ -16,7 +16,7 @@ import numpy as np
 from bpy.app.handlers import persistent
 from mathutils import Color
 
-from . import looks, parts, pixels
+from . import looks, parts, pixels, shape_codes
 from .wire import records, region_map
 
 PALETTE = "unrender_palette"
@@ -39,12 +39,12 @@ COLOURS = {
 """Regions that have a field, in the order of the fields, and what these are called."""
 SECOND = "two_tone"
 KEPT = 2
-"""Objects whose texture is kept ready to be recoloured: some 60 MB each at 1536 texels a side."""
+"""Objects whose texture is kept ready to be recoloured: some 80 MB each at 1536 texels a side."""
 _SAME = 1e-4
 """Difference of colours that no eye and no file of 8 bits sees."""
 
-_ready: dict[tuple[int, int], tuple[region_map.Recolouring, np.ndarray]] = {}
-"""What is ready to be recoloured, and its pixels (T * T, 4) float32, by the images of the texture and of its map."""
+_ready: dict[tuple[int, int], region_map.Recolouring] = {}
+"""What is ready to be recoloured, by the images of the texture and of its map."""
 _shown: dict[int, bytes] = {}
 """Colours that each image shows, by the image: a shape slider need not write the texture again."""
 _unpacked: set[int] = set()
@@ -131,17 +131,22 @@ def regions_shown(owner: bpy.types.Object) -> set[str]:
         return {name for material in _materials(owner) if (name := material.get(REGION)) is not None}
     if not has_palette(owner):
         return set()
-    return {names[index] for index in _recolouring(owner)[0].regions if index < len(names)}
+    return {names[index] for index in _recolouring(owner).regions if index < len(names)}
 
 
 def colours_of(owner: bpy.types.Object, source: bpy.types.Object | None = None) -> dict[str, np.ndarray]:
-    """Returns the colour (3,) sRGB of each region at an object's fields, or at those of its evaluated ``source``."""
-    state, colours = (source or owner).unrender, found_of(owner)
-    for region in colours:
-        if region in COLOURS:
-            colours[region] = np.array(getattr(state, field_of(region)), np.float64)
-    if SECOND in colours and not state.two_tone:
-        colours[SECOND] = colours["paint"]
+    """Returns the colour (3,) sRGB of each region at an object's fields, or at those of its evaluated ``source``.
+
+    Where the object is blended with another one, what is not locked is between the colours of both.
+    """
+    source = source or owner
+    state, colours = source.unrender, _at_fields(owner, source)
+    other = shape_codes.blended_with(source)
+    if other is not None and other.get(PALETTE) is not None:
+        fixed = {list(COLOURS)[number] for number in shape_codes.locked(state.lock_colours)}
+        for region, goal in _at_fields(other, other).items():
+            if region in colours and region not in fixed:
+                colours[region] = colours[region] + state.blend * (goal - colours[region])
     return colours
 
 
@@ -155,13 +160,12 @@ def apply(owner: bpy.types.Object, source: bpy.types.Object | None = None) -> No
         for material in _materials(owner):
             _colour_material(material, wanted)
         return
-    found, now = (np.array(list(one.values()), np.float32) for one in (found_of(owner), wanted))
+    now = np.array(list(wanted.values()), np.float32)
     if _shown.get(image.session_uid) == now.tobytes():
         return
-    recolouring, flat = _recolouring(owner)
-    if len(flat) != image.size[0] * image.size[1]:
+    if list(image.size) != list(owner.unrender.base_texture.size):
         return  # somebody gave the material another texture, or scaled it
-    recolouring.colours(found, now, flat)
+    flat = _recolouring(owner).colours(now)
     if image.session_uid in _shown or not _has_pixels(image, flat):
         image.pixels.foreach_set(flat.reshape(-1))
         image.update()
@@ -178,6 +182,17 @@ def texture_of(owner: bpy.types.Object) -> bpy.types.Image | None:
     colour = looks.principled(material).inputs["Base Color"]
     image: bpy.types.Image | None = getattr(colour.links[0].from_node, "image", None) if colour.is_linked else None
     return image
+
+
+def _at_fields(owner: bpy.types.Object, source: bpy.types.Object) -> dict[str, np.ndarray]:
+    """Returns the colours of an object's regions at the fields of ``source``, without its blend."""
+    state, colours = source.unrender, found_of(owner)
+    for region in colours:
+        if region in COLOURS:
+            colours[region] = np.array(getattr(state, field_of(region)), np.float64)
+    if SECOND in colours and not state.two_tone:
+        colours[SECOND] = colours["paint"]
+    return colours
 
 
 def _materials(owner: bpy.types.Object) -> list[bpy.types.Material]:
@@ -197,8 +212,8 @@ def _colour_material(material: bpy.types.Material, colours: dict[str, np.ndarray
         socket.default_value = material.diffuse_color = colour
 
 
-def _recolouring(owner: bpy.types.Object) -> tuple[region_map.Recolouring, np.ndarray]:
-    """Returns what recolours an object's texture, and its pixels as Blender takes them, (T * T, 4)."""
+def _recolouring(owner: bpy.types.Object) -> region_map.Recolouring:
+    """Returns what recolours an object's texture; its texels are in Blender's own order, from the bottom row up."""
     state = owner.unrender
     key = (state.base_texture.session_uid, state.region_map.session_uid)
     if key in _ready:
@@ -206,13 +221,13 @@ def _recolouring(owner: bpy.types.Object) -> tuple[region_map.Recolouring, np.nd
         return _ready[key]
     while len(_ready) >= KEPT:
         del _ready[next(iter(_ready))]
-    base, regions = (_bytes_of(image) for image in (state.base_texture, state.region_map))
-    _ready[key] = (region_map.Recolouring(base, regions), np.ones((len(base), 4), np.float32))
+    found = np.array(list(found_of(owner).values()))
+    _ready[key] = region_map.Recolouring(_bytes_of(state.base_texture), _bytes_of(state.region_map), found)
     return _ready[key]
 
 
 def _bytes_of(image: bpy.types.Image) -> np.ndarray:
-    """Returns an image's colours (H * W, 3) uint8 in Blender's own order, from the bottom row up."""
+    """Returns an image's colours (H * W, 3) uint8 in Blender's own order."""
     return pixels.to_bytes(pixels.read(image)[::-1, :, :3]).reshape(-1, 3)
 
 

@@ -70,10 +70,10 @@ def code_of(owner: bpy.types.Object) -> tuple[np.ndarray, float]:
     Raises ValueError as :func:`space_of`.
     """
     space, state = space_of(owner), owner.unrender
-    code, length = _code_at_sliders(owner, space)
+    code, length = code_at_sliders(owner, space)
     other = shape_codes.blended_with(owner)
     if other is not None:
-        between = code + state.blend * (_code_at_sliders(other, space)[0] - code)
+        between = code + state.blend * (code_at_sliders(other, space)[0] - code)
         kept = shape_codes.locked(state.lock_proportions), shape_codes.locked(state.lock_shape)
         between = shape_codes.held(space, between, code, *kept)
         length += float(space.proportion_map[0] @ (between - code))
@@ -81,7 +81,7 @@ def code_of(owner: bpy.types.Object) -> tuple[np.ndarray, float]:
     return code.astype(np.float32), state.real_size * float(np.exp(length))
 
 
-def _code_at_sliders(owner: bpy.types.Object, space: shape_space.ShapeSpace) -> tuple[np.ndarray, float]:
+def code_at_sliders(owner: bpy.types.Object, space: shape_space.ShapeSpace) -> tuple[np.ndarray, float]:
     """Returns an object's code (K,) without its blend, and the logarithm of its length beside what was found."""
     state, found = owner.unrender, np.array(owner[scene.SHAPE_CODE], np.float64)
     changes = changes_of(space, found, np.array(state.proportions))

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from . import parts, scene
+from . import parts
 from .wire import records, shape_space
 
+SHAPE_CODE = "unrender_shape_code"
+"""Property of an object: the code (K,) that it was made with."""
 CHANGE = "unrender_code_change"
 """Property of an object: what tools such as Randomise added to its code (K,) beyond what its sliders say."""
 SLIDER_END = 3.0
@@ -114,9 +116,10 @@ def why_apart(owner: bpy.types.Object, other: bpy.types.Object | None) -> str:
         return (
             f"{other.name} was made with the weights '{its}' and {owner.name} with '{mine}': make both with the same."
         )
-    if parts.has_parts(owner) != parts.has_parts(other):
-        return f"Of {owner.name} and {other.name} only one has parts: make both with the same Shape option."
-    if len(owner[scene.SHAPE_CODE]) != len(other[scene.SHAPE_CODE]):
+    for one in (owner, other):
+        if not parts.has_parts(one):
+            return f"{one.name} is one surface, and only objects with parts share their shapes and colours."
+    if len(owner[SHAPE_CODE]) != len(other[SHAPE_CODE]):
         return f"{other.name} was made with other weights than today's '{its}': make it again."
     return ""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING or "." not in __package__:
         progress,
         records,
         region_map,
+        regions,
         shape_space,
         view_set,
     )
@@ -33,6 +34,7 @@ else:
         progress,
         records,
         region_map,
+        regions,
         shape_space,
         view_set,
     )
@@ -49,6 +51,7 @@ __all__ = [
     "protocol",
     "records",
     "region_map",
+    "regions",
     "shape_space",
     "view_set",
 ]

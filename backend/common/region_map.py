@@ -13,8 +13,13 @@ import numpy as np
 
 MOST_REGIONS = 16
 """Regions that a palette may have, for two indices to fit into 8 bits."""
-_NOBODY = MOST_REGIONS
-"""Row of the table of colours in which nothing changes."""
+_ROUNDING = 0.501
+"""Of a colour to a whole number from 0 to 255, at most."""
+_SAME = 0.1
+"""Difference of colours, 0 to 255, that is none."""
+_STEEPEST = 8.0
+"""How many times a difference from the found colour may grow: on black paint it is one of few whole numbers, which on
+white paint would show as steps."""
 
 
 def packed(shares: np.ndarray, regions: np.ndarray) -> np.ndarray:
@@ -37,58 +42,75 @@ def with_shares(region_map: np.ndarray, followed: np.ndarray) -> np.ndarray:
 def recoloured(values: np.ndarray, found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Returns values, 0 to 255, of a surface of one colour whose colour becomes another; arrays of one shape, float.
 
-    What has the colour ``found`` gets ``wanted``; what is darker or brighter, such as a gap or a bulb, stays so by the
-    same part of the way to black or to white. A wanted colour that is the found one changes nothing.
+    What has the colour ``found``, rounded to a whole number, gets ``wanted``; what is darker or brighter, such as a gap
+    or a bulb, stays so by the same part of the way to black or to white. A wanted colour that is the found one changes
+    nothing.
     """
-    darker = wanted * values / np.maximum(found, 1e-6)
-    brighter = 255 - (255 - wanted) * (255 - values) / np.maximum(255 - found, 1e-6)
-    return np.where(values == found, wanted, np.where(values < found, darker, brighter))
+    darker = np.minimum(wanted / np.maximum(found, 1e-6), _STEEPEST)
+    brighter = np.minimum((255 - wanted) / np.maximum(255 - found, 1e-6), _STEEPEST)
+    difference = values - found
+    difference = np.where(np.abs(difference) <= _ROUNDING, 0, difference)
+    return wanted + np.where(difference < 0, darker, brighter) * difference
 
 
 class Recolouring:
-    """A texture in other colours of its palette, for many palettes one after the other: what is slow is done once."""
+    """A texture in other colours of its palette, for many palettes one after the other: what is slow is done once.
 
-    def __init__(self, base: np.ndarray, region_map: np.ndarray):
-        """Takes the texture (..., 3) uint8 in the palette that was found, and its region map (..., 3) uint8."""
-        self._shape = base.shape
-        values, packing = base.reshape(-1, 3), region_map.reshape(-1, 3)
-        first, second = np.divmod(packing[:, 0], MOST_REGIONS)
-        row = np.where(packing[:, 1] == 255, first, np.uint8(_NOBODY)).astype(np.uint16)
-        # A texel of one region alone is looked up in a table, and most texels are.
-        self._places = np.ascontiguousarray((row[:, None] * 256 + values).T)
-        self._mixed = np.flatnonzero((packing[:, 1] < 255) & (packing[:, 1:].max(axis=1) > 0))
-        self._regions = np.stack([first, second], axis=1)[self._mixed]
-        self._shares = packing[self._mixed, 1:].astype(np.float32) / 255
-        self._values = values[self._mixed].astype(np.float32)
-        self.regions: list[int] = np.unique(first[packing[:, 1] > 127]).tolist()
+    Many texels are alike, so that each kind of them is coloured once.
+    """
+
+    def __init__(self, base: np.ndarray, region_map: np.ndarray, found: np.ndarray):
+        """Takes a texture (..., 3) uint8, its region map (..., 3) uint8, and the palette (R, 3), 0 to 1, that it is in.
+
+        Raises ValueError where texture and map differ in size.
+        """
+        if base.shape != region_map.shape:
+            raise ValueError(f"a texture of {base.shape} and a map of {region_map.shape} do not fit")
+        rows = np.concatenate([region_map.reshape(-1, 3), base.reshape(-1, 3)], axis=1)
+        powers = 256 ** np.arange(6, dtype=np.int64)[::-1]
+        kinds, kind_of_texel = np.unique(rows.astype(np.int64) @ powers, return_inverse=True)
+        kind = (kinds[:, None] // powers % 256).astype(np.uint8)
+        self._kind_of_texel = kind_of_texel.reshape(-1)
+        self._regions = np.stack(np.divmod(kind[:, 0], MOST_REGIONS), axis=1)
+        self._shares = kind[:, 1:3].astype(np.float32) / 255
+        self._values = kind[:, 3:].astype(np.float32)
+        self._found = _numbers(found)
+        self._now = self._found
+        self._colours = np.concatenate([self._values / np.float32(255), np.ones((len(kind), 1), np.float32)], axis=1)
+        self._texels = np.empty((len(rows), 4), np.float32)
+        self._shape = (*base.shape[:-1], 4)
+        self.regions: list[int] = np.unique(self._regions[self._shares[:, 0] > 0.5, 0]).tolist()
         """Indices of the regions that some texels are mostly of."""
 
-    def colours(self, found: np.ndarray, wanted: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Returns the texture (..., 3) float32, 0 to 1, where palettes (R, 3), 0 to 1, go from one to the other.
+    def colours(self, wanted: np.ndarray) -> np.ndarray:
+        """Returns the texture (..., 4) float32, 0 to 1, opaque, in a palette (R, 3), 0 to 1.
 
-        ``out`` (P, 3 or 4) float32 takes it, where given.
+        It is the same array every time.
         """
-        found, wanted = (np.round(np.clip(one, 0, 1) * 255).astype(np.float32) for one in (found, wanted))
-        out = np.empty((self._places.shape[1], 3), np.float32) if out is None else out
-        table = np.tile(np.arange(256, dtype=np.float32), (3, _NOBODY + 1, 1))
-        for row in np.flatnonzero((found != wanted).any(axis=1)):
-            table[:, row] = recoloured(table[:, row], found[row][:, None], wanted[row][:, None])
-        table *= np.float32(1 / 255)
-        for channel in range(3):
-            out[:, channel] = table[channel].reshape(-1)[self._places[channel]]
-        changed = (found != wanted).any(axis=1)[self._regions]
-        chosen = np.flatnonzero((changed & (self._shares > 0)).any(axis=1))
-        if len(chosen):
-            out[self._mixed[chosen], :3] = self._mixed_colours(chosen, found, wanted)
-        return out[:, :3].reshape(self._shape)
+        wanted = _numbers(wanted)
+        moved = np.zeros(MOST_REGIONS, bool)
+        moved[: len(wanted)] = (wanted != self._now).any(axis=1)
+        kinds = np.flatnonzero((moved[self._regions] & (self._shares > 0)).any(axis=1))
+        if len(kinds):
+            self._colours[kinds, :3] = self._recoloured(kinds, wanted)
+        self._now = wanted
+        np.take(self._colours, self._kind_of_texel, axis=0, out=self._texels, mode="clip")
+        return self._texels.reshape(self._shape)
 
-    def _mixed_colours(self, chosen: np.ndarray, found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """(P, 3) of texels at borders, 0 to 1: what follows has the mean colour of its regions."""
-        shares, values, regions = self._shares[chosen], self._values[chosen], self._regions[chosen]
+    def _recoloured(self, kinds: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """(P, 3) of kinds of texels, 0 to 1: what follows has the mean colour of its regions."""
+        shares, values, regions = self._shares[kinds], self._values[kinds], self._regions[kinds]
         followed = shares.sum(axis=1, keepdims=True)
-        parts = shares / followed
-        before, after = (np.einsum("pr,prc->pc", parts, one[regions]) for one in (found, wanted))
-        # A texel is stored in whole numbers, and so is the colour that it would have.
-        changed = recoloured(values, np.round(before), after)
-        mixed: np.ndarray = (values + (changed - values) * followed) / 255
+        own = (shares / followed)[:, :1]
+        before, after = (
+            own * one[regions[:, 0]] + (1 - own) * one[regions[:, 1] % len(one)] for one in (self._found, wanted)
+        )
+        changed = recoloured(values, before, after)
+        same = (np.abs(before - after) < _SAME).all(axis=1, keepdims=True)
+        mixed: np.ndarray = (values + np.where(same, 0, changed - values) * followed) / 255
         return mixed
+
+
+def _numbers(palette: np.ndarray) -> np.ndarray:
+    """A palette (R, 3), 0 to 1, in numbers from 0 to 255, float32."""
+    return np.clip(palette, 0, 1).astype(np.float32) * np.float32(255)

@@ -112,8 +112,8 @@ def test_the_region_map_makes_the_maps_of_another_palette(box: Template) -> None
     names = ("glass", "trim", "door")
     wanted = replace(PALETTE, paint=Finish((0.1, 0.2, 0.7), 0.6), glass=Finish((0.5, 0.3, 0.1), 0.2))
     maps, again = (paint(box, box.vertices, names, distances, one, 200) for one in (PALETTE, wanted))
-    colours = (one.array()[:, :3] for one in (PALETTE, wanted))
-    made = Recolouring(maps.base_colour, maps.region_map).colours(*colours) * 255
+    before, after = (one.array()[:, :3] for one in (PALETTE, wanted))
+    made = Recolouring(maps.base_colour, maps.region_map, before).colours(after)[..., :3] * 255
     off = np.abs(made - again.base_colour).max(axis=2)
     assert np.abs(maps.base_colour.astype(float) - again.base_colour).max() > 90
     assert off.max() <= 6 and (off > 1).mean() < 0.02

@@ -190,7 +190,8 @@ def test_a_sticker_and_a_lamp_on_the_paint_keep_their_colour_when_the_paint_gets
     base = made(scene, read=read)
     region_map = region_map_under(scene.maps, [layer_of(*arguments(scene, read=read))])
     green = replace(PALETTE, paint=Finish((0.1, 0.6, 0.2), 0.3)).array()[:, :3]
-    again = Recolouring(np.round(base * 255).astype(np.uint8), region_map).colours(PALETTE.array()[:, :3], green)
+    stored = np.round(base * 255).astype(np.uint8)
+    again = Recolouring(stored, region_map, PALETTE.array()[:, :3]).colours(green)[..., :3]
     on_paint = scene.maps.regions == REGIONS.index("paint")
     sticker = (base[..., 2] > 0.7) & (base[..., 0] < 0.2) & on_paint
     followed = region_map[..., 1:].astype(int).sum(axis=2) / 255
