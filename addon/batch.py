@@ -207,7 +207,7 @@ def _steps(
     # readers of older reports.
     record["silhouette_iou_own_mask"] = record["silhouette_iou"] = result.silhouette_iou
     record["silhouette_iou_in_blender"] = round(preview.silhouette_iou(made.overlay, result.mask), 4)
-    record.update(_doubts(result, record["outputs"]))
+    record.update(doubts(result, record["outputs"]))
     if further:
         record["photos"] = _photos(result, used[0])
     return ""
@@ -224,7 +224,7 @@ def _photos(result: records.Reconstruction, path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _doubts(result: records.Reconstruction, outputs: dict[str, str]) -> dict[str, Any]:
+def doubts(result: records.Reconstruction, outputs: dict[str, str]) -> dict[str, Any]:
     """Returns what a record says of the mask's origin and of how sure the direction is, with paths of pictures."""
     return {
         "mask_source": result.mask_source,

@@ -111,10 +111,7 @@ def run(
     except SystemExit as stop:
         # argparse has said what is wrong, or shown the help; ending the process is the caller's business.
         return int(stop.code or 0)
-    if os.path.isdir(options.bundle):  # the worker runs in another folder
-        options.bundle = os.path.abspath(options.bundle)
-    if options.python:
-        os.environ[INTERPRETER_VARIABLE] = options.python
+    prepare(options)
     out = Path(options.out).expanduser().absolute()
     report_path = Path(options.report).expanduser().absolute() if options.report else out / "report.json"
     try:
@@ -135,6 +132,14 @@ def run(
     failed = sum(1 for record in report[kind] if record["error"])
     print(f"{len(items) - failed} of {len(items)} done; report: {report_path}", flush=True)
     return 1 if failed else 0
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Makes the shared options ready to use."""
+    if os.path.isdir(options.bundle):  # the worker runs in another folder
+        options.bundle = os.path.abspath(options.bundle)
+    if options.python:
+        os.environ[INTERPRETER_VARIABLE] = options.python
 
 
 def bundle_and_device(options: argparse.Namespace) -> tuple[str, str]:

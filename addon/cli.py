@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``blender --command unrender image-to-3d PHOTO... --out DIR`` and ``... generate --seeds LIST --out DIR``: the batch
-runs, once the extension is enabled."""
+"""``blender --command unrender image-to-3d PHOTO... --out DIR``, ``... generate --seeds LIST --out DIR`` and ``... edit
+OBJECT NAME=VALUE... --out DIR``: the batch runs, once the extension is enabled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import bpy
 COMMAND = "unrender"
 USAGE = (
     "usage: blender --command unrender image-to-3d PHOTO_OR_FOLDER... --out DIR [options]\n"
-    "       blender --command unrender generate --seeds LIST --out DIR [options]"
+    "       blender --command unrender generate --seeds LIST --out DIR [options]\n"
+    "       blender --command unrender edit OBJECT_OR_PHOTO... NAME=VALUE... --out DIR [options]"
 )
 
 _handle: Any = None
@@ -30,6 +31,10 @@ def main(arguments: list[str]) -> int:
         from . import batch_generate
 
         return batch_generate.run(arguments[1:])
+    if arguments[:1] == ["edit"]:
+        from . import batch_edit
+
+        return batch_edit.run(arguments[1:])
     print(USAGE, file=sys.stderr)
     return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
 
