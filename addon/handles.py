@@ -1,39 +1,62 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Live sliders: the camera and the shape of an object with parts follow at once, other codes go through the worker.
+"""Live sliders: shape, colours and camera follow at once, the texture of a surface comes from the worker.
 
-A slider of these asks for an edit; while one is computed the next waits, and of several waiting only the latest is
-kept, so dragging never falls behind. In background runs the edit is done when the assignment returns.
+Its slider asks for an edit; while one is computed the next waits, and of several waiting only the latest is kept, so
+dragging never falls behind. In background runs the edit is done when the assignment returns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
 from bpy.app.handlers import persistent
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
-from . import palette, parts, pixels, preferences, proportions, scene, session, shape_codes
+from . import (
+    copies,
+    followed,
+    palette,
+    parts,
+    preferences,
+    proportions,
+    scene,
+    session,
+    shape_codes,
+    surface,
+    textures,
+)
 from .camera import camera_from_numbers
 from .environment import NoEnvironment
+from .textures import texture_of
 from .wire import client, records
 
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.005
 """Time between two looks at the worker during an edit: little beside the 80 ms from slider to viewport."""
 
 NO_TEXTURE_SLIDERS = "Paints colour objects with parts, not sliders: change their materials."
 """Sentence in place of the texture sliders."""
 
-_tasks: dict[str, session.RequestTask] = {}
-"""Edits under way, by the name of their object."""
-_unpacked: set[str] = set()
-"""Names of images that were changed since they were packed; packing is too slow to do while a slider moves."""
-_shown_change: dict[str, np.ndarray] = {}
-"""The texture change that each image shows, by the image's name: a shape slider need not write the texture again."""
+
+@dataclass(frozen=True)
+class _Edit:
+    """A texture that the worker was asked for."""
+
+    task: session.RequestTask
+    sliders: textures.Sliders
+
+
+_edits: dict[int, _Edit] = {}
+"""Edits under way, by the number of their object in this session."""
+_asked: dict[int, list[float]] = {}
+"""Slider positions that each object was last asked to follow, by its number in this session."""
 _muted = False
+_at_work = False
+"""True while a handler changes objects, which makes Blender call it again."""
 
 
 def active_object(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -46,9 +69,8 @@ def active_object(context: bpy.types.Context) -> bpy.types.Object | None:
     if owner.unrender.is_unrender:
         return owner
     if owner.type == "CAMERA":
-        for candidate in context.scene.objects:
-            if candidate.unrender.is_unrender and candidate.unrender.camera == owner:
-                return candidate
+        seen = [one for one in context.scene.objects if one.unrender.is_unrender and one.unrender.camera == owner]
+        return copies.original(seen) if seen else None
     return None
 
 
@@ -70,14 +92,21 @@ def is_muted() -> bool:
 
 def move_camera(owner: bpy.types.Object) -> None:
     """Puts the object's camera where its sliders say."""
-    state = owner.unrender
-    if _muted or not state.is_unrender or state.camera is None or owner.get(scene.CAMERA) is None:
+    if not _muted and owner.unrender.is_unrender:
+        place_camera(owner, owner)
+
+
+def place_camera(owner: bpy.types.Object, source: bpy.types.Object, basis: Matrix | None = None) -> None:
+    """Puts the object's own camera where the sliders of ``source`` say, itself or its evaluated self at ``basis``."""
+    camera, found = copies.own_camera(owner), owner.get(scene.CAMERA)
+    if camera is None or found is None:
         return
-    pose = camera_from_numbers(list(owner[scene.CAMERA]))
-    pose = records.Camera(
-        state.azimuth, state.elevation, pose.distance / state.zoom, pose.roll, pose.field_of_view
-    )  # the lens and its shift stay as they are
-    scene.place_camera(state.camera, owner, pose, state.real_size)
+    pose, view = camera_from_numbers(list(found)), followed.view_of(source.unrender)
+    azimuth, elevation, zoom = view
+    # The lens and its shift stay as they are.
+    pose = records.Camera(azimuth, elevation, pose.distance / zoom, pose.roll, pose.field_of_view)
+    scene.place_camera(camera, owner, pose, owner.unrender.real_size, basis)
+    owner[followed.VIEW] = view
 
 
 def reset(owner: bpy.types.Object) -> None:
@@ -99,46 +128,127 @@ def reset(owner: bpy.types.Object) -> None:
 def request_colours(owner: bpy.types.Object) -> None:
     """Gives an object the colours of its fields, at once."""
     if not _muted and owner.unrender.is_unrender:
+        copies.own_look(owner)
         palette.apply(owner)
+        followed.remember(owner, followed.COLOURS)
 
 
 def forget(owner: bpy.types.Object) -> None:
     """Drops the edit of an object that is under way, and what is remembered of its texture."""
-    task = _tasks.pop(owner.name, None)
-    if task is not None:
-        task.cancel()
+    _drop(owner)
     image = texture_of(owner)
     if image is not None:
-        _unpacked.discard(image.name)
-        _shown_change.pop(image.name, None)
+        textures.forget(image)
+
+
+def follow_sliders(owner: bpy.types.Object) -> None:
+    """Does what :func:`request_edit` does after a slider has moved; Blender tells of some moves twice."""
+    if _asked.get(owner.session_uid) != _positions(owner):
+        request_edit(owner)
 
 
 def request_edit(owner: bpy.types.Object) -> None:
     """Brings about the object's shape and texture at the present position of its sliders.
 
-    An object with parts gets its shape at once; for any other the worker is asked.
+    The shape is there at once; for a texture that is not at hand the worker is asked.
     """
-    state = owner.unrender
-    if _muted or not state.is_unrender:
+    if _muted or not owner.unrender.is_unrender:
         return
     session.status.error = ""
+    _asked[owner.session_uid] = _positions(owner)
+    for follow in (follow_shape, _follow_texture):
+        try:
+            follow(owner)
+        except ValueError as error:
+            _say(error)
+
+
+def follow_shape(owner: bpy.types.Object, source: bpy.types.Object | None = None) -> None:
+    """Gives an object the shape that its sliders say, or those of its evaluated ``source``, on a mesh of its own.
+
+    Raises ValueError, before anything is changed, where that cannot be.
+    """
+    state = (source or owner).unrender
+    if source is not None:
+        _asked.pop(owner.session_uid, None)
     if parts.has_parts(owner):
-        _follow_sliders(owner)
+        apply_to_parts(owner, *proportions.shape_of(source or owner))
+    else:
+        _lift(owner, surface.reshape(owner, state.shape))
+    owner[followed.SHAPE] = followed.shape_of(state)
+
+
+def _positions(owner: bpy.types.Object) -> list[float]:
+    return [*followed.shape_of(owner.unrender), *owner.unrender.texture]
+
+
+def apply_to_parts(owner: bpy.types.Object, canonical: np.ndarray, size: float) -> None:
+    """Gives an object with parts the vertices (V, 3) of a shape, and ``size`` in metres of its longest side.
+
+    Raises ValueError, before anything is changed, if a mesh was cut up meanwhile.
+    """
+    _lift(owner, parts.reshape(owner, canonical, size))
+
+
+def _lift(owner: bpy.types.Object, rise: float) -> None:
+    """Moves an object's own camera with the canonical centre: the object stays on the ground."""
+    before = owner.unrender.camera
+    camera = copies.own_camera(owner)
+    if camera is None or camera != before:
+        place_camera(owner, owner)  # a camera that has just become a duplicate's still stands around the original
         return
+    if rise == 0:
+        return
+    basis = owner.matrix_basis if owner.parent is None else owner.matrix_world
+    move = basis.to_3x3() @ Vector((0, 0, rise))
+    if camera.parent is not None:
+        move = (camera.parent.matrix_world @ camera.matrix_parent_inverse).to_3x3().inverted() @ move
+    camera.location += move
+
+
+def _follow_texture(owner: bpy.types.Object) -> None:
+    """Gives a surface the texture of its sliders, or asks the worker for it.
+
+    Raises ValueError where there cannot be one.
+    """
+    state, sliders = owner.unrender, textures.positions(owner.unrender.texture)
+    if parts.has_parts(owner):
+        if any(sliders):
+            raise ValueError(NO_TEXTURE_SLIDERS)
+        return
+    image = texture_of(owner)
+    if image is None or state.base_texture is None or textures.shown(image) == sliders:
+        _drop(owner)
+        return
+    change = textures.known_change(owner, sliders)
+    if change is None:
+        _ask_for_texture(owner, sliders)
+        return
+    _drop(owner)
+    _paint(owner, sliders, change)
+
+
+def _paint(owner: bpy.types.Object, sliders: textures.Sliders, change: np.ndarray) -> None:
+    copies.own_look(owner)
+    image = texture_of(owner)
+    if image is not None:
+        textures.paint(owner, image, sliders, change)
+
+
+def _ask_for_texture(owner: bpy.types.Object, sliders: textures.Sliders) -> None:
     edit = records.EditRequest(
         shape_code=np.array(owner[scene.SHAPE_CODE], np.float32),
         texture_code=np.array(owner[scene.TEXTURE_CODE], np.float32),
-        shape_sliders=np.array(state.shape, np.float32),
-        texture_sliders=np.array(state.texture, np.float32),
-        bundle=state.bundle,
+        shape_sliders=np.zeros(records.NUMBER_OF_SLIDERS, np.float32),
+        texture_sliders=np.array(sliders, np.float32),
+        bundle=owner.unrender.bundle,
         device=preferences.device(),
     )
     try:
-        task = session.request(edit, key=owner.name)
+        task = session.request(edit, key=f"texture {owner.session_uid}")
     except NoEnvironment as error:
-        session.status.error = str(error)
-        return
-    _tasks[owner.name] = task
+        raise ValueError(str(error)) from error
+    _edits[owner.session_uid] = _Edit(task, sliders)
     if bpy.app.background:
         while not task.done:
             task.poll()
@@ -149,142 +259,107 @@ def request_edit(owner: bpy.types.Object) -> None:
 
 def _look() -> float | None:
     """Timer: applies the edits that have come; ends itself when none is left."""
-    for name, task in list(_tasks.items()):
-        task.poll()
-        if not task.done:
+    for identity, edit in list(_edits.items()):
+        edit.task.poll()
+        if not edit.task.done:
             continue
-        del _tasks[name]
+        del _edits[identity]
+        owner = copies.by_identity(identity)
         try:
-            edit = task.outcome()
-            owner: bpy.types.Object | None = bpy.data.objects.get(name)
+            change = edit.task.outcome().texture_change
             if owner is not None:
-                apply(owner, edit)
+                textures.keep_change(owner, edit.sliders, change)
+                _paint(owner, edit.sliders, change)
         except client.WorkerCancelled:
             continue
         except (client.WorkerError, ValueError) as error:
-            session.status.error = str(error)
-            session.redraw()
-    return POLL_SECONDS if _tasks else None
+            _say(error)
+    return POLL_SECONDS if _edits else None
 
 
-def _follow_sliders(owner: bpy.types.Object) -> None:
-    """Gives an object with parts the shape that its sliders ask for; the panel says why where that cannot be."""
+def _drop(owner: bpy.types.Object) -> None:
+    """Gives up the edit of an object that is under way: its texture is wanted otherwise by now."""
+    edit = _edits.pop(owner.session_uid, None)
+    if edit is not None:
+        edit.task.cancel()
+
+
+def _say(error: Exception) -> None:
+    session.status.error = str(error)
+    session.redraw()
+
+
+def bring_back(owner: bpy.types.Object) -> None:
+    """Gives an object the shape and the texture that its sliders say where it shows others."""
     try:
-        apply_to_parts(owner, *proportions.shape_of(owner))
-        if any(owner.unrender.texture):
-            raise ValueError(NO_TEXTURE_SLIDERS)
+        if followed.differs(owner, owner, followed.SHAPE):
+            follow_shape(owner)
+        _follow_texture(owner)
     except ValueError as error:
-        session.status.error = str(error)
-        session.redraw()
-
-
-def apply_to_parts(owner: bpy.types.Object, canonical: np.ndarray, size: float) -> None:
-    """Gives an object with parts the vertices (V, 3) of a shape, and ``size`` in metres of its longest side.
-
-    Raises ValueError, before anything is changed, if a mesh was cut up meanwhile.
-    """
-    rise = parts.reshape(owner, canonical, size)
-    if owner.unrender.camera is not None and rise != 0:
-        _lift(owner.unrender.camera, owner, rise)
-
-
-def apply(owner: bpy.types.Object, edit: records.Edit) -> None:
-    """Gives an object without parts the vertices and the texture of an edit.
-
-    Raises ValueError if its mesh was cut up meanwhile.
-    """
-    _apply_shape(owner, edit.vertices)
-    apply_texture(owner, edit.texture_change)
-
-
-def _apply_shape(owner: bpy.types.Object, canonical: np.ndarray) -> None:
-    mesh = owner.data
-    offsets = mesh.attributes.get(parts.OFFSET_ATTRIBUTE)
-    if offsets is None or len(mesh.vertices) != len(canonical):
-        raise ValueError(f"The mesh of {owner.name} has other vertices than before, so its sliders cannot move them.")
-    if mesh.is_editmode:
-        raise ValueError(f"Leave the edit mode of {owner.name} to use its sliders.")
-    offset = np.empty(len(mesh.vertices) * 3, np.float32)
-    offsets.data.foreach_get("vector", offset)
-    vertices = (canonical.reshape(-1) + offset) * np.float32(owner.unrender.real_size)
-    mesh.vertices.foreach_set("co", vertices)
-    mesh.update()
-
-
-def _lift(camera: bpy.types.Object, owner: bpy.types.Object, rise: float) -> None:
-    """Moves a camera with the canonical centre: the wheels stay on the ground, and the camera looks at the centre."""
-    basis = owner.matrix_basis if owner.parent is None else owner.matrix_world
-    move = basis.to_3x3() @ Vector((0, 0, rise))
-    if camera.parent is not None:
-        move = (camera.parent.matrix_world @ camera.matrix_parent_inverse).to_3x3().inverted() @ move
-    camera.location += move
-
-
-def apply_texture(owner: bpy.types.Object, change: np.ndarray) -> None:
-    """Adds a change (t, t, 3) to the texture as it was before any slider moved."""
-    image = texture_of(owner)
-    state = owner.unrender
-    if image is None or (state.base_texture is None and not change.any()):
-        return  # no slider has moved the texture yet, so there is nothing to bring back either
-    if state.base_texture is None:
-        state.base_texture = pixels.new_image(
-            f"{owner.name} texture without changes", pixels.to_bytes(pixels.read(image))
-        )
-    if np.array_equal(_shown_change.get(image.name, np.empty(0)), change):
-        return
-    base = pixels.read(state.base_texture)
-    changed = base.copy()
-    changed[..., :3] += pixels.resized(change, *base.shape[:2])
-    pixels.write(image, np.clip(changed, 0, 1))
-    _unpacked.add(image.name)
-    _shown_change[image.name] = change
-
-
-def texture_of(owner: bpy.types.Object) -> bpy.types.Image | None:
-    """Returns the image that colours an object, None where its material has none any more."""
-    material = owner.active_material
-    if material is None or material.node_tree is None:
-        return None
-    for node in material.node_tree.nodes:
-        if node.bl_idname != "ShaderNodeTexImage" or node.image is None:
-            continue
-        if node.image.colorspace_settings.name != "Non-Color":  # such are maps of roughness and the like
-            return node.image
-    return None
-
-
-@persistent
-def _pack_changed(_path: object, _depsgraph: object = None) -> None:
-    """Before a file is saved: the textures that sliders changed go into it."""
-    for name in list(_unpacked):
-        image: bpy.types.Image | None = bpy.data.images.get(name)
-        if image is not None and image.is_dirty:
-            image.pack()
-    _unpacked.clear()
-
-
-@persistent
-def _forget(_path: object, _depsgraph: object = None) -> None:
-    """After another file is opened: the edits under way belong to objects that are gone."""
-    _tasks.clear()
-    _unpacked.clear()
-    _shown_change.clear()
+        _say(error)
 
 
 @persistent
 def _follow_undo(_scene: object, _depsgraph: object = None) -> None:
-    """Undo brings back slider positions and vertices, but not pixels: ask for the texture of those positions."""
-    owner = bpy.context.view_layer.objects.active if bpy.context.view_layer is not None else None
-    if owner is not None and owner.unrender.is_unrender and owner.unrender.base_texture is not None:
-        _shown_change.clear()
-        request_edit(owner)
+    """Undo brings back slider positions and vertices, but not pixels: every object gets those of its sliders."""
+    copies.forget()
+    _asked.clear()
+    for owner in copies.objects():
+        bring_back(owner)
+    copies.separate_looks()
+
+
+@persistent
+def _forget_objects(_path: object, _depsgraph: object = None) -> None:
+    """Before undo, redo or another file: what is known of objects ends here."""
+    copies.forget()
+
+
+@persistent
+def _after_load(_path: object, _depsgraph: object = None) -> None:
+    """After a file is opened: edits under way belong to objects that are gone.
+
+    One that Blender saved by itself while a slider moved may hold older pixels than its sliders say.
+    """
+    _forget()
+    copies.mark()
+    for owner in copies.objects():
+        bring_back(owner)
+
+
+@persistent
+def _after_update(_scene: object, depsgraph: bpy.types.Depsgraph) -> None:
+    """After objects were changed: notices duplicates, and whose slider *Photo* says something of its own."""
+    global _at_work
+    if _at_work or not depsgraph.id_type_updated("OBJECT"):
+        return
+    _at_work = True
+    try:
+        changed = (update.id.original for update in depsgraph.updates if isinstance(update.id, bpy.types.Object))
+        if copies.seen(changed):
+            copies.separate_looks()
+    finally:
+        _at_work = False
+
+
+def _forget() -> None:
+    for edit in _edits.values():
+        edit.task.cancel()
+    _edits.clear()
+    _asked.clear()
+    copies.forget()
+    textures.forget_all()
 
 
 HANDLERS = (
-    ("save_pre", _pack_changed),
-    ("load_post", _forget),
+    ("save_pre", textures.pack_changed),
+    ("load_pre", _forget_objects),
+    ("load_post", _after_load),
+    ("undo_pre", _forget_objects),
     ("undo_post", _follow_undo),
+    ("redo_pre", _forget_objects),
     ("redo_post", _follow_undo),
+    ("depsgraph_update_post", _after_update),
 )
 
 
@@ -300,4 +375,4 @@ def unregister() -> None:
         getattr(bpy.app.handlers, name).remove(handler)
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)
-    _forget(None)
+    _forget()

@@ -111,6 +111,16 @@ def drive(material: bpy.types.Material, owner: bpy.types.Object) -> None:
     variable.targets[0].data_path = PHOTO_PATH
 
 
+def driver_of(material: bpy.types.Material | None) -> bpy.types.Object | None:
+    """Returns the object whose slider says how much of the photo a material shows, None where none does."""
+    animation = material.node_tree.animation_data if material is not None and material.node_tree is not None else None
+    path = f'nodes["{MIX}"].inputs[0].default_value'
+    curve = animation.drivers.find(path) if animation is not None else None
+    variables = curve.driver.variables if curve is not None else ()
+    owner = variables[0].targets[0].id if variables else None
+    return owner if isinstance(owner, bpy.types.Object) else None
+
+
 def look_of(owner: bpy.types.Object) -> Look:
     """Returns which look an object mostly has."""
     return "photo" if owner.get(PHOTO, 0.0) > 0.5 else "paint"

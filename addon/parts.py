@@ -17,6 +17,7 @@ import bpy
 import numpy as np
 from mathutils import Euler, Vector
 
+from . import shape_keys
 from .wire import records
 
 OFFSET_ATTRIBUTE = "unrender_offset"
@@ -26,7 +27,7 @@ INDEX_ATTRIBUTE = "unrender_index"
 VERTEX_COUNTS = "unrender_vertex_counts"
 """Property of an object: how many vertices its mesh has, and how many the whole template."""
 CENTRE_HEIGHT = "unrender_centre_height"
-"""Property of the main object: metres from its origin up to the canonical centre."""
+"""Property of an object, with or without parts: metres from its origin, on the ground, up to the canonical centre."""
 AXLE, AXLE_POSITION = "unrender_axle", "unrender_axle_position"
 """Properties of a child: its axle (a point in the box of its vertices, each side from 0 to 1, and a direction), and
 the place in the main object where the axle is now."""
@@ -114,7 +115,7 @@ def mount(child: bpy.types.Object, main: bpy.types.Object, vertices: np.ndarray,
 
 def has_parts(owner: bpy.types.Object) -> bool:
     """Says whether an object is the main one of a template with parts."""
-    return owner.get(CENTRE_HEIGHT) is not None
+    return owner.get(VERTEX_COUNTS) is not None and owner.get(AXLE) is None
 
 
 def turning(owner: bpy.types.Object) -> list[bpy.types.Object]:
@@ -129,18 +130,19 @@ def reshape(owner: bpy.types.Object, vertices: np.ndarray, size: float) -> float
     anything is changed, if a mesh was cut up meanwhile.
     """
     wheels = turning(owner)
-    shapes = [_edited(one, owner, vertices) for one in (owner, *wheels)]
+    edited = [_edited(one, owner, vertices) for one in (owner, *wheels)]
+    shapes = [shape for _, shape in edited]
     for one in (owner, *wheels):
-        _own_mesh(one)
+        own_mesh(one)
     height = float(owner[CENTRE_HEIGHT])
-    if sum(len(shape) for shape in shapes) == len(vertices):
+    if len(np.unique(np.concatenate([index for index, _ in edited]))) == len(vertices):
         # Without all of its wheels, an object would otherwise drop down to what is left of it.
         height = centre_height(np.concatenate(shapes)) * size
     up = np.array([0, 0, height], np.float32)
-    _move(owner, shapes[0] * np.float32(size) + up)
+    shape_keys.move(owner, shapes[0] * np.float32(size) + up)
     for wheel, shape in zip(wheels, shapes[1:], strict=True):
         position, direction = _axle(wheel, shape)
-        _move(wheel, into_frame(shape, position, direction) * np.float32(size))
+        shape_keys.move(wheel, into_frame(shape, position, direction) * np.float32(size))
         place = (position * size + up).tolist()
         wheel.location += Vector(place) - Vector(wheel[AXLE_POSITION])  # what the user moved it by remains
         wheel[AXLE_POSITION] = place
@@ -181,12 +183,14 @@ def _axle(wheel: bpy.types.Object, vertices: np.ndarray) -> tuple[np.ndarray, np
     return low + part_of_box * size, direction
 
 
-def _edited(one: bpy.types.Object, owner: bpy.types.Object, vertices: np.ndarray) -> np.ndarray:
-    """Returns the vertices of one object's mesh after an edit, canonical, with the offsets of the refinement."""
+def _edited(one: bpy.types.Object, owner: bpy.types.Object, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the numbers (v,) of the vertices of one object's mesh, and their places after an edit, (v, 3), canonical.
+
+    The offsets of the refinement are in them.
+    """
+    shape_keys.check(one, owner)
     mesh = one.data
     indices, offsets = mesh.attributes.get(INDEX_ATTRIBUTE), mesh.attributes.get(OFFSET_ATTRIBUTE)
-    if mesh.is_editmode:
-        raise ValueError(f"Leave the edit mode of {one.name} to use the sliders of {owner.name}.")
     count = len(mesh.vertices)
     if indices is None or offsets is None or [count, len(vertices)] != list(one[VERTEX_COUNTS]):
         raise ValueError(
@@ -195,16 +199,10 @@ def _edited(one: bpy.types.Object, owner: bpy.types.Object, vertices: np.ndarray
     index, offset = np.empty(count, np.int32), np.empty(count * 3, np.float32)
     indices.data.foreach_get("value", index)
     offsets.data.foreach_get("vector", offset)
-    return vertices[index].astype(np.float32) + offset.reshape(-1, 3)
+    return index, vertices[index].astype(np.float32) + offset.reshape(-1, 3)
 
 
-def _own_mesh(one: bpy.types.Object) -> None:
+def own_mesh(one: bpy.types.Object) -> None:
     """Gives an object a mesh of its own where it shares one with a linked duplicate, whose sliders are others."""
     if one.data.users - one.data.use_fake_user > 1:
         one.data = one.data.copy()
-
-
-def _move(one: bpy.types.Object, vertices: np.ndarray) -> None:
-    mesh = one.data
-    mesh.vertices.foreach_set("co", np.ascontiguousarray(vertices, np.float32).reshape(-1))
-    mesh.update()

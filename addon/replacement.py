@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from . import handles, looks, palette, parts, proportions, scene, shape_codes
+from . import copies, followed, handles, looks, palette, parts, proportions, scene, shape_codes
 from .wire import records
 
 OWN_PROPERTIES = "unrender_"
@@ -43,6 +43,7 @@ def rebuild(
     if parts.has_parts(owner) != (result.parts is not None):
         raise ValueError(f"{owner.name} was made with other weights than today's '{state.bundle}': make it again.")
     handles.forget(owner)
+    copies.own_camera(owner)
     shown = owner.get(looks.PHOTO, 0.0)
     made = scene.build(target, result, None, state.photo_path, state.real_size, False, materials)
     if result.parts is None:
@@ -55,7 +56,8 @@ def rebuild(
     for wheel, new in matched:
         if new is not None:
             _take_over_wheel(wheel, new)
-    pairs = [*meshes, *_looks(meshes), (state.base_texture, None), (state.region_map, None)]
+    its = made.object.unrender
+    pairs = [*meshes, *_looks(meshes), (state.base_texture, its.base_texture), (state.region_map, its.region_map)]
     with handles.muted():
         scene.remember(owner, result, state.camera, state.photo_path, state.real_size)
         state.zoom = 1.0
@@ -63,6 +65,7 @@ def rebuild(
         shape_codes.reset(owner)
         state.shape = state.texture = (0.0,) * records.NUMBER_OF_SLIDERS
         state.proportions = (proportions.AS_FOUND,) * proportions.MAX_PROPORTIONS
+    followed.remember(owner)
     if state.camera is not None:
         _take_over_lens(state.camera, made.camera)
         scene.place_camera(state.camera, owner, result.camera, state.real_size)

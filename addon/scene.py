@@ -16,11 +16,11 @@ import bpy
 import numpy as np
 from mathutils import Color, Matrix, Vector
 
-from . import directions, light, looks, palette, parts, pixels
+from . import directions, followed, light, looks, palette, parts, pixels, shape_codes, surface, textures
 from .camera import SENSOR_WIDTH, camera_to_numbers, focal_length, lens_shift
 from .wire import pinhole, records
 
-SHAPE_CODE, TEXTURE_CODE, CAMERA = "unrender_shape_code", "unrender_texture_code", "unrender_camera"
+SHAPE_CODE, TEXTURE_CODE, CAMERA = shape_codes.SHAPE_CODE, textures.TEXTURE_CODE, "unrender_camera"
 """Names under which an object keeps the numbers that its sliders start from."""
 PROVENANCE = "unrender_provenance"
 """Property of an object: how it was made, a group of texts."""
@@ -97,10 +97,12 @@ def build(
 
 
 def new_object(result: records.Reconstruction, texture: bpy.types.Image, size: float) -> bpy.types.Object:
-    """Returns the object of a template without parts; its origin is the canonical centre."""
-    mesh_object = bpy.data.objects.new(result.name, new_mesh(result, size))
+    """Returns the object of a template without parts; its origin is on the ground, under the canonical centre."""
+    up = np.array([0, 0, parts.centre_height(result.vertices)], np.float32)
+    mesh_object = bpy.data.objects.new(result.name, new_mesh(replace(result, vertices=result.vertices + up), size))
     mesh_object.data.materials.append(new_material(result.name, texture))
-    mesh_object.location.z = -float(result.vertices[:, 2].min()) * size
+    surface.finish(mesh_object, result, size)
+    textures.remember(mesh_object, result.texture)
     return mesh_object
 
 
@@ -235,11 +237,21 @@ def new_further_cameras(
     return cameras
 
 
-def place_camera(camera: bpy.types.Object, target: bpy.types.Object, pose: records.Camera, size: float) -> None:
-    """Puts a camera around an object's canonical centre, wherever the object stands and however it is turned."""
+def place_camera(
+    camera: bpy.types.Object,
+    target: bpy.types.Object,
+    pose: records.Camera,
+    size: float,
+    basis: Matrix | None = None,
+) -> None:
+    """Puts a camera around an object's canonical centre, wherever the object stands and however it is turned.
+
+    ``basis`` is the object's place in the world where that is not the one that the file has now.
+    """
     canonical = Matrix(pinhole.camera_to_world(pose).tolist())
     canonical.translation *= size
-    basis = target.matrix_basis if target.parent is None else target.matrix_world
+    if basis is None:
+        basis = target.matrix_basis if target.parent is None else target.matrix_world
     centre = basis @ Vector((0, 0, target.get(parts.CENTRE_HEIGHT, 0.0)))
     camera.matrix_world = Matrix.LocRotScale(centre, basis.decompose()[1], None) @ canonical
 
@@ -299,8 +311,10 @@ def remember(
     state.azimuth = result.camera.azimuth
     state.elevation = result.camera.elevation
     state.camera = camera
+    state.original_name = mesh_object.name
     directions.remember(state, result)
     state.is_unrender = True
+    followed.remember(mesh_object)
 
 
 def _emptied_tree(owner: bpy.types.Material | bpy.types.World) -> bpy.types.NodeTree:

@@ -55,7 +55,7 @@ def _on_view(self: UnrenderObject, _context: bpy.types.Context) -> None:
 
 
 def _on_code(self: UnrenderObject, _context: bpy.types.Context) -> None:
-    handles.request_edit(cast(bpy.types.Object, self.id_data))
+    handles.follow_sliders(cast(bpy.types.Object, self.id_data))
 
 
 class UnrenderScene(bpy.types.PropertyGroup):
@@ -146,10 +146,13 @@ class UnrenderDirection(bpy.types.PropertyGroup):
 class UnrenderObject(HandleProperties, bpy.types.PropertyGroup):
     """Handles of one object that was made from a photo."""
 
-    is_unrender: BoolProperty(name="Made by Unrender")
+    is_unrender: BoolProperty(name="Made by Unrender", options=set())
+    original_name: StringProperty(
+        name="Original", description="Name under which this object got its camera; empty: it is a duplicate"
+    )
     bundle: StringProperty(name="Weights")
     photo_path: StringProperty(name="Photo", subtype="FILE_PATH")
-    real_size: FloatProperty(name="Real Size", unit="LENGTH")
+    real_size: FloatProperty(name="Real Size", unit="LENGTH", options=set())
     camera: PointerProperty(type=bpy.types.Object, name="Camera", poll=lambda _self, value: value.type == "CAMERA")
     base_texture: PointerProperty(
         type=bpy.types.Image, name="Texture without Changes", description="What the texture sliders start from"
@@ -163,6 +166,7 @@ class UnrenderObject(HandleProperties, bpy.types.PropertyGroup):
         default=-1.0,
         min=-1.0,
         max=1.0,
+        options=set(),
     )
     directions: CollectionProperty(type=UnrenderDirection, name="Other Directions")
     azimuth: FloatProperty(
@@ -214,6 +218,7 @@ class UnrenderObject(HandleProperties, bpy.types.PropertyGroup):
         size=records.NUMBER_OF_SLIDERS,
         soft_min=-SLIDER_RANGE,
         soft_max=SLIDER_RANGE,
+        options=set(),  # no frame can wait for the worker
         update=_on_code,
     )
 

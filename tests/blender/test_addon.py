@@ -18,7 +18,7 @@ bpy = pytest.importorskip("bpy")
 import addon
 from addon import batch, environment, handles, job, masks, pixels, scene, session
 from addon.operators import image_to_3d
-from addon.ui import panels
+from addon.ui import handle_panels
 from addon.wire import client
 from tests.helpers import toy
 
@@ -168,7 +168,7 @@ def test_sliders_change_shape_and_texture_and_reset_brings_them_back(made):
     tall, texture = height(), pixels.read(handles.texture_of(made)).copy()
     made.unrender.shape = (2.0, 0, 0, 0, 0, 0)
     assert height() == pytest.approx(tall * 1.4, rel=1e-4)
-    assert made.unrender.base_texture is None, "the texture was not touched, so no copy of it is needed"
+    assert made.unrender.base_texture is not None, "what a slider needs to go back is there from the import on"
     made.unrender.texture = (1.0, 0, 0, 0, 0, 0)
     assert pixels.read(handles.texture_of(made)).mean() > texture.mean() + 0.03
     made.unrender.azimuth = 2.0
@@ -212,11 +212,11 @@ def test_the_camera_goes_around_an_object_that_was_moved(made):
 
 
 def test_handles_show_for_the_object_and_for_its_camera(made):
-    assert panels.UNRENDER_PT_handles.poll(bpy.context)
+    assert handle_panels.UNRENDER_PT_handles.poll(bpy.context)
     bpy.context.view_layer.objects.active = made.unrender.camera
-    assert panels.UNRENDER_PT_handles.poll(bpy.context)
+    assert handle_panels.UNRENDER_PT_handles.poll(bpy.context)
     bpy.ops.object.camera_add()
-    assert not panels.UNRENDER_PT_handles.poll(bpy.context)
+    assert not handle_panels.UNRENDER_PT_handles.poll(bpy.context)
     assert not bpy.ops.unrender.reset_handles.poll()
 
 

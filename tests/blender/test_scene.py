@@ -11,6 +11,8 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
+from mathutils import Vector
+
 import addon
 from addon import handles, light, pixels, preview, scene
 from backend.common import records
@@ -218,25 +220,24 @@ def test_codes_survive_saving_and_the_sliders_start_from_them(tmp_path, monkeypa
 
     before = state.camera.location.copy()
     state.zoom = 2.0
-    centre = owner.location
+    centre = owner.location + Vector((0, 0, owner["unrender_centre_height"]))
     assert (state.camera.location - centre).length == pytest.approx((before - centre).length / 2, rel=1e-5)
     state.zoom = 1.0
     assert (state.camera.location - before).length < 1e-4
 
 
-def test_an_edit_moves_vertices_and_pixels_and_zero_brings_them_back():
+def test_sliders_move_vertices_along_their_directions_with_the_offsets():
     result = toy.reconstruction("box")
     result.offsets[:, 0] = 0.01
-    built = scene.build(bpy.context.scene, result, real_size=2.0)
-    moved = result.vertices * 1.5
-    change = np.full((4, 4, 3), 10 / 255, np.float32)
-    handles.apply(built.object, records.Edit(moved, change))
-    mesh = built.object.data
-    np.testing.assert_allclose(mesh.vertices[5].co, (moved[5] + result.offsets[5]) * 2, atol=1e-5)
-    changed = pixels.to_bytes(pixels.read(built.texture)[..., :3])
-    np.testing.assert_array_equal(changed, np.minimum(result.texture.astype(int) + 10, 255))
-    handles.apply(built.object, records.Edit(result.vertices, np.zeros_like(change)))
-    np.testing.assert_array_equal(pixels.to_bytes(pixels.read(built.texture)[..., :3]), result.texture)
+    result.vertices += result.offsets
+    owner = scene.build(bpy.context.scene, result, real_size=2.0).object
+    owner.unrender.shape = (1.5, 0.5, 0, 0, 0, 0)
+    moved = result.vertices + 1.5 * result.shape_directions[0] + 0.5 * result.shape_directions[1]
+    on_the_ground = (moved - [0, 0, moved[:, 2].min()]) * 2
+    np.testing.assert_allclose([vertex.co for vertex in owner.data.vertices], on_the_ground, atol=1e-5)
+    owner.unrender.shape = (0.0,) * 6
+    found = (result.vertices - [0, 0, result.vertices[:, 2].min()]) * 2
+    np.testing.assert_allclose([vertex.co for vertex in owner.data.vertices], found, atol=1e-6)
 
 
 def test_pixels_are_resized_by_averaging_and_interpolating():

@@ -57,6 +57,11 @@ def white_light():
     return light
 
 
+def shape_directions(vertices):
+    """Returns what the shape sliders of the box do: the first stretches it upwards, the second sideways."""
+    return np.float32([[0, 0, 0.2], [0.1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]])[:, None] * vertices
+
+
 def reconstruction(name="toy", width=96, height=64, camera=None):
     """Returns a whole :class:`records.Reconstruction` of the box."""
     vertices, faces, uv = box()
@@ -74,6 +79,7 @@ def reconstruction(name="toy", width=96, height=64, camera=None):
         shape_code=np.linspace(-1, 1, 32, dtype=np.float32),
         texture_code=np.linspace(-2, 2, 48, dtype=np.float32),
         offsets=np.zeros_like(vertices),
+        shape_directions=shape_directions(vertices),
         silhouette_iou=0.9,
         timings={"network": 0.1},
     )
