@@ -21,6 +21,7 @@ from .entry import guarded, use_threads
 
 PROGRAM = "train.py"
 TASKS = {
+    "disentangle": "training.disentangle.task",
     "inverse-graphics": "training.inverse_graphics.known_cameras",
     "parts": "training.parts.task",
     "segmenter": "training.segmenter",

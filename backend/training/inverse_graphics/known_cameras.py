@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...common import truth_codes
 from ...data.augment import augment
 from ...data.rendered_views import RenderedViews, cameras_of_crops, cut, jittered, load_views
 from ...models.inverse_graphics import InverseGraphics, Prediction
@@ -50,6 +51,8 @@ class LossWeights(PaperWeights):
     """Weight of the distance to the code of the template fitted to the true mesh."""
     vertices: float = 60.0
     """Weight of the mean distance to the vertices that this code gives."""
+    texture: float = 4.0
+    """Weight of the difference from the true texture, where it is known."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ class InverseGraphicsTraining(SharedSettings):
 
     weights: LossWeights = LossWeights()
     use_meshes: bool = True
-    """Whether true meshes teach the shape where all objects have one; else pictures alone do, as with ``parts``."""
+    """Whether true meshes teach the shape where all objects have one; else pictures alone do. With ``parts`` the codes
+    and textures that ``scripts/encode_cars.py`` wrote teach, where it did."""
 
 
 PRESETS: dict[str, InverseGraphicsTraining] = {
@@ -91,7 +95,8 @@ class RenderedBatch(Batch):
 
 
 class KnownCamerasTask(InverseGraphicsTask[RenderedBatch]):
-    """Training on rendered views. ``codes`` are the (K, C) shape codes of the fitted meshes, where there are meshes."""
+    """Training on rendered views. ``codes`` (K, C) are the shape codes of the fitted meshes or of the shape space,
+    ``textures`` (K, 3, T, T) uint8 the true ones; each where it is known."""
 
     config: InverseGraphicsTraining
 
@@ -102,10 +107,17 @@ class KnownCamerasTask(InverseGraphicsTask[RenderedBatch]):
         template: Template,
         codes: Tensor | None,
         device: torch.device,
+        textures: Tensor | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         super().__init__(config, template, InverseGraphics(config.network, template), views.number_of_objects, device)
-        self.views, self.codes = views, codes
+        self.views, self.codes, self.textures = views, codes, textures
+
+    @property
+    def renders(self) -> bool:
+        """Whether pictures judge at all: where true codes and textures teach, a CPU has better things to do."""
+        weights = self.config.weights
+        return any((weights.silhouette, weights.colour, weights.perceptual))
 
     def start_from(self, basis: Tensor) -> None:
         """Gives the shape decoder its basis and the pose head its scale, before the first step."""
@@ -116,11 +128,17 @@ class KnownCamerasTask(InverseGraphicsTask[RenderedBatch]):
             network.pose_scale.copy_(pose.std(dim=0).clamp(min=0.02))
 
     def losses(self, batch: RenderedBatch, prediction: Prediction, texture: Tensor, step: int) -> dict[str, Tensor]:
-        vertices, losses = self.picture_losses(batch, prediction, texture, step)
+        if self.renders:
+            vertices, losses = self.picture_losses(batch, prediction, texture, step)
+        else:
+            vertices, losses = self.network.shape_decoder(prediction.shape_code), {}
         if self.codes is not None:
             true_code = self.codes[batch.objects]
             losses["shape_code"] = F.smooth_l1_loss(prediction.shape_code, true_code, beta=1.0)
             losses["vertices"] = (vertices - self.network.shape_decoder(true_code)).abs().mean()
+        if self.textures is not None:
+            true = self.textures[batch.objects[: len(texture)].cpu()].to(self.device).float() / 255
+            losses["texture"] = (texture - F.interpolate(true, texture.shape[2:], mode="area")).abs().mean()
         losses |= self.camera_losses(batch, prediction)
         losses["light"] = F.smooth_l1_loss(prediction.light, batch.light, beta=0.3)
         return losses
@@ -177,10 +195,14 @@ def make_task(config: InverseGraphicsTraining, data: Path, out: Path, device: to
     views = load_views(data)
     config = replace(config, template=start_box(config.template, config.category, data))
     template = make_template(config.template)
-    codes, basis = None, None
+    codes, basis, textures = None, None, None
     if config.parts:
         template, directions = start_parts(config.parts, config.network.shape_code)
         basis = torch.as_tensor(directions, device=device)
+        if (data / truth_codes.FILE_NAME).is_file():
+            true = truth_codes.read_truth_codes(data, [folder.name for folder in views.folders])
+            codes = torch.as_tensor(true.codes[:, : len(directions)], device=device)
+            textures = torch.from_numpy(true.textures).permute(0, 3, 1, 2)
     elif config.use_meshes and all((folder / "mesh.npz").exists() for folder in views.folders):
         fitted = fit_meshes(views.folders, template, out / "fitted.npz", config.network.symmetric)
         kept = out / "shape_basis.npz"
@@ -189,7 +211,7 @@ def make_task(config: InverseGraphicsTraining, data: Path, out: Path, device: to
         shapes.save(kept)
         template = template.with_vertices(shapes.mean)
         codes, basis = (torch.as_tensor(a, device=device) for a in (shapes.codes(fitted), shapes.basis))
-    task = KnownCamerasTask(config, views, template, codes, device)
+    task = KnownCamerasTask(config, views, template, codes, device, textures)
     task.start_from(basis if basis is not None else task.network.shape_decoder.basis.data)
     return task
 
