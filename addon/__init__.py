@@ -10,17 +10,19 @@ from contextlib import contextmanager
 
 def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
-    from . import cli, handles, neural_render, operators, palette, session
-    from .ui import neural_panel, panels, preferences, properties, train_panels
+    from . import animation, cli, handles, neural_render, operators, palette, session
+    from .ui import handle_panels, neural_panel, panels, preferences, properties, train_panels
 
     return [
         properties,
         preferences,
         operators,
         panels,
+        handle_panels,
         neural_panel,
         train_panels,
         handles,
+        animation,
         palette,
         neural_render,
         session,

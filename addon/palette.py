@@ -20,7 +20,8 @@ from . import looks, parts, pixels, shape_codes
 from .wire import records, region_map
 
 PALETTE = "unrender_palette"
-"""Property of an object: the names of its regions, with commas between them, and their colours as they were found."""
+"""Property of an object: the names of its regions, with commas between them, their colours as they were found, and the
+names of those that have some of its surface."""
 REGION = "unrender_region"
 """Property of a material that is one region's alone: which."""
 COLOURS = {
@@ -61,9 +62,11 @@ def remember(owner: bpy.types.Object, result: records.Reconstruction) -> None:
     maps = result.parts
     if maps is None:
         return
+    shown = region_map.regions_of(maps.region_map) if maps.region_map.size else np.unique(maps.region_of_quad).tolist()
     owner[PALETTE] = {
         "names": ",".join(maps.regions),
         "colours": maps.palette[:, :3].astype(float).reshape(-1).tolist(),
+        "shown": ",".join(maps.regions[index] for index in shown),
     }
     state = owner.unrender
     with_maps = texture_of(owner) is not None and maps.region_map.size > 0
@@ -126,12 +129,8 @@ def two_tone_as_found(owner: bpy.types.Object) -> bool:
 
 def regions_shown(owner: bpy.types.Object) -> set[str]:
     """Returns which regions have some of an object's surface."""
-    names = list(found_of(owner))
-    if texture_of(owner) is None:
-        return {name for material in _materials(owner) if (name := material.get(REGION)) is not None}
-    if not has_palette(owner):
-        return set()
-    return {names[index] for index in _recolouring(owner).regions if index < len(names)}
+    kept = owner.get(PALETTE)
+    return set() if kept is None else set(kept["shown"].split(","))
 
 
 def colours_of(owner: bpy.types.Object, source: bpy.types.Object | None = None) -> dict[str, np.ndarray]:

@@ -73,11 +73,12 @@ def code_of(owner: bpy.types.Object) -> tuple[np.ndarray, float]:
     code, length = code_at_sliders(owner, space)
     other = shape_codes.blended_with(owner)
     if other is not None:
-        between = code + state.blend * (code_at_sliders(other, space)[0] - code)
-        kept = shape_codes.locked(state.lock_proportions), shape_codes.locked(state.lock_shape)
-        between = shape_codes.held(space, between, code, *kept)
-        length += float(space.proportion_map[0] @ (between - code))
-        code = between
+        goal, its_length = code_at_sliders(other, space)
+        fixed = shape_codes.locked(state.lock_proportions)
+        between = code + state.blend * (goal - code)
+        code = shape_codes.held(space, between, code, fixed, shape_codes.locked(state.lock_shape))
+        if 0 not in fixed:
+            length += state.blend * (its_length + natural_length(other, space) - natural_length(owner, space) - length)
     return code.astype(np.float32), state.real_size * float(np.exp(length))
 
 
@@ -87,6 +88,11 @@ def code_at_sliders(owner: bpy.types.Object, space: shape_space.ShapeSpace) -> t
     changes = changes_of(space, found, np.array(state.proportions))
     code = found + directions(space) @ changes + shape_codes.moved_by(space, found, np.array(state.shape))
     return code + shape_codes.change_of(owner, space.size), float(changes[0])
+
+
+def natural_length(owner: bpy.types.Object, space: shape_space.ShapeSpace) -> float:
+    """Returns the logarithm of the metres that an object as found has in the street, however large it was made."""
+    return float(space.proportion_mean[0] + space.proportion_map[0] @ np.array(owner[scene.SHAPE_CODE], np.float64))
 
 
 def changes_of(space: shape_space.ShapeSpace, code: np.ndarray, sliders: np.ndarray) -> np.ndarray:

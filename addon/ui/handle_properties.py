@@ -16,7 +16,7 @@ from bpy.props import (
     PointerProperty,
 )
 
-from .. import handles, palette, proportions
+from .. import handle_tools, handles, palette, proportions, session
 from ..wire import records
 
 BACKGROUND = (0.75, 0.75, 0.75)
@@ -32,6 +32,18 @@ def _on_blend(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> Non
     owner = cast(bpy.types.Object, self.id_data)
     handles.request_edit(owner)
     handles.request_colours(owner)
+
+
+def _on_seed(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    owner = cast(bpy.types.Object, self.id_data)
+    if handles.is_muted() or not self.is_unrender:
+        return
+    session.status.error = ""
+    try:
+        handle_tools.randomise(owner, self.seed, self.random_shape, self.random_colours)
+    except ValueError as error:
+        session.status.error = str(error)
+        session.redraw()
 
 
 def _is_another(self: bpy.types.PropertyGroup, value: bpy.types.Object) -> bool:
@@ -89,9 +101,10 @@ class HandleProperties:
     lock_background: BoolVectorProperty(name="Lock", description=LOCK, size=1)
     seed: IntProperty(
         name="Seed",
-        description="Number that Randomise draws from: the same seed gives the same object",
+        description="Number that a shape and colours are drawn from: the same seed gives the same object",
         min=0,
         options=set(),
+        update=_on_seed,
     )
     random_shape: BoolProperty(
         name="Shape", description="Randomise draws a new shape", default=True, options={"SKIP_SAVE"}

@@ -39,6 +39,12 @@ def with_shares(region_map: np.ndarray, followed: np.ndarray) -> np.ndarray:
     return result
 
 
+def regions_of(region_map: np.ndarray) -> list[int]:
+    """Returns the indices of the regions that some texels of a region map (T, T, 3) are mostly of, in order."""
+    mostly = region_map[..., 1] > 127
+    return np.flatnonzero(np.bincount(region_map[..., 0][mostly] // MOST_REGIONS)).tolist()
+
+
 def recoloured(values: np.ndarray, found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Returns values, 0 to 255, of a surface of one colour whose colour becomes another; arrays of one shape, float.
 
@@ -79,8 +85,6 @@ class Recolouring:
         self._colours = np.concatenate([self._values / np.float32(255), np.ones((len(kind), 1), np.float32)], axis=1)
         self._texels = np.empty((len(rows), 4), np.float32)
         self._shape = (*base.shape[:-1], 4)
-        self.regions: list[int] = np.unique(self._regions[self._shares[:, 0] > 0.5, 0]).tolist()
-        """Indices of the regions that some texels are mostly of."""
 
     def colours(self, wanted: np.ndarray) -> np.ndarray:
         """Returns the texture (..., 4) float32, 0 to 1, opaque, in a palette (R, 3), 0 to 1.

@@ -17,7 +17,7 @@ from mathutils import Vector
 import addon
 from addon import directions, environment, parts, pixels, session
 from addon.operators import use_direction
-from addon.ui import panels
+from addon.ui import handle_panels
 from addon.wire import client
 from tests.helpers import toy, toy_worker
 
@@ -56,7 +56,7 @@ def test_an_object_keeps_how_sure_its_direction_is_and_the_others(made, tmp_path
     state = made.unrender
     assert directions.sentence_of(state.confidence) == "Direction: 57 % sure"
     assert [round(one.probability, 2) for one in state.directions] == [0.31, 0.12]
-    assert panels.UNRENDER_PT_other_directions.poll(bpy.context)
+    assert handle_panels.UNRENDER_PT_other_directions.poll(bpy.context)
     name = made.name
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
@@ -147,7 +147,8 @@ def test_what_cannot_be_made_again_says_so_and_stays(made):
         bpy.ops.unrender.use_direction(number=0)
     assert height(made) == before
     made.unrender.directions.clear()
-    assert not bpy.ops.unrender.use_direction.poll() and not panels.UNRENDER_PT_other_directions.poll(bpy.context)
+    assert not bpy.ops.unrender.use_direction.poll()
+    assert not handle_panels.UNRENDER_PT_other_directions.poll(bpy.context)
 
 
 def test_a_mask_is_used_only_for_its_own_photo(made):

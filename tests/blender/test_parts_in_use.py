@@ -18,7 +18,7 @@ import addon_utils
 import addon
 from addon import batch, choices, environment, export, scene
 from addon.handles import active_object
-from addon.ui import panels
+from addon.ui import handle_panels
 from addon.wire import client
 from tests.blender.test_parts import WHEELS, build, canonical, principled, world
 from tests.helpers import toy, toy_worker
@@ -129,7 +129,7 @@ def test_a_selected_wheel_stands_for_its_object():
     for one in (built.object, *built.turning, built.camera):
         chosen.active = one
         assert active_object(bpy.context) == built.object
-        assert panels.UNRENDER_PT_handles.poll(bpy.context) and bpy.ops.unrender.reset_handles.poll()
+        assert handle_panels.UNRENDER_PT_handles.poll(bpy.context) and bpy.ops.unrender.reset_handles.poll()
     own = bpy.data.objects.new("own", None)
     built.collection.objects.link(own)
     own.parent = built.object

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ bpy = pytest.importorskip("bpy")
 
 import addon
 from addon import environment, handles, parts, places, proportions, scene, session, shape_codes
-from addon.ui import panels
 from backend.common import bundle_files
 from backend.pipeline.generate import load_generator
 from backend.pipeline.parts_object import object_from_code
@@ -261,53 +259,6 @@ def test_a_part_that_was_cut_up_is_left_alone_with_a_sentence(car, model):
 def test_texture_sliders_say_why_they_do_nothing(car):
     car.unrender.texture[0] = 1.0
     assert session.status.error == handles.NO_TEXTURE_SLIDERS
-
-
-class Layout:
-    """Stands for a panel's layout and remembers what was drawn."""
-
-    def __init__(self):
-        self.drawn = []
-
-    def column(self, align=False):
-        return self
-
-    box = column
-
-    def prop(self, _data, name, index, text, slider):
-        self.drawn.append((name, index, text))
-
-    def label(self, text, icon):
-        self.drawn.append(text)
-
-
-def drawn(panel):
-    """Returns what a panel draws for the active object."""
-    layout = Layout()
-    context = SimpleNamespace(
-        active_object=bpy.context.view_layer.objects.active, scene=bpy.context.scene, region=SimpleNamespace(width=4000)
-    )
-    panel.draw(SimpleNamespace(layout=layout), context)
-    return layout.drawn
-
-
-def test_the_panel_shows_names_and_in_place_of_texture_sliders_a_sentence(car, model, monkeypatch):
-    bpy.context.view_layer.objects.active = bpy.data.objects[REAR[0]]
-    shown = drawn(panels.UNRENDER_PT_shape)
-    assert [entry[0] for entry in shown] == ["proportions"] * len(model.space.proportions)
-    assert [text for _, _, text in shown][:2] == ["Length", "Height"] and shown[6][1:] == (6, "Roof Line")
-    assert drawn(panels.UNRENDER_PT_texture) == [handles.NO_TEXTURE_SLIDERS]
-    monkeypatch.setattr(places, "shape_spaces", dict)
-    (sentence,) = drawn(panels.UNRENDER_PT_shape)
-    assert "not installed" in sentence
-
-
-def test_main_directions_have_a_panel_of_their_own_for_objects_with_parts(car):
-    bpy.context.view_layer.objects.active = car
-    assert panels.UNRENDER_PT_directions.poll(bpy.context)
-    box = scene.build(bpy.context.scene, toy.reconstruction("box"), set_up_scene=False).object
-    bpy.context.view_layer.objects.active = box
-    assert not panels.UNRENDER_PT_directions.poll(bpy.context)
 
 
 def test_a_change_of_shape_follows_a_dragged_slider(car, model, found):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.common.region_map import Recolouring, packed, recoloured, with_shares
+from backend.common.region_map import Recolouring, packed, recoloured, regions_of, with_shares
 
 FOUND = np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.12], [0.6, 0.62, 0.65]])
 WANTED = np.array([[0.1, 0.3, 0.7], [0.1, 0.1, 0.12], [0.9, 0.7, 0.2]])
@@ -62,6 +62,12 @@ def test_one_palette_after_another_leaves_nothing_of_the_one_before() -> None:
     for wanted in (WANTED, FOUND[::-1], WANTED[::-1], FOUND):
         np.testing.assert_array_equal(many.colours(wanted)[..., :3], recolour(base, region_map, wanted))
     np.testing.assert_array_equal(bytes_of(many.colours(FOUND)[..., :3]), base)
+
+
+def test_a_map_knows_whose_texels_it_has() -> None:
+    border = np.array([[16 * 5 + 1, 120, 135]], np.uint8)
+    assert regions_of(PLAIN[None]) == [0, 1, 2] and regions_of(np.concatenate([PLAIN[2:], border])[None]) == [2]
+    assert regions_of(with_shares(PLAIN[None], np.zeros((1, 3)))) == []
 
 
 def test_a_border_is_the_mixture_of_the_new_colours() -> None:
