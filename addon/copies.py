@@ -17,6 +17,8 @@ from . import looks, parts, textures
 
 _known: list[bpy.types.Object] | None = None
 """All objects that were made here; None: they have to be looked for."""
+_noted: set[int] = set()
+"""Which objects have been taken note of, by their numbers in this session."""
 _count = 0
 """How many objects the file had when they were looked for."""
 
@@ -44,7 +46,7 @@ def forget() -> None:
 def seen(changed: Iterable[bpy.types.Object]) -> bool:
     """Looks at objects that were changed; says whether any was made here, and takes note of new ones."""
     ours = [one for one in changed if one.unrender.is_unrender]
-    if any(one not in objects() for one in ours):
+    if any(one.session_uid not in _noted for one in ours):
         forget()
         mark()
     return bool(ours)
@@ -52,6 +54,7 @@ def seen(changed: Iterable[bpy.types.Object]) -> bool:
 
 def mark() -> None:
     """Takes note of which object each camera was made for, while that is known: names change, and sessions end."""
+    _noted.update(one.session_uid for one in objects())
     for camera in {one.unrender.camera for one in objects()} - {None}:
         sharing = _sharing(camera)
         first = original(sharing)

@@ -303,6 +303,7 @@ def bring_back(owner: bpy.types.Object) -> None:
 def _follow_undo(_scene: object, _depsgraph: object = None) -> None:
     """Undo brings back slider positions and vertices, but not pixels: every object gets those of its sliders."""
     copies.forget()
+    copies.mark()
     _asked.clear()
     for owner in copies.objects():
         bring_back(owner)
