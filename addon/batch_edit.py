@@ -21,7 +21,9 @@ from . import (
     batch_run,
     choices,
     edit_sources,
+    edit_swaps,
     export,
+    handle_tools,
     handles,
     job,
     named_handles,
@@ -38,7 +40,6 @@ from . import (
 from .wire import protocol, records
 
 LARGEST_SEED = 2**31 - 1
-SWAPS = ("shape", "texture", "background")
 
 Asked = Generator[job.Task, Any, Any]
 """Part of an item's steps."""
@@ -107,6 +108,14 @@ def parser(with_out: bool = True) -> Parser:
     result.add_argument(
         "--neural", action="store_true", help="also StyleGAN-R's pictures, of the object and of turntable and strips"
     )
+    result.add_argument(
+        "--swap",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KIND=FILE",
+        help="shape, texture or background of another object or photo, such as shape=van.jpg texture=red/scene.blend",
+    )
     result.add_argument("--randomise", action="store_true", help="draw shape and colours anew before values are set")
     result.add_argument(
         "--seed",
@@ -136,6 +145,8 @@ def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
     if not inputs:
         raise ValueError("Name an object or a photo to edit beside the values of handles.")
     moved = [strips.parse(text) for text in options.strip]
+    bundle, device = batch_run.bundle_and_device(options)
+    swaps = edit_swaps.Swaps(edit_swaps.parse(options.swap), bundle, device, functools.partial(_made, options))
     sources = list(dict.fromkeys(source for text in inputs for source in edit_sources.sources_of(text)))
     if not sources:
         raise ValueError("There is no object and no picture in " + ", ".join(inputs) + ".")
@@ -149,7 +160,7 @@ def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
             source.name,
             str(source.path),
             {"input": str(source.path), "object": source.object},
-            functools.partial(_steps, source, folder, options, values, moved),
+            functools.partial(_steps, source, folder, options, values, moved, swaps),
         )
         for source, folder in zip(sources, folders, strict=True)
     ]
@@ -191,10 +202,12 @@ def _steps(
     options: argparse.Namespace,
     values: Sequence[str],
     moved: Sequence[strips.Strip],
+    swaps: edit_swaps.Swaps,
     record: dict[str, Any],
     show: batch_run.Show,
 ) -> job.Steps:
     """Edits one object and writes its folder."""
+    yield from swaps.prepare()
     edited = yield from _object_of(source, folder.name, options, record)
     owner = edited.owner
     known = named_handles.of_object(owner)
@@ -204,6 +217,11 @@ def _steps(
     reason = neural_render.refusal(owner) if options.neural else ""
     if reason:
         raise ValueError(f"{reason}.")
+    swaps.apply(owner)
+    if swaps.background is not None:
+        edited.background = swaps.background
+    if options.randomise:
+        handle_tools.randomise(owner, options.seed)
     named_handles.apply(owner, wanted)
     if any(handle.where == "background" for handle in wanted):
         edited.background = None
@@ -215,9 +233,16 @@ def _steps(
 
 def _object_of(source: edit_sources.Source, name: str, options: argparse.Namespace, record: dict[str, Any]) -> Asked:
     """Opens the object of a scene file, or makes that of a photo in an empty one; returns it as :class:`Edited`."""
-    bundle, device = batch_run.bundle_and_device(options)
     if source.is_scene:
-        return Edited(edit_sources.open_scene(source), device)
+        return Edited(edit_sources.open_scene(source), batch_run.bundle_and_device(options)[1])
+    return (yield from _made(options, source, name, record))
+
+
+def _made(
+    options: argparse.Namespace, source: edit_sources.Source, name: str, record: dict[str, Any] | None = None
+) -> Asked:
+    """Makes the object of a photo in an empty file; returns it as :class:`Edited`."""
+    bundle, device = batch_run.bundle_and_device(options)
     result = yield session.request(
         records.ReconstructRequest(
             image_path=str(source.path),
@@ -232,9 +257,10 @@ def _object_of(source: edit_sources.Source, name: str, options: argparse.Namespa
     result.name = name
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     built = scene.build(bpy.context.scene, result, photo=picture.pixels, photo_path=path, materials=options.materials)
-    record["timings"], record["warnings"] = result.timings, result.warnings
-    record["silhouette_iou_own_mask"] = result.silhouette_iou
-    record.update(batch.doubts(result, {}))
+    if record is not None:
+        record["timings"], record["warnings"] = result.timings, result.warnings
+        record["silhouette_iou_own_mask"] = result.silhouette_iou
+        record.update(batch.doubts(result, {}))
     return Edited(built.object, device, edit_sources.square_background(picture.pixels, result.mask))
 
 

@@ -106,6 +106,12 @@ def append(source: Source) -> bpy.types.Object:
     return here.objects[0]
 
 
+def save(path: Path) -> None:
+    """Writes the open file to a path, where it can be appended from."""
+    with quietly():
+        bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True)
+
+
 def blocks() -> set[bpy.types.ID]:
     """Returns all that the open file holds and an object may bring with it."""
     kinds = ("objects", "meshes", "materials", "images", "cameras", "worlds", "node_groups", "actions", "collections")
@@ -121,22 +127,36 @@ def remove(owner: bpy.types.Object, before: set[bpy.types.ID]) -> None:
 
 
 def square_background(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Returns what a photo (h, w, 3) uint8 shows beside its object, in the square around its longer side.
+    """Returns what a photo (h, w, 3) uint8 shows beside its object, in the square that neural renders have.
 
-    ``mask`` (H, W) uint8 is the object's. The answer (s, s, 4) uint8 has alpha where the background is known.
+    ``mask`` (H, W) uint8 is the object's, with nothing in it where there is none. The answer (s, s, 4) uint8 has alpha
+    where the background is known.
     """
     height, width = picture.shape[:2]
-    side = max(height, width)
+    covered = pixels.resized(mask[..., None].astype(np.float32) / 255, height, width)
+    left, top, side = _square_around(covered[..., 0] > 0.5)
     whole = np.zeros((side, side, 4), np.float32)
-    top, left = (side - height) // 2, (side - width) // 2
-    part = whole[top : top + height, left : left + width]
-    part[..., 3:] = 1 - pixels.resized(mask[..., None].astype(np.float32) / 255, height, width)
-    part[..., :3] = picture.astype(np.float32) / 255 * part[..., 3:]
+    rows, columns = slice(max(top, 0), min(top + side, height)), slice(max(left, 0), min(left + side, width))
+    part = whole[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    part[..., 3:] = 1 - covered[rows, columns]
+    part[..., :3] = picture[rows, columns].astype(np.float32) / 255 * part[..., 3:]
     small = pixels.resized(whole, *[min(side, BACKGROUND_SIDE)] * 2)
     # What is unknown has no say in the colours at its edge.
     small[..., :3] /= np.maximum(small[..., 3:], 1e-6)
     small[..., 3] = small[..., 3] > 0.99
     return pixels.to_bytes(small)
+
+
+def _square_around(covered: np.ndarray) -> tuple[int, int, int]:
+    """Returns left, top and side of the square in which an object (h, w) bool takes the part that it has in renders."""
+    height, width = covered.shape
+    if not covered.any():
+        side = min(height, width)
+        return (width - side) // 2, (height - side) // 2, side
+    places = [np.flatnonzero(covered.any(axis=axis)) for axis in (0, 1)]
+    side = max(1, round(max(place[-1] + 1 - place[0] for place in places) / neural_render.FILLED))
+    left, top = ((int(place[0] + place[-1] + 1) - side) // 2 for place in places)
+    return left, top, side
 
 
 def view_of(owner: bpy.types.Object) -> records.FurtherPhoto:

@@ -24,7 +24,7 @@ from bpy.app.handlers import persistent
 from . import handles, parts, pixels, places, preferences, proportions, scene, session
 from .camera import camera_from_numbers
 from .environment import NoEnvironment
-from .wire import bundle_files, client, records
+from .wire import bundle_files, client, pinhole, records
 
 FOLLOW_SECONDS, POLL_SECONDS = 0.05, 0.01
 """Time between two looks at an object's handles, and at the worker while a picture is under way."""
@@ -32,6 +32,10 @@ TEXTURE_SECONDS = 1.0
 """Time after which a texture is looked at again although no handle says that it changed: somebody may be painting."""
 TEXTURE_SIDE = 256
 """Texels a side that travel to the worker."""
+FILLED = 0.8
+"""Part of the picture's side that the object takes, as its photo saw it and at zoom 1."""
+SMALLEST, LARGEST = 0.6, 0.95
+"""The same part, at least and at most: StyleGAN-R has seen no pictures with smaller or larger objects."""
 GREY = (0.5, 0.5, 0.5)
 """sRGB colour of the background where an object has none of its own."""
 NOT_OF_THE_TEXTURE = ("azimuth", "elevation", "zoom", "shape", "proportions", "background")
@@ -55,6 +59,8 @@ class Following:
     """What the handles of each object said when it was last asked for."""
     answers: dict[str, records.NeuralRender] = field(default_factory=dict)
     textures: dict[str, _Texture] = field(default_factory=dict)
+    shapes: dict[str, tuple[bytes, np.ndarray]] = field(default_factory=dict)
+    """The latest code of each object, and its vertices."""
 
 
 @dataclass
@@ -96,14 +102,35 @@ def request_of(
     reason = refusal(owner)
     if reason:
         raise ValueError(f"{reason}.")
+    code = proportions.code_of(owner)[0]
     return records.NeuralRenderRequest(
-        shape_code=proportions.code_of(owner)[0],
+        shape_code=code,
         texture=texture(owner),
-        camera=camera_of(owner),
+        camera=framed_camera(owner, code),
         background=background_of(owner) if background is None else background,
         bundle=owner.unrender.bundle,
         device=device or preferences.device(),
     )
+
+
+def framed_camera(owner: bpy.types.Object, code: np.ndarray) -> records.Camera:
+    """Returns the camera at an object's sliders, of the square picture around the object.
+
+    The square is as large as the object of this code (K,) needs from the photo's own side, and larger or smaller only
+    where it would take too small or too large a part of it from another.
+    """
+    now = replace(camera_of(owner), shift_x=0.0, shift_y=0.0)
+    found = camera_from_numbers(list(owner[scene.CAMERA]))
+    at_first = replace(now, azimuth=found.azimuth, elevation=found.elevation, distance=found.distance)
+    vertices = _vertices(owner, code)
+    low, high = _box(at_first, vertices)
+    now = _enlarged(now, FILLED / float((high - low).max()))
+    low, high = _box(now, vertices)
+    share = float((high - low).max())
+    now = _enlarged(now, min(max(share, SMALLEST), LARGEST) / share)
+    low, high = _box(now, vertices)
+    right, down = (low + high) / 2 - 0.5
+    return replace(now, shift_x=-float(right), shift_y=float(down))
 
 
 def camera_of(owner: bpy.types.Object) -> records.Camera:
@@ -120,6 +147,24 @@ def camera_of(owner: bpy.types.Object) -> records.Camera:
         distance=pose.distance / state.zoom,
         field_of_view=field_of_view,
     )
+
+
+def _enlarged(camera: records.Camera, times: float) -> records.Camera:
+    return replace(camera, field_of_view=2 * math.atan(math.tan(0.5 * camera.field_of_view) / times))
+
+
+def _box(camera: records.Camera, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the upper left and the lower right corner of what a camera sees of vertices, in sides of its picture."""
+    places_of = pinhole.project(camera, vertices, 1.0, 1.0)
+    return places_of.min(axis=0), places_of.max(axis=0)
+
+
+def _vertices(owner: bpy.types.Object, code: np.ndarray) -> np.ndarray:
+    """Returns the canonical vertices (V, 3) of an object's code, again only after it has changed."""
+    known = following.shapes.get(owner.name)
+    if known is None or known[0] != code.tobytes():
+        known = following.shapes[owner.name] = (code.tobytes(), proportions.space_of(owner).vertices(code))
+    return known[1]
 
 
 def background_of(owner: bpy.types.Object) -> np.ndarray:
@@ -227,12 +272,25 @@ def look() -> None:
     owner = handles.active_object(seen) if following.on else None  # type: ignore[arg-type]
     if owner is None or owner.name in following.tasks or refusal(owner):
         return
-    now = (_values(owner.unrender), _camera_lens(owner))
+    try:
+        now = _state_of(owner)
+    except ValueError as error:
+        now = str(error)
     if following.asked.get(owner.name) != now:
         following.asked[owner.name] = now
         _ask(owner)
     elif _painted(owner):
         _ask(owner)
+
+
+def _state_of(owner: bpy.types.Object) -> Any:
+    """Returns what a neural render of an object depends on but for the texels. Raises ValueError with one sentence."""
+    return (
+        proportions.code_of(owner)[0].tobytes(),
+        camera_of(owner),
+        background_of(owner).tobytes(),
+        _values(owner.unrender, NOT_OF_THE_TEXTURE),
+    )
 
 
 def _ask(owner: bpy.types.Object) -> None:
@@ -283,11 +341,6 @@ def _painted(owner: bpy.types.Object) -> bool:
     return before is not None and texture(owner) is not before.colours
 
 
-def _camera_lens(owner: bpy.types.Object) -> float:
-    camera = owner.unrender.camera
-    return camera.data.lens if camera is not None else 0.0
-
-
 def _values(group: bpy.types.PropertyGroup, without: Collection[str] = ()) -> tuple:
     """Returns all plain values of a group of properties, whatever they are: what its handles say."""
     values: list[Any] = []
@@ -327,6 +380,7 @@ def _forget(_path: object, _depsgraph: object = None) -> None:
     following.asked.clear()
     following.answers.clear()
     following.textures.clear()
+    following.shapes.clear()
     following.error = ""
     if following.on and not bpy.app.background and not bpy.app.timers.is_registered(_look):
         bpy.app.timers.register(_look, first_interval=FOLLOW_SECONDS)  # timers end with the file

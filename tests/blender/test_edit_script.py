@@ -17,7 +17,21 @@ from PIL import Image
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import batch_edit, cli, edit_sources, environment, named_handles, palette, parts, preview, scene, strips
+from addon import (
+    batch_edit,
+    cli,
+    edit_sources,
+    environment,
+    handles,
+    named_handles,
+    palette,
+    parts,
+    pixels,
+    preview,
+    proportions,
+    scene,
+    strips,
+)
 from addon.wire import client
 from backend.common import bundle_files
 from backend.common.records import GenerateRequest
@@ -265,6 +279,86 @@ def test_without_stylegan_r_neural_is_a_sentence(written, bundle: Path, tmp_path
     assert "have no StyleGAN-R" in report(tmp_path / "out")[0]["error"]
 
 
+def code_at(path: Path) -> np.ndarray:
+    return proportions.code_of(opened(path))[0]
+
+
+def test_shape_and_texture_are_taken_from_other_objects(written, tmp_path: Path) -> None:
+    path, wide, red = written(7), written(9), written(11)
+    out, swapped = tmp_path / "out", ["--swap", f"shape={wide}", f"TEXTURE={red}"]
+    assert edit(path, *swapped, "--formats", "blend", "--out", out) == 0
+    owner = opened(out / "car-000007" / "scene.blend")
+    assert [one.name for one in bpy.data.objects if one.unrender.is_unrender] == ["car-000007"]
+    assert len([one for one in bpy.data.objects if one.type == "CAMERA"]) == 1, "nothing else came along"
+    np.testing.assert_allclose(proportions.code_of(owner)[0], code_at(wide), atol=1e-3)
+    theirs = pixels.to_bytes(pixels.read(handles.texture_of(opened(red))))
+    np.testing.assert_array_equal(picture(out / "car-000007" / "texture.png"), theirs[..., :3])
+    owner = opened(out / "car-000007" / "scene.blend")
+    assert {slot.material for one in (owner, *parts.turning(owner)) for slot in one.material_slots} == {
+        owner.active_material
+    }
+    again = tmp_path / "again"
+    assert edit(out, "paint=#00ff00", "--formats", "blend", "--out", again) == 0, "its colours can be changed still"
+    assert (picture(again / "car-000007" / "texture.png").reshape(-1, 3) == (0, 255, 0)).all(axis=1).mean() > 0.05
+
+
+def test_a_swap_comes_before_values(written, tmp_path: Path) -> None:
+    other = written(9)
+    out = tmp_path / "out"
+    assert edit(written(7), "direction_1=2.5", "--swap", f"shape={other}", "--formats", "blend", "--out", out) == 0
+    assert report(out)[0]["handles"]["direction_1"] == 2.5
+
+
+def test_the_background_of_a_photo_or_an_object_is_behind_neural_renders(written, tmp_path: Path) -> None:
+    path, coloured = written(7), written(9)
+    photo = tmp_path / "garden.png"
+    colours = np.full((40, 60, 3), (250, 0, 0), np.uint8)
+    colours[:10] = colours[-10:] = (20, 200, 30)  # where the toy worker finds no object
+    pixels.write_png(photo, colours)
+    assert edit(coloured, "background=#0000ff", "--formats", "blend", "--out", tmp_path / "blue") == 0
+    blue = tmp_path / "blue" / "car-000009" / "scene.blend"
+    for number, (source, colour) in enumerate(((photo, (20, 200, 30)), (blue, (0, 0, 255)))):
+        out = tmp_path / str(number)
+        assert edit(path, "--neural", "--swap", f"background={source}", "--formats", "blend", "--out", out) == 0
+        shown = picture(report(out)[0]["outputs"]["neural"])
+        np.testing.assert_allclose(shown[NEURAL_SIDE // 8, NEURAL_SIDE // 2], colour, atol=1)
+    assert (
+        named_handles.read(opened(blue), named_handles.find("background", named_handles.of_bundle("car"))) == "#0000ff"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("form={}", "--swap takes shape=FILE, texture=FILE, background=FILE, not 'form="),
+        ("shape=", "--swap takes shape=FILE"),
+        ("shape={}/none.blend", "there is no file"),
+        ("texture=nowhere.jpg", "there is no file"),
+    ],
+)
+def test_a_swap_from_nowhere_is_one_sentence(word: str, sentence: str, written, tmp_path: Path, capsys) -> None:
+    path = written(7)
+    assert edit(path, "--swap", word.format(path.parent), "--out", tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1
+
+
+def test_a_shape_of_another_kind_of_object_is_a_sentence(written, tmp_path: Path) -> None:
+    assert edit(written(7), "--swap", f"shape={written(surface=True)}", "--out", tmp_path / "out") == 1
+    assert report(tmp_path / "out")[0]["error"].endswith(".")
+
+
+def test_the_same_seed_draws_the_same_object(written, tmp_path: Path) -> None:
+    path = written(7)
+    told = []
+    for number, seed in enumerate((4, 4, 5)):
+        out = tmp_path / str(number)
+        assert edit(path, "--randomise", "--seed", seed, "length=0.25", "--formats", "blend", "--out", out) == 0
+        told.append(report(out)[0]["handles"])
+    assert told[0] == told[1] != told[2]
+    assert all(one["length"] == 0.25 for one in told) and told[0]["paint"] != told[2]["paint"]
+
+
 def test_the_list_shows_handles_values_and_ranges(written, tmp_path: Path, capsys) -> None:
     path = written(7)
     capsys.readouterr()
@@ -307,16 +401,20 @@ def test_previews_sample_a_small_sky_as_finely_as_it_is_and_leave_the_world_as_i
 
 
 def test_a_background_is_known_where_the_object_is_not() -> None:
-    photo = np.zeros((40, 60, 3), np.uint8)
-    photo[:, :30], photo[:, 30:] = (200, 10, 20), (20, 10, 200)
-    mask = np.zeros((40, 60), np.uint8)
-    mask[10:30, 20:40] = 255
+    photo = np.zeros((40, 80, 3), np.uint8)
+    photo[:, :40], photo[:, 40:] = (200, 10, 20), (20, 10, 200)
+    mask = np.zeros((80, 160), np.uint8)  # of any size
+    mask[20:60, 16:96] = 255  # rows 10 to 30 and columns 8 to 48 of the photo
     square = edit_sources.square_background(photo, mask)
-    assert square.shape == (60, 60, 4)
+    assert square.shape == (50, 50, 4), "the object takes 0.8 of the square"
     known = square[..., 3] == 255
-    assert not known[:10].any() and not known[50:].any() and not known[20:40, 20:40].any()
-    assert known.sum() == 40 * 60 - 20 * 20
-    np.testing.assert_array_equal(square[12, 5], (200, 10, 20, 255))
+    assert not known[:5].any() and not known[45:].any(), "above and below the photo nothing is known"
+    assert not known[15:35, 5:45].any() and known[5:45].sum() == 40 * 50 - 20 * 40
+    np.testing.assert_array_equal(square[7, 10], (200, 10, 20, 255))
+    np.testing.assert_array_equal(square[7, 48], (20, 10, 200, 255))
+    empty = edit_sources.square_background(photo, np.zeros((40, 80), np.uint8))
+    assert empty.shape == (40, 40, 4) and (empty[..., 3] == 255).all()
+    np.testing.assert_array_equal(empty[:, 5], np.tile((200, 10, 20, 255), (40, 1)))
 
 
 def test_the_command_is_one_of_the_extensions(written, tmp_path: Path, capsys) -> None:
@@ -340,12 +438,20 @@ def test_a_command_without_an_object_is_one_sentence(arguments, capsys) -> None:
     assert said.startswith("edit: ") and said.count("\n") == 1
 
 
-def test_the_script_edits_what_it_makes_of_a_photo(tmp_path: Path) -> None:
-    words = [EXAMPLE, "height=0.9", "look=photo", "--quality", "draft", "--formats", "blend", "--out", tmp_path / "out"]
-    done = subprocess.run([sys.executable, str(SCRIPT), "--", *map(str, words)], capture_output=True, text=True)
+def test_the_script_edits_what_it_makes_of_a_photo_and_takes_shapes_from_one(tmp_path: Path) -> None:
+    result = generate(GenerateRequest(seed=2, texture_size=64), *load_generator("car"))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    scene.build(bpy.context.scene, result)
+    path, out = tmp_path / "in.blend", tmp_path / "out"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True)
+    before = code_at(path)
+    words = [EXAMPLE, path, "height=0.9", "--swap", f"shape={EXAMPLE}", "--quality", "draft", "--formats", "blend"]
+    command = [sys.executable, str(SCRIPT), "--", *map(str, words), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    (record,) = report(tmp_path / "out")
-    assert record["handles"]["height"] == pytest.approx(0.9) and record["handles"]["look"] == "photo"
-    assert record["mask_source"] and record["timings"]
-    owner = opened(tmp_path / "out" / "car" / "scene.blend")
+    photo, other = report(out)
+    assert photo["handles"]["height"] == other["handles"]["height"] == pytest.approx(0.9)
+    assert photo["mask_source"] and photo["timings"] and photo["handles"]["look"] == "paint"
+    owner = opened(out / "car" / "scene.blend")
     assert owner.unrender.proportions[1] == pytest.approx(0.9)
+    assert np.linalg.norm(code_at(out / result.name / "scene.blend") - before) > 2

@@ -18,7 +18,7 @@ import addon
 from addon import environment, handles, neural_render, pixels, proportions, scene, session
 from addon.ui import neural_panel
 from addon.wire import client
-from backend.common import bundle_files
+from backend.common import bundle_files, pinhole
 from backend.common.records import GenerateRequest
 from backend.pipeline.generate import generate, load_generator
 from tests.helpers import toy
@@ -99,17 +99,41 @@ def test_the_square_picture_sees_as_much_as_the_longer_side_of_the_photo(car):
     assert math.tan(neural_render.camera_of(car).field_of_view / 2) == pytest.approx(0.75 * math.tan(0.11), rel=1e-4)
 
 
-def test_the_shape_is_that_of_the_named_and_of_the_main_sliders(car):
-    found = np.array(car[scene.SHAPE_CODE])
-    np.testing.assert_allclose(render()[1]["code"], 100 + 10 * found, atol=0.51)
-    car.unrender.shape[1] += 1.5
-    moved = found.copy()
-    moved[1] += 1.5
-    np.testing.assert_allclose(render()[1]["code"], 100 + 10 * moved, atol=0.51)
-    car.unrender.proportions[0] = 0.9
-    expected = proportions.code_of(car)[0]
-    assert np.abs(expected - moved).max() > 0.2
-    np.testing.assert_allclose(render()[1]["code"], 100 + 10 * expected, atol=0.51)
+def seen(car):
+    """Returns the corners (2, 2) of the car's box in the picture that is asked for, in sides of it."""
+    request = neural_render.request_of(car)
+    places = pinhole.project(request.camera, proportions.shape_of(car)[0], 1.0, 1.0)
+    return np.stack([places.min(axis=0), places.max(axis=0)])
+
+
+def test_the_object_stands_in_the_middle_and_fills_the_picture_as_pictures_of_the_training_do(car):
+    first = seen(car)
+    np.testing.assert_allclose(first.mean(axis=0), 0.5, atol=1e-6)
+    assert np.ptp(first, axis=0).max() == pytest.approx(neural_render.FILLED)
+    car.unrender.zoom = 1.1
+    assert np.ptp(seen(car), axis=0).max() == pytest.approx(1.1 * neural_render.FILLED, rel=0.03)
+    car.unrender.zoom = 3.0
+    assert np.ptp(seen(car), axis=0).max() == pytest.approx(neural_render.LARGEST)
+    car.unrender.zoom, car.unrender.azimuth = 1.0, 0.0  # from the front a car is narrow
+    narrow = seen(car)
+    assert np.ptp(narrow, axis=0).max() == pytest.approx(neural_render.SMALLEST)
+    np.testing.assert_allclose(narrow.mean(axis=0), 0.5, atol=1e-6)
+
+
+def test_the_shape_that_is_asked_for_is_that_of_the_mesh(car, bundle):
+    space = load_generator(str(bundle))[0].space
+    index = np.empty(len(car.data.vertices), np.int32)
+    car.data.attributes["unrender_index"].data.foreach_get("value", index)
+    codes = []
+    for shape, length in ((0.0, 0.5), (2.0, 0.5), (2.0, 0.9)):
+        car.unrender.shape[0], car.unrender.proportions[0] = shape, length
+        code = neural_render.request_of(car).shape_code
+        local = np.array([vertex.co for vertex in car.data.vertices])
+        expected = np.ptp(space.vertices(code)[index], axis=0)
+        np.testing.assert_allclose(np.ptp(local, axis=0) / np.ptp(local[:, 1]), expected / expected[1], rtol=1e-4)
+        np.testing.assert_allclose(render()[1]["code"], 100 + 10 * code, atol=0.51)
+        codes.append(code)
+    assert np.abs(np.diff(codes, axis=0)).max(axis=1).min() > 0.2, "each slider moved the code"
 
 
 def test_texture_and_background_are_those_of_now(car):
