@@ -41,5 +41,5 @@ def read_truth_codes(folder: Path, names: list[str]) -> TruthCodes:
             return TruthCodes(data["codes"][order].astype(np.float32), data["textures"][order])
     except KeyError as error:
         raise ValueError(f"{path} lacks {error}; write it again with scripts/encode_cars.py {folder}.") from error
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is damaged: {error}") from error

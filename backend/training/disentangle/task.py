@@ -15,6 +15,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,6 +45,8 @@ from .losses import DisentangleWeights, cycle_losses, picture_losses, silhouette
 from .start import mapping_config, prepared_mapping
 
 CAMERAS = "cameras.json"
+SELECTION_RATE = 20.0
+"""Learning rate of the selection among shape, texture and background, over that of the networks."""
 MASKS = "masks.safetensors"
 """The segmenter of the generator's pictures, in a run's folder."""
 WARMED_UP = "style_mapping_warm_up.safetensors"
@@ -144,7 +147,8 @@ class DisentangleTask(Task):
             mapping_config(config, generator, generated), generated, self.examples, generator
         )
         self.mapping.to(device)
-        self.segmenter = Segmenter(config.segmenter).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.segmenter = Segmenter(config.segmenter).eval()
+        self.segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.reader = PictureReader(network.to(device).eval().requires_grad_(False), self.segmenter)
         self.average = copy.deepcopy(self.student).requires_grad_(False)
         self.mapping_average = copy.deepcopy(self.mapping).requires_grad_(False)
@@ -155,8 +159,8 @@ class DisentangleTask(Task):
         }  # fmt: skip
         learned = [weight for weight in self.student.parameters() if weight.requires_grad]
         self.optimizers = {
-            "generator": torch.optim.Adam(learned, config.generator_rate, (0.0, 0.99)),
-            "mapping": torch.optim.Adam(self.mapping.parameters(), config.learning_rate, (0.9, 0.99)),
+            "generator": torch.optim.Adam(learned, config.generator_rate, (0.9, 0.99)),
+            "mapping": torch.optim.Adam(_groups(self.mapping), config.learning_rate, (0.9, 0.99)),
             "segmenter": torch.optim.AdamW(self.segmenter.parameters(), config.learning_rate, weight_decay=1e-3),
         }
         self.critic: Critic | None = None
@@ -310,9 +314,15 @@ class DisentangleTask(Task):
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Sets the learning rate of all that an optimiser moves."""
+    """Sets the learning rate of all that an optimiser moves; groups may have a ``share`` of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("share", 1.0)
+
+
+def _groups(mapping: StyleMapping) -> list[dict[str, Any]]:
+    """The weights of the mapping networks for their optimiser: what selects has far to go, in few steps."""
+    others = [weight for name, weight in mapping.named_parameters() if name != "selection"]
+    return [{"params": [mapping.selection], "share": SELECTION_RATE}, {"params": others}]
 
 
 def make_task(config: DisentangleTraining, data: Path, device: torch.device) -> DisentangleTask:
