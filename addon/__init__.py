@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
     from . import animation, cli, handles, neural_render, operators, palette, session
-    from .ui import handle_panels, neural_panel, panels, preferences, properties, train_panels
+    from .ui import handle_panels, neural_panel, panels, preferences, properties, shape_key_menu, train_panels
 
     return [
         properties,
@@ -21,6 +21,7 @@ def _modules() -> list:
         handle_panels,
         neural_panel,
         train_panels,
+        shape_key_menu,
         handles,
         animation,
         palette,

@@ -20,6 +20,7 @@ from mathutils import Matrix, Vector
 from . import (
     copies,
     followed,
+    kept_shapes,
     palette,
     parts,
     preferences,
@@ -38,7 +39,7 @@ from .wire import client, records
 POLL_SECONDS = 0.005
 """Time between two looks at the worker during an edit: little beside the 80 ms from slider to viewport."""
 
-NO_TEXTURE_SLIDERS = "Paints colour objects with parts, not sliders: change their materials."
+NO_TEXTURE_SLIDERS = "Objects with parts have colour fields in place of texture sliders: use those."
 """Sentence in place of the texture sliders."""
 
 
@@ -175,6 +176,7 @@ def follow_shape(owner: bpy.types.Object, source: bpy.types.Object | None = None
         apply_to_parts(owner, *proportions.shape_of(source or owner))
     else:
         _lift(owner, surface.reshape(owner, state.shape))
+    kept_shapes.tidy(owner)
     owner[followed.SHAPE] = followed.shape_of(state)
 
 
@@ -336,9 +338,12 @@ def _after_update(_scene: object, depsgraph: bpy.types.Depsgraph) -> None:
         return
     _at_work = True
     try:
-        changed = (update.id.original for update in depsgraph.updates if isinstance(update.id, bpy.types.Object))
+        changed = [update.id.original for update in depsgraph.updates if isinstance(update.id, bpy.types.Object)]
         if copies.seen(changed):
             copies.separate_looks()
+        for one in changed:
+            if one.library is None:
+                kept_shapes.tidy(one)
     finally:
         _at_work = False
 

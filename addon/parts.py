@@ -146,6 +146,7 @@ def reshape(owner: bpy.types.Object, vertices: np.ndarray, size: float) -> float
         place = (position * size + up).tolist()
         wheel.location += Vector(place) - Vector(wheel[AXLE_POSITION])  # what the user moved it by remains
         wheel[AXLE_POSITION] = place
+        wheel.update_tag()  # drivers of kept shapes look at it
     rise = height - float(owner[CENTRE_HEIGHT])
     owner[CENTRE_HEIGHT] = height
     return rise

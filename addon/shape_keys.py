@@ -9,10 +9,12 @@ interpolation of relative keys, so it is the mark of kept ones, which a new name
 
 from __future__ import annotations
 
+from typing import Literal
+
 import bpy
 import numpy as np
 
-KEPT = "KEY_BSPLINE"
+KEPT: Literal["KEY_BSPLINE"] = "KEY_BSPLINE"
 """Interpolation of the keys that keep a shape; Blender's own keys are linear or cardinal."""
 
 
@@ -42,16 +44,16 @@ def move(one: bpy.types.Object, vertices: np.ndarray) -> None:
     mesh.update()
 
 
-def places_of(mesh: bpy.types.Mesh) -> np.ndarray:
-    """Returns the vertices (V, 3) float32 that sliders gave a mesh, in metres: those of the basis."""
-    flat = np.empty(len(mesh.vertices) * 3, np.float32)
-    mesh.vertices.foreach_get("co", flat)
+def places_of(one: bpy.types.Object) -> np.ndarray:
+    """Returns the vertices (V, 3) float32 that sliders gave the mesh of an object, in metres: those of the basis."""
+    flat = np.empty(len(one.data.vertices) * 3, np.float32)
+    one.data.vertices.foreach_get("co", flat)
     return flat.reshape(-1, 3)
 
 
-def kept(mesh: bpy.types.Mesh) -> list[bpy.types.ShapeKey]:
-    """Returns the keys of a mesh that keep a shape."""
-    keys = mesh.shape_keys
+def kept(one: bpy.types.Object) -> list[bpy.types.ShapeKey]:
+    """Returns the keys of an object's mesh that keep a shape."""
+    keys = one.data.shape_keys
     return [key for key in keys.key_blocks if key.interpolation == KEPT] if keys is not None else []
 
 

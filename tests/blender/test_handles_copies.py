@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A duplicate becomes its own the moment one of its sliders moves, and nothing of the original changes, or backwards."""
+"""A duplicate becomes its own the moment one of its sliders moves, and nothing of the original changes."""
 
 from __future__ import annotations
 
