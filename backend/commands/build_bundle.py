@@ -7,13 +7,15 @@
     python -m backend.commands.build_bundle --generator RUN --out DIR --data-note "..." --licence "..."
     python -m backend.commands.build_bundle --parts RUN_OR_FILE --out DIR --data-note "..." --licence "..."
     python -m backend.commands.build_bundle --segmenter FILE --out DIR --data-note "..." --licence "..."
+    python -m backend.commands.build_bundle --neural-renderer RUN --out DIR --data-note "..." --licence "..."
     python -m backend.commands.build_bundle --out DIR [--precision int8] [--title "..."] [--description "..."]
 
 RUN is a folder that ``train.py inverse-graphics``, on views of known or of unknown cameras, ``train.py stylegan2`` or
 ``train.py parts`` made; a run that is still going gives its last checkpoint's average. What DIR holds beside what is
 named stays. The notes and the licence are said of the networks that are named. A segmenter is copied from a file;
-named as the bundle that has it, it is shared with that bundle and not copied. The network for objects with parts is
-put beside the template with parts that DIR holds, in 8 bits a weight. The last line stores the networks that DIR holds
+named as the bundle that has it, it is shared with that bundle and not copied. The network for objects with parts and
+the neural renderer (a run of ``train.py disentangle``) are put beside the template with parts that DIR holds, in 8 bits
+a weight. The last line stores the networks that DIR holds
 anew, in 8 bits a weight, or changes how the add-on shows the bundle; the rest of the card stays.
 """
 
@@ -31,9 +33,11 @@ from ..common.bundle_files import (
     CARD,
     GENERATOR,
     INVERSE_GRAPHICS,
+    NEURAL_RENDERER,
     PARTS_NETWORK,
     SEGMENTER,
     SHAPE_SPACE,
+    STYLE_MAPPING,
     TEMPLATE,
 )
 from ..common.files import replacing
@@ -47,9 +51,9 @@ if TYPE_CHECKING:
 PROGRAM = "build_bundle.py"
 TEXTS = ("title", "description")
 """Of a card: how the add-on shows the bundle."""
-SEGMENTER_BLOCK, PARTS_BLOCK = "segmenter_network", "parts_network"
+SEGMENTER_BLOCK, PARTS_BLOCK, RENDERER_BLOCK = "segmenter_network", "parts_network", "neural_renderer"
 """Blocks of a card about networks that came from somewhere else than its network for Image to 3D."""
-KEPT = ("generator", "parts", PARTS_BLOCK)
+KEPT = ("generator", "parts", PARTS_BLOCK, RENDERER_BLOCK)
 """Blocks of a card that a new network for Image to 3D leaves as they are."""
 STORED_ANEW = (INVERSE_GRAPHICS, GENERATOR, SEGMENTER, PARTS_NETWORK)
 
@@ -63,6 +67,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--generator", type=Path, metavar="RUN", help="a run of train.py stylegan2")
     parser.add_argument("--parts", type=Path, metavar="RUN_OR_FILE", help="a run of train.py parts, or its safetensors")
+    parser.add_argument("--neural-renderer", type=Path, metavar="RUN", help="a run of train.py disentangle")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
     parser.add_argument(
         "--precision", choices=("half", "int8"), help="of the networks; default: half, for --parts int8"
@@ -76,7 +81,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--licence", default="GPL-3.0-or-later", help="SPDX name or terms of the weights")
     options = parser.parse_args(arguments)
     if not names_networks(options) and all(getattr(options, name) is None for name in ("precision", *TEXTS)):
-        parser.error("name a run with --inverse-graphics, --generator or --parts, or what DIR is to change")
+        parser.error(
+            "name a run with --inverse-graphics, --generator, --parts or --neural-renderer, or what DIR is to change"
+        )
     if options.segmenter is not None and options.inverse_graphics is None and not Path(options.segmenter).is_file():
         parser.error("--segmenter without --inverse-graphics has to be a file")
     return options
@@ -84,7 +91,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def names_networks(options: argparse.Namespace) -> bool:
     """Returns whether the command line names a network to put in."""
-    named = (options.inverse_graphics, options.segmenter, options.generator, options.parts)
+    named = (
+        options.inverse_graphics, options.segmenter, options.generator, options.parts, options.neural_renderer
+    )  # fmt: skip
     return any(network is not None for network in named)
 
 
@@ -104,6 +113,8 @@ def run(options: argparse.Namespace) -> int:
         print(put_generator(options))
     if options.parts is not None:
         print(put_parts(options))
+    if options.neural_renderer is not None:
+        print(put_neural_renderer(options))
     if options.precision is not None and not names_networks(options):
         print("\n".join(store_anew(options.out, options.precision)))
     put_texts(options)
@@ -244,6 +255,30 @@ def put_parts(options: argparse.Namespace) -> str:
     return f"objects with parts: crops of {network.config.image_size} px"
 
 
+def put_neural_renderer(options: argparse.Namespace) -> str:
+    """Puts StyleGAN-R into a bundle that has a shape space; returns a line to print. Raises BundleError or OSError."""
+    from ..common.shape_space import ShapeSpace
+    from ..models.storage import save_network
+    from ..weights.bundle import read_card
+    from ..weights.neural_renderer import load_neural_renderer
+
+    renderer = load_neural_renderer(options.neural_renderer)
+    if not (options.out / SHAPE_SPACE).is_file():
+        raise BundleError(f"{options.out} has no template with parts: make it first, with scripts/build_template.py.")
+    size, numbers = ShapeSpace.load(options.out / SHAPE_SPACE).size, renderer.mapping.config.shape_code
+    if numbers > size:
+        raise BundleError(
+            f"{options.neural_renderer} does not fit {options.out}, whose codes have {size} numbers, fewer than "
+            f"{numbers}."
+        )
+    read_card(options.out)  # before anything is written
+    precision = options.precision or "int8"
+    save_network(options.out / STYLE_MAPPING, renderer.mapping, renderer.mapping.config, precision=precision)
+    save_network(options.out / NEURAL_RENDERER, renderer.generator, renderer.generator.config, precision=precision)
+    put_block(options, RENDERER_BLOCK, options.neural_renderer)
+    return f"neural renderer: pictures of {renderer.resolution} px"
+
+
 def put_block(options: argparse.Namespace, name: str, folder: Path) -> None:
     """Writes a network's block of the card, with what its run's folder says where it is one. Raises BundleError.
 
@@ -256,10 +291,12 @@ def put_block(options: argparse.Namespace, name: str, folder: Path) -> None:
     block: dict[str, Any] = {"data": options.data_note, "licence": options.licence}
     if (folder / run_folder.CONFIG).is_file():
         run = run_folder.Run.read(folder)
-        named = ("batch", "drawn", "rendered", "photographed", "domain", "learning_rate", "seed")
+        named = ("batch", "known", "drawn", "rendered", "photographed", "domain", "learning_rate", "seed")
         with run_folder.usable(folder):
             progress = run.progress()
-            training = {**progress, **{key: run.config[key] for key in named if key in run.config}}
+            # Numbers alone: a folder's path says nothing to whoever reads the card elsewhere.
+            settings = {key: run.config[key] for key in named if isinstance(run.config.get(key), int | float)}
+            training = {**progress, **settings}
             block |= {"training": training, "metrics": run.last_figures(progress["steps"])}
     if name == SEGMENTER_BLOCK:
         card.pop("segmenter", None)
