@@ -130,7 +130,7 @@ def two_tone_as_found(owner: bpy.types.Object) -> bool:
 def regions_shown(owner: bpy.types.Object) -> set[str]:
     """Returns which regions have some of an object's surface."""
     kept = owner.get(PALETTE)
-    return set() if kept is None else set(kept["shown"].split(","))
+    return set() if kept is None else set(kept.get("shown", kept["names"]).split(","))
 
 
 def colours_of(owner: bpy.types.Object, source: bpy.types.Object | None = None) -> dict[str, np.ndarray]:

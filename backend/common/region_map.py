@@ -39,6 +39,25 @@ def with_shares(region_map: np.ndarray, followed: np.ndarray) -> np.ndarray:
     return result
 
 
+def covered(region_map: np.ndarray, shares: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Returns a region map (T, T, 3) of texels that are in part (T, T), 0 to 1, of another region (T, T); -1: nobody's.
+
+    Of what lies under it the larger share stays.
+    """
+    result = with_shares(region_map, 1 - shares)
+    chosen = (region >= 0) & (shares > 0)
+    below = region_map[chosen]
+    first = below[:, 0] // MOST_REGIONS
+    rest = (1 - shares[chosen]) * (below[:, 1].astype(np.float32) + below[:, 2]) / 255
+    both = np.stack([shares[chosen], rest])
+    names = np.stack([region[chosen], first])
+    order = np.argsort(-both, axis=0)
+    amounts = np.round(np.take_along_axis(both, order, axis=0) * 255)
+    names = np.take_along_axis(names, order, axis=0)
+    result[chosen] = np.stack([names[0] * MOST_REGIONS + names[1], *amounts], axis=1).astype(np.uint8)
+    return result
+
+
 def regions_of(region_map: np.ndarray) -> list[int]:
     """Returns the indices of the regions that some texels of a region map (T, T, 3) are mostly of, in order."""
     mostly = region_map[..., 1] > 127
@@ -48,15 +67,24 @@ def regions_of(region_map: np.ndarray) -> list[int]:
 def recoloured(values: np.ndarray, found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Returns values, 0 to 255, of a surface of one colour whose colour becomes another; arrays of one shape, float.
 
-    What has the colour ``found``, rounded to a whole number, gets ``wanted``; what is darker or brighter, such as a gap
-    or a bulb, stays so by the same part of the way to black or to white. A wanted colour that is the found one changes
-    nothing.
+    What has the colour ``found``, rounded to a whole number, gets ``wanted``. What is darker, such as a gap, stays so
+    by the same part of the light, and what is brighter, such as a bulb, by the same part of the way to white.
     """
-    darker = np.minimum(wanted / np.maximum(found, 1e-6), _STEEPEST)
-    brighter = np.minimum((255 - wanted) / np.maximum(255 - found, 1e-6), _STEEPEST)
     difference = values - found
-    difference = np.where(np.abs(difference) <= _ROUNDING, 0, difference)
-    return wanted + np.where(difference < 0, darker, brighter) * difference
+    shade, full, wanted_full = (_evenly(one) for one in (values, found, wanted))
+    darker = 1.055 * (shade - full) * np.minimum(wanted_full / np.maximum(full, 1e-3), _STEEPEST)
+    brighter = difference * np.minimum((255 - wanted) / np.maximum(255 - found, 1e-3), _STEEPEST)
+    changed = wanted + np.where(difference < 0, darker, brighter)
+    return np.where(np.abs(difference) <= _ROUNDING, wanted, np.maximum(changed, 0))
+
+
+def _evenly(values: np.ndarray) -> np.ndarray:
+    """sRGB values, 0 to 255, such that the same part of the light is the same part of the value, near black too."""
+    values = np.asarray(values, np.float32)
+    result = (values + np.float32(0.055 * 255)) * np.float32(1 / 1.055)
+    dark = values < 0.04045 * 255
+    result[dark] = 255 * (values[dark] / (255 * 12.92)) ** (1 / 2.4)
+    return result
 
 
 class Recolouring:

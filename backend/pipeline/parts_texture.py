@@ -25,7 +25,7 @@ import torch
 
 from ..common.colour import LUMINANCE
 from ..common.records import Camera
-from ..common.region_map import with_shares
+from ..common.region_map import covered
 from ..common.regions import REGIONS, Palette
 from ..models.crop import Crop, extract
 from ..render.light import srgb_decode, srgb_encode
@@ -89,8 +89,9 @@ class Layer:
     photo: np.ndarray
     """(Q, Q, 4) uint8: the photo's own pixels, light and all, and how much they count."""
     foreign: np.ndarray
-    """(Q, Q, 2) float32 from 0 to 1: how much of the base colour is something else than the region that is drawn there,
-    such as a sticker or a lamp on the paint; where the photo shows the surface, and on the other side of the object."""
+    """(Q, Q, 3) float32: how much of the base colour, 0 to 1, is something else than the region that is drawn there,
+    where the photo shows the surface and on the other side of the object; and the region that it is, a lamp for
+    instance, -1 for a sticker."""
 
 
 def registration(drawn: np.ndarray, read: np.ndarray, config: PartsTextureConfig) -> np.ndarray:
@@ -154,15 +155,16 @@ def layer_of(
     sure = np.maximum(np.where(is_kept, believed[region], on_paint), lamp)
     has_no_letters = ~np.isin(region, _indices(config.lettered))
     symmetric = np.maximum(np.where(is_kept, believed[region], 0), lamp) * has_no_letters
-    picture = np.zeros((size * size, 8), np.float32)
+    picture = np.zeros((size * size, 9), np.float32)
     picture[seen.flat, :3] = albedo
     picture[seen.flat, 3] = sure * ramp(seen.cosine, bake.direct_cosine) * seen.trust
     picture[seen.flat, 4] = symmetric * ramp(seen.cosine, bake.mirrored_cosine) * seen.trust
     picture[seen.flat, 5] = seen.cosine.clip(0, 1)
-    # A sticker stays a sticker, whatever colour the paint around it gets.
+    # A sticker stays a sticker, whatever colour the paint around it gets, and a lamp has the colour of lamps.
     foreign = np.stack([np.maximum(lamp, np.where(on_paint, strange, 0)), lamp], axis=1)
-    picture[seen.flat, 6:] = foreign * picture[seen.flat, 3:5]
-    picture = atlas.dilate(picture.reshape(size, size, 8))
+    picture[seen.flat, 6:8] = foreign * picture[seen.flat, 3:5]
+    picture[seen.flat, 8] = np.where(lamp > 0, _likeliest_lamp(seen, read, config), -1)
+    picture = atlas.dilate(picture.reshape(size, size, 9))
     photo = np.zeros((size * size, 4), np.uint8)
     photo[seen.flat] = seen.photo
     photo = atlas.dilate(photo.reshape(size, size, 4))
@@ -185,9 +187,15 @@ def laid_over(maps: Maps, layers: Sequence[Layer], config: PartsTextureConfig) -
 
 
 def region_map_under(maps: Maps, layers: Sequence[Layer]) -> np.ndarray:
-    """Returns the region map (Q, Q, 3) of ``maps`` in which what the photos add to the regions keeps its colour."""
-    direct, mirrored = np.max([layer.foreign for layer in layers], axis=0).transpose(2, 0, 1)
-    return with_shares(maps.region_map, (1 - direct) * (1 - mirrored[:, ::-1]))
+    """Returns the region map (Q, Q, 3) of ``maps`` with what the photos add to the regions that are drawn."""
+    result = maps.region_map
+    for place, turned in ((1, True), (0, False)):  # as the colours are laid over one another
+        shares = np.stack([layer.foreign[..., place] for layer in layers])
+        regions = np.stack([layer.foreign[..., 2] for layer in layers]).astype(np.int32)
+        best = shares.argmax(axis=0)[None]
+        shares, regions = (np.take_along_axis(one, best, axis=0)[0] for one in (shares, regions))
+        result = covered(result, *((one[:, ::-1] if turned else one) for one in (shares, regions)))
+    return result
 
 
 def photo_map(
@@ -264,6 +272,14 @@ def _lamps(seen: SeenTexels, region: np.ndarray, read: np.ndarray, config: Parts
     surely = ramp(sample(likeliest, seen.places * read.shape[-1]), config.surely_read)
     result: np.ndarray = surely * np.isin(region, _indices((*_PANELS, "dark", "trim", *config.lamps)))
     return result
+
+
+def _likeliest_lamp(seen: SeenTexels, read: np.ndarray, config: PartsTextureConfig) -> np.ndarray:
+    """(P,) index of the region that each texel is if it is a lamp or a plate."""
+    places = seen.places * read.shape[-1]
+    lamps = _indices(config.lamps)
+    found: np.ndarray = np.array(lamps)[np.argmax([sample(read[lamp], places) for lamp in lamps], axis=0)]
+    return found
 
 
 def _panels(

@@ -184,7 +184,8 @@ def test_a_sticker_is_kept_on_its_own_side_alone(scene: Scene) -> None:
 def test_a_sticker_and_a_lamp_on_the_paint_keep_their_colour_when_the_paint_gets_another(scene: Scene) -> None:
     read = scene.read.copy()
     rows, columns = np.nonzero(scene.drawn == REGIONS.index("paint"))
-    lamp = (slice(rows[99], rows[99] + 12), slice(columns[99], columns[99] + 12))
+    place = len(rows) // 3
+    lamp = (slice(rows[place], rows[place] + 12), slice(columns[place], columns[place] + 12))
     read[:, *lamp] = 0
     read[REGIONS.index("tail_lamp"), *lamp] = 1
     base = made(scene, read=read)
@@ -196,8 +197,12 @@ def test_a_sticker_and_a_lamp_on_the_paint_keep_their_colour_when_the_paint_gets
     sticker = (base[..., 2] > 0.7) & (base[..., 0] < 0.2) & on_paint
     followed = region_map[..., 1:].astype(int).sum(axis=2) / 255
     assert sticker.sum() > 20 and np.abs(again - base)[sticker].max() < 0.15
-    assert ((followed < 0.1) & on_paint & ~sticker).sum() > 20, "the lamp"
-    plain = on_paint & (followed == 1)
+    is_lamp = (region_map[..., 0] // 16 == REGIONS.index("tail_lamp")) & (region_map[..., 1] > 230)
+    assert (is_lamp & on_paint).sum() > 20 and np.abs(again - base)[is_lamp].max() < 0.15, "the lamp, not the paint"
+    yellow = Palette(tail_lamp=Finish((0.9, 0.8, 0.1), 0.2), paint=PALETTE.paint, two_tone=PALETTE.two_tone)
+    lit = Recolouring(stored, region_map, PALETTE.array()[:, :3]).colours(yellow.array()[:, :3])[..., :3]
+    assert np.median(np.abs(lit - base)[is_lamp & on_paint].max(axis=1)) > 0.2, "it follows the lamps"
+    plain = on_paint & (followed == 1) & (region_map[..., 0] // 16 == 0)
     assert plain.sum() > 0.9 * on_paint.sum() and np.median(again[plain][:, 1] - base[plain][:, 1]) > 0.4
 
 
