@@ -272,7 +272,7 @@ def put_neural_renderer(options: argparse.Namespace) -> str:
             f"{numbers}."
         )
     read_card(options.out)  # before anything is written
-    precision = options.precision or "int8"
+    precision: Precision = options.precision or "int8"
     save_network(options.out / STYLE_MAPPING, renderer.mapping, renderer.mapping.config, precision=precision)
     save_network(options.out / NEURAL_RENDERER, renderer.generator, renderer.generator.config, precision=precision)
     put_block(options, RENDERER_BLOCK, options.neural_renderer)

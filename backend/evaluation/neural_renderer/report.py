@@ -18,15 +18,15 @@ from .swaps import best_borders, draw_pairs, swap_table
 
 STAGES = ("before", "warm_up", "fine_tuned")
 BASE_TRUNCATION = 0.9
-SEARCH_PAIRS = 40
-"""Pairs on which the runs of layers are chosen that give plain style mixing its best chance."""
+SEARCH_PAIRS = 24
+"""Largest number of pairs on which the runs of layers are chosen that give plain style mixing its best chance."""
 
 
 def figures_of(run: JudgedRun, pairs: int, azimuths: int, seed: int, eye: Eye | None) -> dict[str, Any]:
     """Swaps before mapping, after the warm-up and after the fine-tuning, camera control, and distances of pictures."""
     first, second = draw_pairs(pairs, run.known.object_of.tolist(), seed)
     codes = drawn_codes(run.base, 2 * pairs, BASE_TRUNCATION, seed + 1)
-    borders = chosen_borders(run, seed)
+    borders = chosen_borders(run, min(pairs, SEARCH_PAIRS), seed)
     halves = (torch.arange(pairs), torch.arange(pairs, 2 * pairs))
     tables = {
         "before": swap_table(LayerPainter(run.base, codes, borders), run.reader, run.template, halves),
@@ -48,13 +48,13 @@ def figures_of(run: JudgedRun, pairs: int, azimuths: int, seed: int, eye: Eye | 
     }
 
 
-def chosen_borders(run: JudgedRun, seed: int) -> tuple[int, int, int]:
+def chosen_borders(run: JudgedRun, pairs: int, seed: int) -> tuple[int, int, int]:
     """Where shape, texture and background begin among the codes, so that plain style mixing does best; camera from 0.
 
     Found on other samples than those that are measured.
     """
-    codes = drawn_codes(run.base, 2 * SEARCH_PAIRS, BASE_TRUNCATION, seed + 1000)
-    halves = (torch.arange(SEARCH_PAIRS), torch.arange(SEARCH_PAIRS, 2 * SEARCH_PAIRS))
+    codes = drawn_codes(run.base, 2 * pairs, BASE_TRUNCATION, seed + 1000)
+    halves = (torch.arange(pairs), torch.arange(pairs, 2 * pairs))
     last = run.base.codes
     tried = [
         (view, texture, background)
@@ -109,6 +109,6 @@ def pictures_of(run: JudgedRun, seed: int) -> dict[str, np.ndarray]:
     figures = Figures(run.tuned, run.reader, run.template, run.known)
     return {
         "dual": figures.dual(numbers[:4]),
-        "strips": figures.strips(numbers[4:5]),
+        "strips": figures.strips(numbers[-1:]),
         "swaps": figures.swaps(numbers[:3]),
     }

@@ -90,7 +90,8 @@ def swap_table(
     first, second = pairs
     of_first = read(reader, template, painter([first] * 4))
     of_second = read(reader, template, painter([second] * 4))
-    whole = {name: values.mean() for name, values in differences(of_first, of_second).items()}
+    # Pairs that do not differ at all have nothing to move.
+    whole = {name: max(float(v.mean()), 1e-6) for name, v in differences(of_first, of_second).items()}
     table: dict[str, dict[str, float]] = {}
     for place, handle in enumerate(HANDLES):
         numbers: Sequence[Tensor] = [second if at == place else first for at in range(4)]
@@ -99,7 +100,7 @@ def swap_table(
         left = float(differences(swapped, of_second)[handle].mean() / whole[handle])
         stays = max(value for name, value in moved.items() if name != handle)
         table[handle] = {**moved, "arrived": 1 - left, "leak": stays / max(moved[handle], 1e-6)}
-    table["whole"] = {name: float(value) for name, value in whole.items()}
+    table["whole"] = whole
     return table
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .task import DisentangleTraining
 
 _CHUNK = 256
+_SAMPLES = 1024
+"""Random samples over which the spread of styles is measured."""
 
 
 def mapping_config(
@@ -59,9 +61,10 @@ def _split_of(examples: DescribedPictures) -> int:
 def prepared_mapping(
     config: StyleMappingConfig, examples: DescribedPictures, known: DescribedPictures, generator: Generator
 ) -> StyleMapping:
-    """Mapping networks at random, with means and deviations of the generated pictures' styles and of all cameras.
+    """Mapping networks at random, with the generated pictures' mean styles, their deviations, and those of all cameras.
 
-    Cameras may be as far afield as those of the pictures ``known`` in the fine-tuning.
+    Deviations are those of any samples: view codes are averages, which differ less. Cameras may be as far afield as
+    those of the pictures ``known`` in the fine-tuning.
     """
     mapping = StyleMapping(config)
     device = generator.const.device
@@ -70,7 +73,7 @@ def prepared_mapping(
     view, content = split_styles(generator, _split_of(examples))
     numbers = camera_numbers(examples.cameras)
     mapping.mean.copy_(styles.mean(dim=0))
-    mapping.deviation.copy_(styles.std(dim=0).clamp(min=1e-4))
+    mapping.deviation.copy_(_spread(generator).clamp(min=1e-4))
     mapping.view_index.copy_(view[explained(styles[:, view], numbers).topk(config.view_styles).indices].sort().values)
     mapping.content_index.copy_(content)
     rest = torch.cat([numbers, camera_numbers(known.cameras)])[:, 1:]
@@ -83,6 +86,14 @@ def prepared_mapping(
     mapping.camera_low.copy_(low - beyond)
     mapping.camera_high.copy_(high + beyond)
     return mapping
+
+
+def _spread(generator: Generator) -> Tensor:
+    """(S,) standard deviations of the styles of random samples."""
+    random = torch.Generator().manual_seed(0)
+    z = torch.randn(_SAMPLES, generator.config.z_dim, generator=random)
+    styles: Tensor = generator.flatten(generator.styles(generator.map(z.to(generator.const.device))))
+    return styles.std(dim=0).cpu()
 
 
 def explained(styles: Tensor, numbers: Tensor) -> Tensor:

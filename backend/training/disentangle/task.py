@@ -45,7 +45,7 @@ from .losses import DisentangleWeights, cycle_losses, picture_losses, silhouette
 from .start import mapping_config, prepared_mapping
 
 CAMERAS = "cameras.json"
-SELECTION_RATE = 20.0
+SELECTION_RATE = 5.0
 """Learning rate of the selection among shape, texture and background, over that of the networks."""
 MASKS = "masks.safetensors"
 """The segmenter of the generator's pictures, in a run's folder."""
@@ -159,7 +159,7 @@ class DisentangleTask(Task):
         }  # fmt: skip
         learned = [weight for weight in self.student.parameters() if weight.requires_grad]
         self.optimizers = {
-            "generator": torch.optim.Adam(learned, config.generator_rate, (0.9, 0.99)),
+            "generator": torch.optim.Adam(learned, config.generator_rate, (0.5, 0.99)),
             "mapping": torch.optim.Adam(_groups(self.mapping), config.learning_rate, (0.9, 0.99)),
             "segmenter": torch.optim.AdamW(self.segmenter.parameters(), config.learning_rate, weight_decay=1e-3),
         }
