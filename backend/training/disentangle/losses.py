@@ -28,7 +28,7 @@ class DisentangleWeights:
 
     styles: float = 1.0
     """Equation 5: distance of the styles, in their deviations."""
-    entropy: float = 0.1
+    entropy: float = 0.05
     """Equation 5: of the selection among shape, texture and background."""
     shape: float = 20.0
     """Equation 6: distance of vertices, in lengths of the object."""

@@ -83,9 +83,9 @@ class DisentangleTraining:
     """How many of them are known ones, the rest being mixed, as all are in the paper."""
     learning_rate: float = 1e-3
     """Highest learning rate of mapping networks and segmenter before the fine-tuning."""
-    mapping_rate: float = 2e-4
+    mapping_rate: float = 5e-4
     """Highest learning rate of the mapping networks in the fine-tuning."""
-    generator_rate: float = 5e-4
+    generator_rate: float = 2e-3
     """Highest learning rate of the generator in the fine-tuning."""
     critic_rate: float = 1e-3
     """Learning rate of the discriminator, where there is one."""
@@ -107,8 +107,8 @@ PRESETS: dict[str, DisentangleTraining] = {
         background_size=16, segmenter=SegmenterConfig(resolution=32, channels=(8, 12, 16, 16), blocks=(1, 1, 1, 1)),
     ),
     "small": DisentangleTraining(
-        masks=400, warm_up=1500, loop=LoopConfig(steps=4400, evaluate_every=500, checkpoint_every=100), batch=20,
-        known=14,
+        masks=250, warm_up=350, loop=LoopConfig(steps=2900, evaluate_every=150, checkpoint_every=50), batch=10, known=8,
+        view_styles=576,
     ),
     "medium": DisentangleTraining(
         masks=1000, warm_up=5000, loop=LoopConfig(steps=16_000, evaluate_every=2000, checkpoint_every=500), batch=64,
