@@ -201,4 +201,4 @@ def tell(story: Story, out: Path, tick: float = 0.1, longest_wait: float = LONGE
             bpy.ops.wm.quit_blender()
         return None
 
-    bpy.app.timers.register(step, first_interval=1.0)
+    bpy.app.timers.register(step, first_interval=1.0, persistent=True)  # a story may open another file
