@@ -30,6 +30,8 @@ TESTED_BY = {
     "scripts/image_to_3d.py": "tests/blender/test_image_to_3d.py",
     "unrender image-to-3d": "tests/window/test_window.py::test_the_command_works_without_a_window",
     "scripts/generate.py": "tests/blender/test_generate_script.py",
+    "scripts/edit.py": "tests/blender/test_edit_script.py",
+    "unrender edit": "tests/blender/test_edit_script.py",
     "scripts/render_dataset.py": "tests/blender/test_render_dataset.py",
     "scripts/train.py segmenter": "tests/training/test_segmenter.py",
     "scripts/train.py inverse-graphics": "tests/training/test_known_cameras.py",
