@@ -13,7 +13,6 @@ import pytest
 import torch
 from test_bake import SIDE, as_photo, camera_at, patchwork, photograph, sunlight
 
-from backend.common.bundle_files import BUNDLED
 from backend.models.crop import Crop
 from backend.models.inverse_graphics import InverseGraphics, InverseGraphicsConfig, ShapeDecoder, TextureDecoder
 from backend.models.storage import read_tensors, save_network, write_tensors
@@ -23,7 +22,7 @@ from backend.render.template import CAR_BOX, make_template
 from backend.training.inverse_graphics import free_cameras as multi_view
 from backend.training.inverse_graphics import known_cameras as inverse_graphics
 from backend.training.inverse_graphics.shape_basis import TemplateFitter, visible_surface
-from backend.weights.bundle import load_bundle, load_inverse_graphics
+from backend.weights.bundle import bundle_folders, load_bundle, load_inverse_graphics
 from tests.helpers.shared_views import write_gan_views
 from tests.helpers.synthetic import TEMPLATE, stretched, write_dataset
 
@@ -109,7 +108,7 @@ def test_a_file_says_whether_its_network_is_symmetric_and_older_ones_are(tmp_pat
 
 def test_shipped_bundles_are_symmetric() -> None:
     for name in ("car", "car-gan"):
-        _, metadata = read_tensors(BUNDLED / name / "inverse_graphics.safetensors")
+        _, metadata = read_tensors(bundle_folders()[name] / "inverse_graphics.safetensors")
         assert json.loads(metadata["config"]).get("symmetric", True)
         assert load_bundle(name).inverse_graphics.config.symmetric
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.common.bundle_files import BUNDLED
 from backend.pipeline.atlas import Atlas
 from backend.render.template import CAR_BOX, Template, TemplateConfig, make_template
 from backend.training.inverse_graphics import free_cameras as multi_view
 from backend.training.inverse_graphics import known_cameras as inverse_graphics
 from backend.training.inverse_graphics.start_box import CUBE, SMALL_CAR_BOX, SMALL_CUBE, category_of, start_box
+from backend.weights.bundle import bundle_folders
 
 OTHERS = [(0.45, 1.0, 0.4), (0.4, 0.4, 1.0), (1.0, 1.0, 0.3), (1.0, 0.4, 0.4), (0.5, 0.5, 0.9), (0.02, 1.0, 0.02)]
 BOXES = [TemplateConfig(), CAR_BOX] + [TemplateConfig(8, 9, 7, proportions) for proportions in OTHERS]
@@ -90,7 +90,7 @@ def test_the_default_is_a_cube_of_about_as_many_vertices_as_the_cars() -> None:
 
 @pytest.mark.parametrize("name", ["car", "car-gan"])
 def test_uvs_of_cars_have_not_moved(name: str) -> None:
-    shipped, made = Template.load(BUNDLED / name / "template.npz"), make_template(CAR_BOX)
+    shipped, made = Template.load(bundle_folders()[name] / "template.npz"), make_template(CAR_BOX)
     for field in ("uv", "quads", "mirror"):
         np.testing.assert_array_equal(getattr(shipped, field), getattr(made, field))
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from backend.commands import build_bundle
 from backend.commands import train as train_command
-from backend.common.bundle_files import BUNDLED, PARTS_TEMPLATE
+from backend.common.bundle_files import PARTS_TEMPLATE, RESEARCH
 from backend.common.records import ReconstructRequest
 from backend.evaluation.mesh_checks import open_edges
 from backend.pipeline.reconstruct import reconstruct
@@ -215,7 +215,7 @@ def test_known_cameras_teach_cars_with_parts_from_pictures_alone(tmp_path: Path)
     "name, sentence",
     [
         ("nowhere", f"There is no weights bundle 'nowhere' with a template with parts; these have one: {AT_HAND}."),
-        (str(BUNDLED / "car-gan"), f"The weights bundle in {BUNDLED / 'car-gan'} has no template with parts."),
+        (str(RESEARCH / "car-gan"), f"The weights bundle in {RESEARCH / 'car-gan'} has no template with parts."),
     ],
 )
 def test_a_bundle_without_parts_is_one_sentence(made: Path, tmp_path: Path, capsys, name: str, sentence: str) -> None:

@@ -61,7 +61,7 @@ def test_terms_say_where_a_bundle_belongs(folder: Path) -> None:
     card = read_card(folder)
     blocks = [card, *(block for block in card.values() if isinstance(block, dict))]
     licences = {block["licence"] for block in blocks if "licence" in block}
-    assert (licences == {OWN_LICENCE}) == (folder.parent == BUNDLED)
+    assert licences == {OWN_LICENCE} or folder.parent == RESEARCH
     assert bundle_folders()[folder.name] == folder
 
 
