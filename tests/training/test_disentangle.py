@@ -103,6 +103,12 @@ def test_a_step_without_known_pictures_asks_for_mixed_ones_alone() -> None:
     assert "picture" not in losses and "shape" in losses
 
 
+def test_mixed_pictures_come_when_known_ones_have_taught() -> None:
+    task = make(cycle_from=1)
+    assert "shape" not in task.step(MASKS + WARM_UP)
+    assert {"shape", "picture"} <= set(task.step(MASKS + WARM_UP + 1))
+
+
 def test_a_discriminator_learns_beside_where_it_has_a_weight() -> None:
     task = make(weights=DisentangleWeights(adversarial=0.1))
     before = weights_of(task, "critic")

@@ -81,6 +81,9 @@ class DisentangleTraining:
     """Pictures of a step of fine-tuning."""
     known: int = 8
     """How many of them are known ones, the rest being mixed, as all are in the paper."""
+    cycle_from: int = 0
+    """Step of the fine-tuning from which pictures are mixed; before it the known ones teach alone. What the judge reads
+    in pictures that are no objects yet leads nowhere, and drowns what known ones say."""
     learning_rate: float = 1e-3
     """Highest learning rate of mapping networks and segmenter before the fine-tuning."""
     mapping_rate: float = 5e-4
@@ -107,12 +110,12 @@ PRESETS: dict[str, DisentangleTraining] = {
         background_size=16, segmenter=SegmenterConfig(resolution=32, channels=(8, 12, 16, 16), blocks=(1, 1, 1, 1)),
     ),
     "small": DisentangleTraining(
-        masks=250, warm_up=350, loop=LoopConfig(steps=2900, evaluate_every=150, checkpoint_every=50), batch=10, known=8,
-        view_styles=576,
+        masks=250, warm_up=350, loop=LoopConfig(steps=2900, evaluate_every=150, checkpoint_every=50), batch=12, known=8,
+        view_styles=576, cycle_from=1400,
     ),
     "medium": DisentangleTraining(
         masks=1000, warm_up=5000, loop=LoopConfig(steps=16_000, evaluate_every=2000, checkpoint_every=500), batch=64,
-        known=40,
+        known=40, cycle_from=5000,
     ),
     "full": DisentangleTraining(
         masks=1000, warm_up=700, loop=LoopConfig(steps=4200, evaluate_every=500, checkpoint_every=250),
@@ -229,23 +232,14 @@ class DisentangleTask(Task):
         first = config.masks + config.warm_up
         for name, peak in (("generator", config.generator_rate), ("mapping", config.mapping_rate)):
             set_rate(self.optimizers[name], cosine_rate(step - first, config.loop.steps - first, peak, 50))
-        known, network = config.known, self.reader.network
-        asked = draw_mixed(self.examples, self.shown, config.batch - known, network, config.draws, self.generator)
-        if known:
-            shown, wanted, _ = draw_known(
-                self.examples, self._drawn(known), config.draws, self.generator, network.config.symmetric
-            )
-            asked = Asked.joined(shown, asked)
-        asked = asked.to(self.device)
+        asked, wanted = self._asked(step - first)
+        known = len(wanted)
         pictures = self.made(self.student, self.mapping, asked)
-        mixed = asked.part(known)
-        reading = self.reader(pictures[known:])
-        losses = cycle_losses(self.mapping, network, mixed, pictures[known:], reading)
-        losses["entropy"] = self.mapping.entropy()
-        if config.weights.silhouette:
-            losses["silhouette"] = silhouette_loss(reading.masks, self.drawn(mixed)[:, 3])
+        losses = {"entropy": self.mapping.entropy()}
+        if len(pictures) > known:
+            losses |= self._cycle(asked.part(known), pictures[known:])
         if known and config.weights.picture:
-            losses |= picture_losses(pictures[:known], wanted.to(self.device), self.features)
+            losses |= picture_losses(pictures[:known], wanted, self.features)
         if self.critic is not None:
             losses["adversarial"] = self.critic.judgement(pictures)
         learned = [*self.student.parameters(), *self.mapping.parameters()]
@@ -257,6 +251,29 @@ class DisentangleTask(Task):
         update_average(self.average, self.student, decay)
         update_average(self.mapping_average, self.mapping, config.average_decay)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _asked(self, step: int) -> tuple[Asked, Tensor]:
+        """What a step of the fine-tuning asks for, the known pictures first, and these (n, 3, R, R)."""
+        config, network = self.config, self.reader.network
+        parts, wanted = [], torch.zeros(0)
+        if config.known:
+            shown, wanted, _ = draw_known(
+                self.examples, self._drawn(config.known), config.draws, self.generator, network.config.symmetric
+            )
+            parts.append(shown)
+        if step >= config.cycle_from or not parts:
+            mixed = config.batch - config.known
+            parts.append(draw_mixed(self.examples, self.shown, mixed, network, config.draws, self.generator))
+        asked = parts[0] if len(parts) == 1 else Asked.joined(*parts)
+        return asked.to(self.device), wanted.to(self.device)
+
+    def _cycle(self, mixed: Asked, pictures: Tensor) -> dict[str, Tensor]:
+        """Equation 6 and the silhouette, of mixed pictures."""
+        reading = self.reader(pictures)
+        losses = cycle_losses(self.mapping, self.reader.network, mixed, pictures, reading)
+        if self.config.weights.silhouette:
+            losses["silhouette"] = silhouette_loss(reading.masks, self.drawn(mixed)[:, 3])
+        return losses
 
     def made(self, generator: Generator, mapping: StyleMapping, asked: Asked) -> Tensor:
         """Pictures (N, 3, R, R) in about [0, 1] of what is asked."""
