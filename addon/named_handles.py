@@ -24,6 +24,8 @@ Value = float | str
 """A number, a colour such as #a01020, or the name of a look."""
 Kind = Literal["number", "degrees", "colour", "look"]
 FULL_TURN = 360.0
+SAME = 0.5 / 255
+"""Difference of colours that have the same name."""
 HEX_COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 
 
@@ -136,7 +138,8 @@ def apply(owner: bpy.types.Object, values: Mapping[Handle, Value]) -> None:
         if session.status.error:
             raise ValueError(session.status.error)
     if any(handle.kind == "colour" for handle in values):
-        if "colour_two_tone" in places_of:
+        apart = np.abs(np.subtract(state.colour_two_tone, state.colour_paint)).max() > SAME
+        if "colour_two_tone" in places_of and apart:
             with handles.muted():
                 state.two_tone = True
         handles.request_colours(owner)

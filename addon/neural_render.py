@@ -113,8 +113,8 @@ def request_of(
     )
 
 
-def framed_camera(owner: bpy.types.Object, code: np.ndarray) -> records.Camera:
-    """Returns the camera at an object's sliders, of the square picture around the object.
+def framed_camera(owner: bpy.types.Object, code: np.ndarray, azimuth: float | None = None) -> records.Camera:
+    """Returns the camera at an object's sliders, or from another ``azimuth``, of the square picture around the object.
 
     The square is as large as the object of this code (K,) needs from the photo's own side, and larger or smaller only
     where it would take too small or too large a part of it from another.
@@ -125,6 +125,7 @@ def framed_camera(owner: bpy.types.Object, code: np.ndarray) -> records.Camera:
     vertices = _vertices(owner, code)
     low, high = _box(at_first, vertices)
     now = _enlarged(now, FILLED / float((high - low).max()))
+    now = now if azimuth is None else replace(now, azimuth=azimuth)
     low, high = _box(now, vertices)
     share = float((high - low).max())
     now = _enlarged(now, min(max(share, SMALLEST), LARGEST) / share)

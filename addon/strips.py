@@ -116,7 +116,8 @@ def around(target: bpy.types.Scene, owner: bpy.types.Object, count: int, ask: As
             pose = records.Camera(azimuth, first.elevation, preview.SIDE_DISTANCE, 0.0, preview.SIDE_FIELD_OF_VIEW)
             made.pictures.append(preview.render_from(target, owner, pose, WIDTH, HEIGHT))
             if request is not None:
-                made.requests.append(replace(request, camera=replace(first, azimuth=azimuth)))
+                camera = neural_render.framed_camera(owner, request.shape_code, azimuth)
+                made.requests.append(replace(request, camera=camera))
     return made
 
 

@@ -24,6 +24,7 @@ from addon import (
     environment,
     handles,
     named_handles,
+    neural_render,
     palette,
     parts,
     pixels,
@@ -33,7 +34,7 @@ from addon import (
     strips,
 )
 from addon.wire import client
-from backend.common import bundle_files
+from backend.common import bundle_files, pinhole
 from backend.common.records import GenerateRequest
 from backend.pipeline.generate import generate, load_generator
 from tests.helpers import toy
@@ -398,6 +399,27 @@ def test_previews_sample_a_small_sky_as_finely_as_it_is_and_leave_the_world_as_i
     sky.image = image
     with preview.render_settings(target):
         assert (world.cycles.sampling_method, world.cycles.sample_map_resolution) == before
+
+
+def test_a_second_colour_is_one_only_where_it_is_another_than_the_paint(written) -> None:
+    owner = opened(written(7))
+    known = named_handles.of_object(owner)
+    for words, two_tone in ((["paint=#aa0000", "second_colour=#aa0000"], False), (["second_colour=#00aa00"], True)):
+        named_handles.apply(owner, named_handles.parse(words, known))
+        assert owner.unrender.two_tone == two_tone
+        shown = palette.colours_of(owner)[palette.SECOND]
+        np.testing.assert_allclose(shown, (0, 2 / 3, 0) if two_tone else (2 / 3, 0, 0), atol=1e-3)
+
+
+def test_neural_renders_of_a_turntable_are_from_all_around_and_framed(written) -> None:
+    owner = opened(written(7))
+    code = neural_render.request_of(owner).shape_code
+    vertices = proportions.shape_of(owner)[0]
+    for azimuth in np.linspace(0, 2 * np.pi, 6):
+        camera = neural_render.framed_camera(owner, code, float(azimuth))
+        places = pinhole.project(camera, vertices, 1.0, 1.0)
+        assert camera.azimuth == azimuth
+        assert neural_render.SMALLEST - 1e-6 <= np.ptp(places, axis=0).max() <= neural_render.LARGEST + 1e-6
 
 
 def test_a_background_is_known_where_the_object_is_not() -> None:
