@@ -371,11 +371,12 @@ def test_a_template_without_parts_is_one_object_as_before():
     built = build(result, materials="parts")
     assert built.turning == () and not built.object.children and not built.object.vertex_groups
     assert set(built.collection.objects) == {built.object, built.camera}
-    assert built.object.location.z == pytest.approx(-result.vertices[:, 2].min() * SIZE)
-    np.testing.assert_allclose(built.object.data.vertices[3].co, result.vertices[3] * SIZE, rtol=1e-6)
+    height = -result.vertices[:, 2].min() * SIZE
+    assert built.object.location.z == 0 and built.object[parts.CENTRE_HEIGHT] == pytest.approx(height)
+    np.testing.assert_allclose(built.object.data.vertices[3].co, result.vertices[3] * SIZE + [0, 0, height], rtol=1e-6)
     assert {attribute.name for attribute in built.object.data.attributes} & {"unrender_index"} == set()
     assert not parts.has_parts(built.object)
     (material,) = built.object.data.materials
     assert principled(material).inputs["Roughness"].default_value == pytest.approx(scene.ROUGHNESS)
-    expected = np.array(camera_to_world(result.camera))[:3, 3] * SIZE + np.array(built.object.location)
+    expected = np.array(camera_to_world(result.camera))[:3, 3] * SIZE + [0, 0, height]
     np.testing.assert_allclose(built.camera.location, expected, rtol=1e-6)
