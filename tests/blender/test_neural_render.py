@@ -322,3 +322,31 @@ def test_the_picture_is_saved_where_it_is_asked_for(car, tmp_path):
     np.testing.assert_array_equal(pixels.to_bytes(pixels.read(image)[..., :3]), picture)
     with pytest.raises(RuntimeError, match="cannot be written to"):
         bpy.ops.unrender.save_neural_render(filepath=str(tmp_path / "nowhere" / "saved.png"))
+
+
+@pytest.mark.skipif(
+    not (bundle_files.BUNDLED / "car" / bundle_files.STYLE_MAPPING).is_file(), reason="the weights lack StyleGAN-R"
+)
+def test_the_shipped_weights_draw_what_the_handles_say(root, tmp_path, monkeypatch):
+    command = client.WorkerCommand([sys.executable, "-m", "backend.worker"], root, tmp_path / "real.log")
+    monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
+    result = generate(GenerateRequest(seed=4, texture_size=256), *load_generator("car"))
+    owner = scene.build(bpy.context.scene, result, set_up_scene=False).object
+    bpy.context.view_layer.objects.active = owner
+    pictures = {}
+    for colour in ((0.7, 0.05, 0.05), (0.05, 0.1, 0.7)):
+        for azimuth in (0.7, 2.4):
+            owner.unrender.colour_paint, owner.unrender.azimuth = colour, azimuth
+            pictures[colour, azimuth] = render()[0].astype(float)
+    (red, red_behind), (blue, _) = (
+        [picture for (paint, _), picture in pictures.items() if paint == colour]
+        for colour in ((0.7, 0.05, 0.05), (0.05, 0.1, 0.7))
+    )
+    middle = slice(len(red) // 3, -len(red) // 3)
+    redness = [(picture[middle, middle, 0] - picture[middle, middle, 2]).mean() for picture in (red, blue)]
+    assert redness[0] > redness[1] + 10, "the paint is that of the field"
+    assert np.abs(red - red_behind).mean() > 4, "another side is another picture"
+    corner = red[:4, :4].mean(axis=(0, 1))
+    np.testing.assert_allclose(corner, neural_render.background_of(owner)[0, 0, :3], atol=60)
+    drawn = neural_render.following.answers[owner.name].drawn
+    assert 0.1 < (drawn[..., 3] > 127).mean() < 0.8
