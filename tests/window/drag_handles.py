@@ -157,6 +157,7 @@ def make():
     box.select_set(True)
     bpy.context.scene.camera = box.unrender.camera
     driver.brighten(bpy.context.preferences.system)
+    bpy.context.preferences.inputs.use_mouse_continuous = False  # the mouse is where it was moved to
     space = driver.viewport().spaces.active
     space.shading.color_type = "TEXTURE"
     space.overlay.show_overlays = space.show_gizmo = False  # the less there is to draw, the better
