@@ -34,6 +34,11 @@ def _on_blend(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> Non
     handles.request_colours(owner)
 
 
+def _on_lock(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    if self.blend > 0:
+        _on_blend(self, context)
+
+
 def _on_seed(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
     owner = cast(bpy.types.Object, self.id_data)
     if handles.is_muted() or not self.is_unrender:
@@ -94,10 +99,12 @@ class HandleProperties:
         default=BACKGROUND,
     )
     lock_camera: BoolVectorProperty(name="Lock", description=LOCK, size=3)
-    lock_proportions: BoolVectorProperty(name="Lock", description=LOCK, size=proportions.MAX_PROPORTIONS)
-    lock_shape: BoolVectorProperty(name="Lock", description=LOCK, size=records.NUMBER_OF_SLIDERS)
+    lock_proportions: BoolVectorProperty(
+        name="Lock", description=LOCK, update=_on_lock, size=proportions.MAX_PROPORTIONS
+    )
+    lock_shape: BoolVectorProperty(name="Lock", description=LOCK, update=_on_lock, size=records.NUMBER_OF_SLIDERS)
     lock_texture: BoolVectorProperty(name="Lock", description=LOCK, size=records.NUMBER_OF_SLIDERS)
-    lock_colours: BoolVectorProperty(name="Lock", description=LOCK, size=len(palette.COLOURS))
+    lock_colours: BoolVectorProperty(name="Lock", description=LOCK, update=_on_lock, size=len(palette.COLOURS))
     lock_background: BoolVectorProperty(name="Lock", description=LOCK, size=1)
     seed: IntProperty(
         name="Seed",

@@ -333,6 +333,11 @@ def test_blend_leaves_locked_handles_alone(cars, model):
     first.unrender.lock_proportions[height] = True
     before = model.space.proportions_of(proportions.code_of(first)[0])
     first.unrender.other, first.unrender.blend = second, 0.7
+    held = shape(first)
+    first.unrender.lock_proportions[height] = False
+    assert np.abs(shape(first) - held).max() > 1e-4, "a lock counts at once"
+    first.unrender.lock_proportions[height] = True
+    np.testing.assert_allclose(shape(first), held, atol=1e-5)
     now = model.space.proportions_of(proportions.code_of(first)[0])
     assert now["height"] == pytest.approx(before["height"], abs=1e-5)
     assert now["wheelbase"] != pytest.approx(before["wheelbase"], abs=1e-3)
