@@ -10,8 +10,6 @@ changes but the image.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,25 +19,19 @@ import bpy
 import numpy as np
 from bpy.app.handlers import persistent
 
-from . import handles, parts, pixels, places, preferences, proportions, scene, session
+from . import handles, neural_texture, parts, pixels, places, preferences, proportions, scene, session
 from .camera import camera_from_numbers
 from .environment import NoEnvironment
 from .wire import bundle_files, client, pinhole, records
 
 FOLLOW_SECONDS, POLL_SECONDS = 0.05, 0.01
 """Time between two looks at an object's handles, and at the worker while a picture is under way."""
-TEXTURE_SECONDS = 1.0
-"""Time after which a texture is looked at again although no handle says that it changed: somebody may be painting."""
-TEXTURE_SIDE = 256
-"""Texels a side that travel to the worker."""
 FILLED = 0.8
 """Part of the picture's side that the object takes, as its photo saw it and at zoom 1."""
 SMALLEST, LARGEST = 0.6, 0.95
 """The same part, at least and at most: StyleGAN-R has seen no pictures with smaller or larger objects."""
 GREY = (0.5, 0.5, 0.5)
 """sRGB colour of the background where an object has none of its own."""
-NOT_OF_THE_TEXTURE = ("azimuth", "elevation", "zoom", "shape", "proportions", "background")
-"""Handles that leave the texture as it is."""
 IMAGE_OF = "unrender_neural_render"
 """Property of an image: the name of the object that it is a neural render of."""
 
@@ -58,20 +50,8 @@ class Following:
     asked: dict[str, Any] = field(default_factory=dict)
     """What the handles of each object said when it was last asked for."""
     answers: dict[str, records.NeuralRender] = field(default_factory=dict)
-    textures: dict[str, _Texture] = field(default_factory=dict)
     shapes: dict[str, tuple[bytes, np.ndarray]] = field(default_factory=dict)
     """The latest code of each object, and its vertices."""
-
-
-@dataclass
-class _Texture:
-    """A texture as it travels, (t, t, 3) uint8, and what tells whether it is still that of the image."""
-
-    colours: np.ndarray
-    look: Any
-    texels: bytes
-    """Some of the image's texels."""
-    seen: float
 
 
 following = Following()
@@ -105,7 +85,7 @@ def request_of(
     code = proportions.code_of(owner)[0]
     return records.NeuralRenderRequest(
         shape_code=code,
-        texture=texture(owner),
+        texture=neural_texture.of(owner),
         camera=framed_camera(owner, code),
         background=background_of(owner) if background is None else background,
         bundle=owner.unrender.bundle,
@@ -172,28 +152,6 @@ def background_of(owner: bpy.types.Object) -> np.ndarray:
     """Returns the plain background (1, 1, 4) uint8 of an object."""
     colour = np.array([*getattr(owner.unrender, "background", GREY)][:3], np.float32)
     return np.append(pixels.to_bytes(colour), np.uint8(255))[None, None]
-
-
-def texture(owner: bpy.types.Object) -> np.ndarray:
-    """Returns an object's texture (t, t, 3) uint8 as it travels; reduced again only after it has changed.
-
-    Raises ValueError where it has no pixels.
-    """
-    image, now = handles.texture_of(owner), time.monotonic()
-    look = _values(owner.unrender, NOT_OF_THE_TEXTURE)
-    known = following.textures.get(image.name)
-    if known is not None and known.look == look and now - known.seen < TEXTURE_SECONDS:
-        return known.colours
-    whole = pixels.read(image)
-    step = max(1, len(whole) // TEXTURE_SIDE)
-    texels = whole[step // 2 :: step, step // 2 :: step].tobytes()
-    if known is not None and known.texels == texels:
-        colours = known.colours
-    else:
-        side = min(TEXTURE_SIDE, len(whole))
-        colours = pixels.to_bytes(pixels.resized(whole[..., :3], side, side))
-    following.textures[image.name] = _Texture(colours, look, texels, now)
-    return colours
 
 
 def show(owner: bpy.types.Object, answer: records.NeuralRender) -> bpy.types.Image:
@@ -280,7 +238,7 @@ def look() -> None:
     if following.asked.get(owner.name) != now:
         following.asked[owner.name] = now
         _ask(owner)
-    elif _painted(owner):
+    elif neural_texture.was_painted(owner):
         _ask(owner)
 
 
@@ -290,7 +248,7 @@ def _state_of(owner: bpy.types.Object) -> Any:
         proportions.code_of(owner)[0].tobytes(),
         camera_of(owner),
         background_of(owner).tobytes(),
-        _values(owner.unrender, NOT_OF_THE_TEXTURE),
+        neural_texture.look_of(owner),
     )
 
 
@@ -336,30 +294,6 @@ def _look() -> float | None:
     return FOLLOW_SECONDS if following.on else None
 
 
-def _painted(owner: bpy.types.Object) -> bool:
-    """Says whether the texture has other pixels than when it last travelled, looked at once in a while."""
-    before = following.textures.get(handles.texture_of(owner).name)
-    return before is not None and texture(owner) is not before.colours
-
-
-def _values(group: bpy.types.PropertyGroup, without: Collection[str] = ()) -> tuple:
-    """Returns all plain values of a group of properties, whatever they are: what its handles say."""
-    values: list[Any] = []
-    for one in group.bl_rna.properties:
-        if one.identifier in without:
-            continue
-        if one.type in {"FLOAT", "INT", "BOOLEAN"} and getattr(one, "is_array", False):
-            values.append(tuple(getattr(group, one.identifier)))
-        elif one.type in {"FLOAT", "INT", "BOOLEAN", "ENUM", "STRING"}:
-            values.append(getattr(group, one.identifier))
-        elif one.type == "COLLECTION":
-            values += [_values(item) for item in getattr(group, one.identifier)]
-        elif one.type == "POINTER" and one.identifier != "rna_type":
-            other = getattr(group, one.identifier)
-            values.append(_values(other) if isinstance(other, bpy.types.PropertyGroup) else getattr(other, "name", ""))
-    return tuple(values)
-
-
 def _show_small(image: bpy.types.Image, picture: np.ndarray) -> None:
     """Gives an image the small picture that the panel draws."""
     preview = image.preview_ensure()
@@ -380,7 +314,7 @@ def _forget(_path: object, _depsgraph: object = None) -> None:
     following.tasks.clear()
     following.asked.clear()
     following.answers.clear()
-    following.textures.clear()
+    neural_texture.forget()
     following.shapes.clear()
     following.error = ""
     if following.on and not bpy.app.background and not bpy.app.timers.is_registered(_look):
@@ -396,5 +330,6 @@ def unregister() -> None:
     """Removes the handler and the timer."""
     bpy.app.handlers.load_post.remove(_forget)
     following.__init__()  # type: ignore[misc]
+    neural_texture.forget()
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)

@@ -15,7 +15,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import environment, handles, neural_render, pixels, proportions, scene, session
+from addon import environment, handles, neural_render, neural_texture, pixels, proportions, scene, session
 from addon.ui import neural_panel
 from addon.wire import client
 from backend.common import bundle_files, pinhole
@@ -139,7 +139,7 @@ def test_the_shape_that_is_asked_for_is_that_of_the_mesh(car, bundle):
 def test_texture_and_background_are_those_of_now(car):
     image = handles.texture_of(car)
     pixels.write(image, np.full((*image.size, 3), (200, 40, 20), np.uint8))
-    neural_render.following.textures.clear()
+    neural_texture.forget()
     picture, _ = render()
     np.testing.assert_allclose(picture[NEURAL_SIDE // 2, NEURAL_SIDE // 2], (200, 40, 20), atol=1)
     plain = neural_render.background_of(car)[0, 0, :3]
@@ -152,13 +152,21 @@ def test_a_texture_travels_reduced_and_is_reduced_again_only_after_it_changed(ca
     chequers = np.zeros((512, 512, 3), np.uint8)
     chequers[::2, ::2] = chequers[1::2, 1::2] = 255
     pixels.write(image, chequers)
-    first = neural_render.texture(car)
+    first = neural_texture.of(car)
     assert first.shape == (256, 256, 3) and abs(int(first.mean()) - 128) <= 1 and first.std() < 1
     car.unrender.azimuth += 0.1
-    assert neural_render.texture(car) is first
+    assert neural_texture.of(car) is first
     pixels.write(image, np.full((512, 512, 3), 90, np.uint8))
-    neural_render.following.textures[image.name].seen -= neural_render.TEXTURE_SECONDS
-    assert (neural_render.texture(car) == 90).all()
+    neural_texture._kept[image.name].seen -= neural_texture.TEXTURE_SECONDS
+    assert (neural_texture.of(car) == 90).all()
+
+
+@pytest.mark.parametrize("side", [64, 256, 768, 700])
+def test_a_reduced_texture_has_the_mean_of_what_each_texel_covers(side):
+    whole = np.random.default_rng(side).random((side, side, 3)).astype(np.float32)
+    reduced = neural_texture._reduced(whole)
+    assert reduced.shape[0] == min(side, neural_texture.TEXTURE_SIDE)
+    np.testing.assert_allclose(reduced, pixels.resized(whole, len(reduced), len(reduced)), atol=1e-5)
 
 
 def test_the_plain_renderers_picture_stands_to_the_left_where_it_is_wanted(car):
@@ -226,7 +234,7 @@ def test_following_sees_the_texture_change_without_a_handle(car):
     until_idle()
     image = handles.texture_of(car)
     pixels.write(image, np.full((*image.size, 3), (10, 220, 30), np.uint8))
-    neural_render.following.textures[image.name].seen -= neural_render.TEXTURE_SECONDS
+    neural_texture._kept[image.name].seen -= neural_texture.TEXTURE_SECONDS
     until_idle()
     np.testing.assert_allclose(shown(car)[0][NEURAL_SIDE // 2, NEURAL_SIDE // 2], (10, 220, 30), atol=1)
 
