@@ -90,6 +90,18 @@ def test_a_run_leaves_what_the_neural_renderer_needs(tmp_path: Path) -> None:
     }
 
 
+def test_a_training_goes_on_from_what_another_left(tmp_path: Path) -> None:
+    first = make()
+    run(first, first.config.loop, tmp_path, resume=False, describe=first.config)
+    second = make(start=str(tmp_path))
+    left = torch.cat([weight.flatten() for weight in first.average.parameters()])
+    np.testing.assert_allclose(weights_of(second, "generator").numpy(), left.detach().numpy(), rtol=2e-3)
+    deviation = (second.mapping.selection - first.mapping_average.selection).abs().max()
+    assert float(deviation.detach()) < 1e-2
+    with pytest.raises(ValueError, match="other sizes"):
+        make(start=str(tmp_path), texture_size=8)
+
+
 def test_the_papers_schedule_has_the_papers_losses_alone() -> None:
     full, paper = PRESETS["full"], {"styles", "entropy", "shape", "texture", "background", "same_background"}
     for field in fields(DisentangleWeights):

@@ -33,6 +33,8 @@ from ...models.stylegan2 import Generator, save_generator
 from ...render.picture import HARD, render
 from ...render.shading import Texture
 from ...render.template import Template
+from ...weights.bundle import bundle_folders
+from ...weights.neural_renderer import load_neural_renderer
 from ...weights.run_folder import load_generator_or_run, load_network
 from ..averages import update_average
 from ..inverse_graphics.view_cameras import read_cameras
@@ -66,6 +68,9 @@ class DisentangleTraining:
     """Folder of rendered cars with their codes (``scripts/encode_cars.py``), of the shape space that the judge knows.
     They replace the generated pictures in the fine-tuning: a small generator's cars may look alike from both ends, and
     what it never showed it cannot be asked for. Empty: generated pictures alone, as in the paper."""
+    start: str = ""
+    """Bundle or run whose StyleGAN-R training goes on from, with new phases: ``warm_up=0`` goes straight on to the
+    fine-tuning. Empty: from the generator itself."""
     view_styles: int = 144
     """Number of styles that the camera writes."""
     texture_size: int = 64
@@ -150,6 +155,8 @@ class DisentangleTask(Task):
             mapping_config(config, generator, generated), generated, self.examples, generator
         )
         self.mapping.to(device)
+        if config.start:
+            self._go_on_from(config.start)
         self.segmenter = Segmenter(config.segmenter).eval()
         self.segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.reader = PictureReader(network.to(device).eval().requires_grad_(False), self.segmenter)
@@ -178,6 +185,14 @@ class DisentangleTask(Task):
             raise ValueError("An even number of the batch's pictures are mixed ones, two at least: change known.")
         self.shown, self.held_out = parted(self.examples, config.validation_share)
         self.taught = parted(generated, config.validation_share)[0]
+
+    def _go_on_from(self, start: str) -> None:
+        """Takes over the networks of a bundle or run. Raises BundleError where it has none, ValueError at other sizes."""
+        before = load_neural_renderer(bundle_folders(NEURAL_RENDERER).get(start) or Path(start), self.device)
+        if before.mapping.config != self.mapping.config or before.generator.config != self.student.config:
+            raise ValueError(f"The neural renderer of {start} has other sizes than these settings and data.")
+        self.mapping.load_state_dict(before.mapping.state_dict())
+        self.student.load_state_dict(before.generator.state_dict())
 
     def phase(self, step: int) -> str:
         """Which network learns in a step: ``segmenter``, ``mapping``, or both ``generator`` and mapping."""
