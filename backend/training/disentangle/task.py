@@ -187,7 +187,7 @@ class DisentangleTask(Task):
         self.taught = parted(generated, config.validation_share)[0]
 
     def _go_on_from(self, start: str) -> None:
-        """Takes over the networks of a bundle or run. Raises BundleError where it has none, ValueError at other sizes."""
+        """Takes over networks of a bundle or run. Raises BundleError where it has none, ValueError at other sizes."""
         before = load_neural_renderer(bundle_folders(NEURAL_RENDERER).get(start) or Path(start), self.device)
         if before.mapping.config != self.mapping.config or before.generator.config != self.student.config:
             raise ValueError(f"The neural renderer of {start} has other sizes than these settings and data.")
