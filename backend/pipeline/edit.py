@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..common.records import Edit, EditRequest
 from ..errors import BundleError
+from ..models.inverse_graphics import InverseGraphics
 from ..weights.bundle import LoadedBundle
+
+_latest: tuple[weakref.ref[InverseGraphics], bytes, Tensor] | None = None
+"""The network and the texture code that were edited last, and the texture of that code."""
 
 
 @torch.no_grad()
@@ -28,10 +34,19 @@ def edit(request: EditRequest, bundle: LoadedBundle) -> Edit:
     side = network.config.texture_size
     change = torch.zeros(side, side, 3)
     if bool(movement.any()):
-        given, moved = network.texture_decoder(torch.stack([texture_code, texture_code + movement]))
-        change = (moved - given).permute(1, 2, 0)
+        moved = network.texture_decoder((texture_code + movement)[None])[0]
+        change = (moved - _as_found(network, texture_code)).permute(1, 2, 0)
     vertices = network.shape_decoder(moved_shape[None])[0]
     return Edit(vertices.cpu().numpy(), change.cpu().contiguous().numpy())
+
+
+def _as_found(network: InverseGraphics, texture_code: Tensor) -> Tensor:
+    """The texture (3, t, t) of a code; that of the latest is kept, for a slider asks for it with every step."""
+    global _latest
+    key = texture_code.cpu().numpy().tobytes()
+    if _latest is None or _latest[0]() is not network or _latest[1] != key:
+        _latest = weakref.ref(network), key, network.texture_decoder(texture_code[None])[0]
+    return _latest[2]
 
 
 def _code(values: np.ndarray, length: int, bundle: LoadedBundle) -> Tensor:
