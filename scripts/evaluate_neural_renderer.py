@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures StyleGAN-R and draws the paper's figures; see backend/commands/evaluate_neural_renderer.py.
 
-    python scripts/evaluate_neural_renderer.py RUN --data RENDERS --report FILE [--pictures DIR]
+python scripts/evaluate_neural_renderer.py RUN --data RENDERS --report FILE [--pictures DIR]
 """
 
 import sys
