@@ -103,11 +103,12 @@ def test_the_imported_camera_sees_the_object_where_the_conventions_say(name):
 def test_front_and_left_are_where_the_conventions_say():
     result = toy.reconstruction("box", 96, 96, records.Camera(0.0, 0.0, 3.0))
     built = scene.build(bpy.context.scene, result)
-    front = render(built.camera, 96, 96)[48, 48, :3] * 255
-    np.testing.assert_allclose(front, toy.SIDE_COLOURS[2], atol=6)  # the side towards -Y
+    middle = slice(44, 53), slice(44, 53), slice(3)  # one pixel of few samples is off by a few bytes
+    front = render(built.camera, 96, 96)[middle].mean(axis=(0, 1)) * 255
+    np.testing.assert_allclose(front, toy.SIDE_COLOURS[2], atol=2)  # the side towards -Y
     built.object.unrender.azimuth = math.pi / 2
-    left = render(built.camera, 96, 96)[48, 48, :3] * 255
-    np.testing.assert_allclose(left, toy.SIDE_COLOURS[1], atol=6)  # the side towards +X
+    left = render(built.camera, 96, 96)[middle].mean(axis=(0, 1)) * 255
+    np.testing.assert_allclose(left, toy.SIDE_COLOURS[1], atol=2)  # the side towards +X
 
 
 def test_the_mesh_is_made_of_quads_with_uvs_in_metres_on_the_ground():
