@@ -38,13 +38,13 @@ class DisentangleWeights:
     """Equation 6: distance of the backgrounds' codes."""
     same_background: float = 1.0
     """Equation 6: distance of the codes of two pictures with one background."""
-    camera: float = 0.3
+    camera: float = 0.1
     """How far the camera read in a picture is from the one asked for."""
     silhouette: float = 1.0
     """How far the object's mask in a picture is from the silhouette of the shape asked for."""
     picture: float = 8.0
     """Difference from the picture that is wanted, where it is known."""
-    perceptual: float = 2.0
+    perceptual: float = 8.0
     """Difference of its features."""
     adversarial: float = 0.0
     """Of a discriminator that tells pictures of the data from those made; 0: there is none."""
