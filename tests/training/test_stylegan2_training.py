@@ -121,6 +121,9 @@ def test_two_processes_compute_what_one_does_with_the_whole_batch(data: Path, tm
     for one, two in zip(first[:10], second[:10], strict=True):
         for name in one.keys() - {"seconds", "seconds_per_step"}:
             assert two[name] == pytest.approx(one[name], rel=2e-3, abs=2e-4), (one["step"], name)
+    for one, two in zip(first[10:], second[10:], strict=True):
+        for name in one.keys() & {"generator", "discriminator", "r1", "path_length", "kimg"}:
+            assert two[name] == pytest.approx(one[name], rel=0.2, abs=2e-3), (one["step"], name)
     assert max(record.get("augmentation", 0) for record in first) > 0.01
     weights, others = (read_tensors(out / "checkpoint.safetensors")[0] for out in (alone, together))
     worst = max(

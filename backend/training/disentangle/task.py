@@ -24,6 +24,7 @@ from torch import Tensor
 
 from ...common.bundle_files import NEURAL_RENDERER, STYLE_MAPPING
 from ...data.described_pictures import DescribedPictures, load_rendered
+from ...evaluation.neural_renderer.judged_run import MASKS, WARMED_UP
 from ...models.inverse_graphics import InverseGraphics
 from ...models.perceptual import perceptual_features
 from ...models.picture_reader import PictureReader
@@ -37,6 +38,7 @@ from ...weights.bundle import bundle_folders
 from ...weights.neural_renderer import load_neural_renderer
 from ...weights.run_folder import load_generator_or_run, load_network
 from ..averages import update_average
+from ..inverse_graphics.task import set_rate
 from ..inverse_graphics.view_cameras import read_cameras
 from ..loop import LoopConfig, Task, cosine_rate, run
 from .critic import Critic
@@ -49,10 +51,6 @@ from .start import mapping_config, prepared_mapping
 CAMERAS = "cameras.json"
 SELECTION_RATE = 5.0
 """Learning rate of the selection among shape, texture and background, over that of the networks."""
-MASKS = "masks.safetensors"
-"""The segmenter of the generator's pictures, in a run's folder."""
-WARMED_UP = "style_mapping_warm_up.safetensors"
-"""The mapping networks as the warm-up left them: evaluation compares what the fine-tuning adds."""
 
 
 @dataclass(frozen=True)
@@ -343,12 +341,6 @@ class DisentangleTask(Task):
         save_style_mapping(folder / STYLE_MAPPING, self.mapping_average)
         save_style_mapping(folder / WARMED_UP, self.warmed_up)
         save_generator(folder / NEURAL_RENDERER, self.average, half=True)
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Sets the learning rate of all that an optimiser moves; groups may have a ``share`` of it."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group.get("share", 1.0)
 
 
 def _groups(mapping: StyleMapping) -> list[dict[str, Any]]:
