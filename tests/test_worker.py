@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
@@ -149,6 +150,34 @@ def test_a_worker_killed_while_idle_is_replaced(start):
     os.kill(client.process_id, signal.SIGKILL)
     wait_until(client, lambda: client.process_id is None)
     assert client.wait(client.submit(photo("car"))).name == "car"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no such signal")
+def test_a_message_to_a_worker_that_is_gone_does_not_end_the_process_that_blender_lets_pipes_end(root, tmp_path):
+    body = f"""
+        import os, signal, sys
+        from pathlib import Path
+        from backend.common import records
+        from backend.ipc import client
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as in Blender 4: its Python leaves signals alone
+        command = client.WorkerCommand([sys.executable, "-m", "tests.helpers.toy_worker"], Path({str(root)!r}),
+                                       Path({str(tmp_path)!r}) / "worker.log")
+        one = client.WorkerClient(command)
+        one.wait_ready()
+        os.kill(one.process_id, signal.SIGKILL)
+        os.waitid(os.P_PID, one.process_id, os.WEXITED | os.WNOWAIT)
+        job = one.submit(records.ReconstructRequest("photo.jpg"))
+        while not job.done:
+            one.poll()
+        print(job.error)
+        print(one.wait(one.submit(records.ReconstructRequest("photo.jpg"))).name)
+        one.close()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(body)], cwd=root, capture_output=True, text=True, timeout=60
+    )  # fmt: skip
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    assert "stopped unexpectedly" in done.stdout and done.stdout.splitlines()[-1] == "photo"
 
 
 def test_of_edits_with_one_key_only_the_latest_is_computed(start):

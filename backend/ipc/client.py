@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -143,6 +144,7 @@ class WorkerClient:
         if self._process is not None:
             return
         log_path = self.command.log_path
+        _outlive_broken_pipes()
         try:
             log_path.parent.mkdir(parents=True, exist_ok=True)
             if log_path.exists():
@@ -372,6 +374,12 @@ class WorkerClient:
         if self._log is not None:
             self._log.close()
             self._log = None
+
+
+def _outlive_broken_pipes() -> None:
+    """A write to a worker that is gone is an error: Blender 4 leaves it a signal that ends Blender without a word."""
+    if os.name == "posix" and signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
 def _read_messages(stream: Any, received: queue.SimpleQueue) -> None:

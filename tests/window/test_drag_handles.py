@@ -22,7 +22,7 @@ SLOWEST = 250
 """Milliseconds that one change may take in 95 of 100: 80 are promised on a core that has nothing else to do."""
 
 
-@pytest.mark.parametrize("version", VERSIONS[-1:])  # 4.3 ends when a timer of a window opens a file
+@pytest.mark.parametrize("version", VERSIONS)
 def test_sliders_are_dragged_undone_duplicated_animated_and_outlive_the_worker(version, tmp_path):
     if not TOOL.exists():
         pytest.skip("real-blender is not at hand")
