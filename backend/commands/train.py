@@ -22,6 +22,7 @@ from .entry import guarded, use_threads
 PROGRAM = "train.py"
 TASKS = {
     "disentangle": "training.disentangle.task",
+    "gan3d": "training.gan3d.task",
     "inverse-graphics": "training.inverse_graphics.known_cameras",
     "parts": "training.parts.task",
     "segmenter": "training.segmenter",
@@ -41,8 +42,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--data",
         type=Path,
         required=True,
-        help="folder made by scripts/render_dataset.py; for stylegan2 also any folder or zip of images; for views a "
-        "generator: a bundle's name or folder, a run's folder, or a file; for parts also -, for no renders",
+        help="folder made by scripts/render_dataset.py; for stylegan2 and gan3d also any folder or zip of images; for "
+        "views a generator: a bundle's name or folder, a run's folder, or a file; for parts also -, for no renders",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoints, logs, pictures")
     parser.add_argument(

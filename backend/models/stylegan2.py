@@ -12,7 +12,7 @@ S total length of the styles.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args, overload
@@ -274,6 +274,19 @@ class Generator(nn.Module):
         ``noise`` may be given as one (1, 1, R, R) or (N, 1, R, R) for each 3x3 convolution; ``random`` draws where it
         is "random".
         """
+        image: Tensor | None = None
+        for added in self.synthesize_levels(styles, noise, random):
+            image = added if image is None else self.resampler.upsample(image) + added
+        assert image is not None
+        return image
+
+    def synthesize_levels(
+        self, styles: Styles, noise: Noise | Sequence[Tensor] = "const", random: torch.Generator | None = None
+    ) -> Iterator[Tensor]:
+        """Yields what each resolution adds to the image: (N, 3, 4, 4), (N, 3, 8, 8), ..., (N, 3, R, R).
+
+        Arguments as of :meth:`synthesize`, whose image is their sum, each upsampled.
+        """
         if isinstance(noise, str) and noise not in get_args(Noise):
             raise ValueError(f"noise is one of {', '.join(get_args(Noise))}, not {noise!r}.")
         kind, given = (noise, None) if isinstance(noise, str) else ("const", iter(noise))
@@ -281,7 +294,6 @@ class Generator(nn.Module):
         remaining = iter(styles)
         # Laid out with the channels last, in which convolutions and filter are at their fastest.
         x = self.const.expand(len(styles[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        image: Tensor | None = None
         for block in self.synthesis_blocks():
             x = x.to(precision_at(block.resolution, config.half_from_resolution, config.half_type, self.const))
             for _, layer in block.modulated_layers():
@@ -290,10 +302,7 @@ class Generator(nn.Module):
                     added_noise = noise_for(layer, len(x), kind, random) if given is None else next(given)
                     x = layer(x, style, added_noise)
                 else:
-                    added = layer(x, style)
-                    image = added if image is None else self.resampler.upsample(image) + added
-        assert image is not None
-        return image
+                    yield layer(x, style)
 
 
 def noise_for(conv: ModulatedConv, samples: int, noise: str, random: torch.Generator | None) -> Tensor | None:

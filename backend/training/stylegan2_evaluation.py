@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,12 @@ class GeneratorJudge:
 
     def figures(self, generator: Generator) -> dict[str, float]:
         """Returns statistics on our own encoder's features, named after it; published ones are not comparable."""
+        with torch.no_grad():
+            codes = draw(generator, self.config.samples, self.seed).split(BATCH) if self.config.samples else ()
+            return self.compared(generator(z, noise="const") for z in codes)
+
+    def compared(self, made: Iterable[Tensor]) -> dict[str, float]:
+        """The same for pictures made otherwise: batches (n, 3, R, R) in [-1, 1], ``samples`` pictures in all."""
         if self.config.samples == 0:
             return {}
         network = encoder_features(self.device)
@@ -45,10 +52,8 @@ class GeneratorJudge:
             # The data's order of another seed than the training's, so that the first images are not favoured.
             batches = (self.images.batch(s, min(BATCH, count - s), self.seed + 1, mirror=False) for s in starts)
             self.real = features_of(network, (cropped(batch, self.content) for batch in batches))
-        with torch.no_grad():
-            codes = draw(generator, self.config.samples, self.seed).split(BATCH)
-            made = features_of(network, (cropped(generator(z, noise="const"), self.content) for z in codes))
-        return judged(network, self.real, made, self.seed)
+        features = features_of(network, (cropped(batch, self.content) for batch in made))
+        return judged(network, self.real, features, self.seed)
 
     def grid(self, generator: Generator) -> np.ndarray:
         """Returns a picture (H, W, 3) uint8 of samples side by side."""

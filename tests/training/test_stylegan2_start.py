@@ -112,9 +112,9 @@ def test_the_bundled_generators_pictures_are_the_same_at_twice_the_size() -> Non
     small = load_generator_bundle("car").generator
     side, table = 2 * small.config.resolution, small.config.channel_table
     config = StyleGAN2Training(
-        replace(small.config, resolution=side, channels=(*table, 32)),
-        DiscriminatorConfig(side, channels=(16,) * (len(table) + 1)),
-        ImageSetConfig(side),
+        generator=replace(small.config, resolution=side, channels=(*table, 32)),
+        discriminator=DiscriminatorConfig(side, channels=(16,) * (len(table) + 1)),
+        images=ImageSetConfig(side),
         path_length_weight=0.0,
     )
     task = StyleGAN2Task(config, ImageSet(np.zeros((1, side, side, 3), dtype=np.uint8), config.images), CPU)

@@ -4,12 +4,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +12,13 @@ import torch
 from PIL import Image
 
 from backend.data.images import ImageSetConfig, load_images
-from backend.models.storage import read_tensors
 from backend.models.stylegan2 import Generator, load_generator
 from backend.training.adaptive_augment import AugmentationConfig
 from backend.training.stylegan2 import PRESETS, StyleGAN2Task, StyleGAN2Training, sized, train
 from backend.training.stylegan2_evaluation import GeneratorJudge, JudgeConfig
 from tests.helpers.synthetic import write_dataset
+from tests.helpers.training_runs import kill_and_resume, train_alone_and_together
 
-ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
 # So small that a step takes milliseconds; augmentation is quick to act, so that its state matters.
 SETTINGS = [
@@ -54,15 +47,6 @@ def task_of(config: StyleGAN2Training, data: Path, tmp_path: Path) -> StyleGAN2T
     return StyleGAN2Task(config, load_images(data, config.images, tmp_path / "images.npy", progress=False), CPU)
 
 
-def command(data: Path, out: Path, *settings: str) -> list[str]:
-    paths = ["--data", str(data), "--out", str(out)]
-    return [str(ROOT / "scripts/train.py"), "stylegan2", *paths, "--preset", "tiny", "--threads", "1", *settings]
-
-
-def records(out: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
 def test_tiny_learns_from_rendered_views_and_leaves_networks_that_load(data: Path, tmp_path: Path) -> None:
     config = replace(PRESETS["tiny"], kimg=2.0, evaluate_kimg=2.0, images=ImageSetConfig(32))
     config = replace(config, judge=replace(config.judge, samples=160))
@@ -81,55 +65,15 @@ def test_tiny_learns_from_rendered_views_and_leaves_networks_that_load(data: Pat
 
 def test_a_training_killed_and_resumed_gives_the_weights_of_one_that_was_not(data: Path, tmp_path: Path) -> None:
     settings = [*SETTINGS, "kimg=0.8", "log_kimg=0.08", "checkpoint_kimg=0.2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    subprocess.run([sys.executable, *command(data, whole, *settings)], check=True, capture_output=True, env=environment)
-    process = subprocess.Popen(
-        [sys.executable, *command(data, parts, *settings)], stderr=subprocess.DEVNULL, env=environment
-    )
-    limit = time.monotonic() + 120
-    while not (parts / "checkpoint.safetensors").exists() and time.monotonic() < limit:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    reached = int(read_tensors(parts / "checkpoint.safetensors")[1]["step"])
-    assert 0 < reached < 100
-    subprocess.run(
-        [sys.executable, *command(data, parts, *settings, "--resume")], check=True, capture_output=True, env=environment
-    )
-    first, metadata = read_tensors(whole / "checkpoint.safetensors")
-    second, _ = read_tensors(parts / "checkpoint.safetensors")
-    assert metadata["step"] == "100" and first.keys() == second.keys()
-    assert [name for name in first if not torch.equal(first[name], second[name])] == []
-    assert float(first["kept/augmentation"][0]) > 0
+    kept = kill_and_resume("stylegan2", data, tmp_path, settings, steps=100)
+    assert float(kept["kept/augmentation"][0]) > 0
 
 
 def test_two_processes_compute_what_one_does_with_the_whole_batch(data: Path, tmp_path: Path) -> None:
     settings = [*SETTINGS, "kimg=0.16", "log_kimg=0.008"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    alone, together = tmp_path / "alone", tmp_path / "together"
-    subprocess.run([sys.executable, *command(data, alone, *settings)], check=True, capture_output=True, env=environment)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    result = subprocess.run(
-        [*launcher, *command(data, together, *settings)], check=False, capture_output=True, text=True, env=environment
-    )
-    assert result.returncode == 0, result.stderr
-    first, second = records(alone), records(together)
-    assert len(first) == len(second) >= 20
-    # Sums of parts round otherwise than the sum of the whole, and a GAN's training carries that on: after ten steps how
-    # far depends on the processor. A wrong share or scale is off from the first step, and by far more.
-    for one, two in zip(first[:10], second[:10], strict=True):
-        for name in one.keys() - {"seconds", "seconds_per_step"}:
-            assert two[name] == pytest.approx(one[name], rel=2e-3, abs=2e-4), (one["step"], name)
-    for one, two in zip(first[10:], second[10:], strict=True):
-        for name in one.keys() & {"generator", "discriminator", "r1", "path_length", "kimg"}:
-            assert two[name] == pytest.approx(one[name], rel=0.2, abs=2e-3), (one["step"], name)
-    assert max(record.get("augmentation", 0) for record in first) > 0.01
-    weights, others = (read_tensors(out / "checkpoint.safetensors")[0] for out in (alone, together))
-    worst = max(
-        float((weights[name] - others[name]).abs().max()) for name in weights if name.startswith("network/average")
-    )
-    assert worst < 2e-2
+    losses = {"generator", "discriminator", "r1", "path_length"}
+    log = train_alone_and_together("stylegan2", data, tmp_path, settings, losses)
+    assert max(record.get("augmentation", 0) for record in log) > 0.01
 
 
 def test_bars_teach_nothing(data: Path, tmp_path: Path) -> None:
