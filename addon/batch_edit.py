@@ -33,6 +33,7 @@ from . import (
     preferences,
     preview,
     proportions,
+    repaint,
     scene,
     session,
     strips,
@@ -117,6 +118,11 @@ def parser(with_out: bool = True) -> Parser:
         help="shape, texture or background of another object or photo, such as shape=van.jpg texture=red/scene.blend",
     )
     result.add_argument("--randomise", action="store_true", help="draw shape and colours anew before values are set")
+    result.add_argument(
+        "--repaint",
+        action="store_true",
+        help="paint windows, doors and lamps anew for the edited shape; --randomise and --swap shape=FILE do so anyway",
+    )
     result.add_argument(
         "--seed",
         type=batch_run.whole_number(0, LARGEST_SEED),
@@ -225,10 +231,25 @@ def _steps(
     named_handles.apply(owner, wanted)
     if any(handle.where == "background" for handle in wanted):
         edited.background = None
+    if options.repaint or options.randomise or swaps.gives_shape_alone():
+        yield from _repaint(edited, options.repaint)
     record["handles"] = named_handles.as_json({one: named_handles.read(owner, one) for one in known})
     more = yield from _pictures(edited, options, moved, show)
     _write(folder, owner, options, more, record, show)
     return ""
+
+
+def _repaint(edited: Edited, asked_for: bool) -> Asked:
+    """Paints the markings of an object's shape. Raises ValueError where that was asked for and cannot be."""
+    owner = edited.owner
+    reason = repaint.refusal(owner)
+    if reason and asked_for:
+        raise ValueError(reason)
+    if reason or not repaint.is_stale(owner):
+        return
+    request = repaint.request_of(owner, edited.device)
+    result = yield session.request(request)
+    repaint.apply(owner, request.code, result)
 
 
 def _object_of(source: edit_sources.Source, name: str, options: argparse.Namespace, record: dict[str, Any]) -> Asked:

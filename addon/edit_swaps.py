@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import copies, edit_sources, handle_tools, handles, job, looks, palette, parts, session
+from . import copies, edit_sources, handle_tools, handles, job, looks, palette, parts, repaint, session
 from .edit_sources import Source
 from .wire import client, protocol, records
 
@@ -86,6 +86,10 @@ class Swaps:
             finally:
                 edit_sources.remove(other, before)
 
+    def gives_shape_alone(self) -> bool:
+        """Says whether objects get another's shape, and keep the texture that was painted for their own."""
+        return SHAPE in self.sources and TEXTURE not in self.sources
+
     def _behind(self, path: Path) -> Asked:
         """Returns what a photo shows beside its object; all of it where there is none in it."""
         picture = yield session.request(protocol.PictureRequest(str(path)))
@@ -131,4 +135,5 @@ def take_texture(owner: bpy.types.Object, other: bpy.types.Object) -> None:
         for region in palette.COLOURS:
             setattr(owner.unrender, palette.field_of(region), getattr(other.unrender, palette.field_of(region)))
         owner.unrender.two_tone = other.unrender.two_tone
+    repaint.take_over(owner, other)
     handles.request_colours(owner)

@@ -25,6 +25,7 @@ from . import (
     parts,
     preferences,
     proportions,
+    repaint,
     scene,
     session,
     shape_codes,
@@ -121,6 +122,7 @@ def reset(owner: bpy.types.Object) -> None:
         shape_codes.reset(owner)
         palette.reset(owner)
         state.property_unset("background")
+    repaint.restore(owner)
     move_camera(owner)
     request_edit(owner)
     request_colours(owner)

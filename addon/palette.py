@@ -133,6 +133,12 @@ def regions_shown(owner: bpy.types.Object) -> set[str]:
     return set() if kept is None else set(kept.get("shown", kept["names"]).split(","))
 
 
+def set_regions_shown(owner: bpy.types.Object, shown: set[str]) -> None:
+    """Takes note of which regions have some of an object's surface."""
+    if owner.get(PALETTE) is not None:
+        owner[PALETTE]["shown"] = ",".join(sorted(shown))
+
+
 def colours_of(owner: bpy.types.Object, source: bpy.types.Object | None = None) -> dict[str, np.ndarray]:
     """Returns the colour (3,) sRGB of each region at an object's fields, or at those of its evaluated ``source``.
 

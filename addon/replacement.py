@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from . import copies, followed, handles, looks, palette, parts, proportions, scene, shape_codes
+from . import copies, followed, handles, looks, palette, parts, proportions, repaint, scene, shape_codes
 from .wire import records
 
 OWN_PROPERTIES = "unrender_"
@@ -63,6 +63,7 @@ def rebuild(
         state.zoom = 1.0
         palette.take_over(owner, made.object)
         shape_codes.reset(owner)
+        repaint.forget(owner)
         state.shape = state.texture = (0.0,) * records.NUMBER_OF_SLIDERS
         state.proportions = (proportions.AS_FOUND,) * proportions.MAX_PROPORTIONS
     followed.remember(owner)

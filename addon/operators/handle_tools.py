@@ -7,7 +7,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from .. import handle_tools, handles, session
+from .. import handle_tools, handles, repaint, session
 from .handles import HandleOperator
 
 COPIES = (
@@ -66,7 +66,7 @@ class UNRENDER_OT_randomise(HandleOperator, bpy.types.Operator):
             return {"CANCELLED"}
         with handles.muted():
             owner.unrender.seed = self.seed
-        return {"CANCELLED"} if session.status.error else {"FINISHED"}
+        return _finished(owner)
 
 
 class UNRENDER_OT_copy_from(HandleOperator, bpy.types.Operator):
@@ -104,7 +104,15 @@ class UNRENDER_OT_copy_from(HandleOperator, bpy.types.Operator):
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        return {"CANCELLED"} if session.status.error else {"FINISHED"}
+        return _finished(owner)
+
+
+def _finished(owner: bpy.types.Object) -> set[str]:
+    """Says how a tool ended, and has an object repainted whose shape it changed."""
+    if session.status.error:
+        return {"CANCELLED"}
+    repaint.follow_tools(owner)
+    return {"FINISHED"}
 
 
 CLASSES = (UNRENDER_OT_reset_handle, UNRENDER_OT_randomise, UNRENDER_OT_copy_from)

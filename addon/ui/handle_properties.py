@@ -16,7 +16,7 @@ from bpy.props import (
     PointerProperty,
 )
 
-from .. import handle_tools, handles, palette, proportions, session
+from .. import handle_tools, handles, palette, proportions, repaint, session
 from ..wire import records
 
 BACKGROUND = (0.75, 0.75, 0.75)
@@ -49,6 +49,8 @@ def _on_seed(self: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None
     except ValueError as error:
         session.status.error = str(error)
         session.redraw()
+        return
+    repaint.follow_tools(owner)
 
 
 def _is_another(self: bpy.types.PropertyGroup, value: bpy.types.Object) -> bool:
@@ -118,6 +120,12 @@ class HandleProperties:
     )
     random_colours: BoolProperty(
         name="Colours", description="Randomise draws new colours", default=True, options={"SKIP_SAVE"}
+    )
+    repaint: BoolProperty(
+        name="Repaint",
+        description="After Randomise and Copy Shape, windows, doors and lamps are painted anew for the new shape",
+        default=True,
+        options={"SKIP_SAVE"},
     )
     other: PointerProperty(
         type=bpy.types.Object,

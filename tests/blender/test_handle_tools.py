@@ -30,7 +30,7 @@ def emptied_file(monkeypatch):
     """Every test begins with an empty file and the add-on registered; a worker cannot be started."""
 
     def none(chosen=""):
-        raise AssertionError("handles of objects with parts need no worker")
+        raise environment.NoEnvironment("There is no backend here.")
 
     bpy.ops.wm.read_homefile(use_empty=True)
     addon.register()
