@@ -257,6 +257,8 @@ def _ask_for_texture(owner: bpy.types.Object, sliders: textures.Sliders) -> None
         while not task.done:
             task.poll()
         _look()
+    elif task.comes_soon():
+        _look()
     elif not bpy.app.timers.is_registered(_look):
         bpy.app.timers.register(_look, first_interval=POLL_SECONDS)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import atexit
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,14 @@ import bpy
 
 from . import environment, preferences
 from .wire import client, protocol, records
+
+WORTH_WAITING = 0.05
+"""Seconds that Blender waits for what a slider asked for: if the viewport were drawn first, the answer would wait for
+that, and the viewport be drawn twice."""
+PATIENCE = 10
+"""Answers that are not waited for after one that took longer."""
+GLANCE_SECONDS = 0.001
+"""Time between two looks at the worker meanwhile."""
 
 
 @dataclass
@@ -35,6 +44,8 @@ class Status:
 
 status = Status()
 _client: client.WorkerClient | None = None
+_not_waited = 0
+"""Answers that will not be waited for."""
 
 
 def worker() -> client.WorkerClient:
@@ -87,6 +98,19 @@ class RequestTask:
     def poll(self) -> bool:
         """Takes in what has come; True if anything changed."""
         return self._client.poll()
+
+    def comes_soon(self) -> bool:
+        """Waits a moment, unless the latest were waited for in vain; says whether the answer has come."""
+        global _not_waited
+        if _not_waited > 0:
+            _not_waited -= 1
+            return self.done
+        until = time.monotonic() + WORTH_WAITING
+        while not self.done and time.monotonic() < until:
+            if not self.poll():
+                time.sleep(GLANCE_SECONDS)
+        _not_waited = 0 if self.done else PATIENCE
+        return self.done
 
     def cancel(self) -> None:
         """Asks to stop; the task is done within about a second."""
