@@ -17,8 +17,8 @@ from .wire import client, protocol, records
 WORTH_WAITING = 0.05
 """Seconds that Blender waits for what a slider asked for: if the viewport were drawn first, the answer would wait for
 that, and the viewport be drawn twice."""
-PATIENCE = 10
-"""Answers that are not waited for after one that took longer."""
+LONGEST_IMPATIENCE = 15
+"""Answers that are not waited for, at most, after those that took longer."""
 GLANCE_SECONDS = 0.001
 """Time between two looks at the worker meanwhile."""
 
@@ -44,8 +44,8 @@ class Status:
 
 status = Status()
 _client: client.WorkerClient | None = None
-_not_waited = 0
-"""Answers that will not be waited for."""
+_in_vain, _not_waited = 0, 0
+"""Waits in vain since an answer came soon, and answers that will not be waited for."""
 
 
 def worker() -> client.WorkerClient:
@@ -100,8 +100,8 @@ class RequestTask:
         return self._client.poll()
 
     def comes_soon(self) -> bool:
-        """Waits a moment, unless the latest were waited for in vain; says whether the answer has come."""
-        global _not_waited
+        """Waits a moment, the more rarely the more often that was in vain; says whether the answer has come."""
+        global _in_vain, _not_waited
         if _not_waited > 0:
             _not_waited -= 1
             return self.done
@@ -109,7 +109,8 @@ class RequestTask:
         while not self.done and time.monotonic() < until:
             if not self.poll():
                 time.sleep(GLANCE_SECONDS)
-        _not_waited = 0 if self.done else PATIENCE
+        _not_waited = 0 if self.done else min(2**_in_vain - 1, LONGEST_IMPATIENCE)
+        _in_vain = 0 if self.done else _in_vain + 1
         return self.done
 
     def cancel(self) -> None:
