@@ -273,7 +273,7 @@ class UNRENDER_PT_tools(HandlePanel, bpy.types.Panel):
         row = column.row(align=True)
         row.prop(state, "random_shape", toggle=True)
         row.prop(state, "random_colours", toggle=True)
-        self._draw_repaint(column.row(align=True), owner)
+        draw_repaint(column.row(align=True), owner)
         column = layout.column(align=True)
         column.label(text="From another object:")
         column.prop(state, "other", text="")
@@ -292,20 +292,21 @@ class UNRENDER_PT_tools(HandlePanel, bpy.types.Panel):
         if session.status.error:
             draw_text(layout.box(), session.status.error, "ERROR", context.region.width)
 
-    def _draw_repaint(self, row: bpy.types.UILayout, owner: bpy.types.Object) -> None:
-        """Draws whether tools repaint, the button for now, and the arrow back to what the photo gave."""
-        if repaint.refusal(owner):
-            return
-        try:
-            stale = repaint.is_stale(owner)
-        except ValueError:
-            return  # the panel of the shape says why
-        row.prop(owner.unrender, "repaint", text="", icon="AUTO")
-        button = row.row(align=True)
-        button.active = stale
-        button.operator("unrender.repaint", text="Repaint" if stale else "Paint Fits the Shape", icon="BRUSH_DATA")
-        if repaint.is_repainted(owner):
-            row.operator("unrender.unrepaint", text="", icon="LOOP_BACK")
+
+def draw_repaint(row: bpy.types.UILayout, owner: bpy.types.Object) -> None:
+    """Draws whether tools repaint, the button for now, and the arrow back to what the photo gave."""
+    if repaint.refusal(owner):
+        return
+    try:
+        stale = repaint.is_stale(owner)
+    except ValueError:
+        return  # the panel of the shape says why
+    row.prop(owner.unrender, "repaint", text="", icon="AUTO")
+    button = row.row(align=True)
+    button.active = stale
+    button.operator("unrender.repaint", text="Repaint" if stale else "Paint Fits the Shape", icon="BRUSH_DATA")
+    if repaint.is_repainted(owner):
+        row.operator("unrender.unrepaint", text="", icon="LOOP_BACK")
 
 
 CLASSES = (

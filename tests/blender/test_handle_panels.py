@@ -12,7 +12,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import palette, places, scene, session, shape_codes
+from addon import palette, places, repaint, scene, session, shape_codes
 from addon.ui import handle_panels
 from backend.pipeline.generate import load_generator
 from backend.pipeline.parts_object import object_from_code
@@ -129,6 +129,16 @@ def test_the_panel_says_why_something_is_missing_or_grey(cars, monkeypatch):
     monkeypatch.setattr(places, "shape_spaces", dict)
     assert any("not installed" in entry[1] for entry in drawn(handle_panels.UNRENDER_PT_shape) if entry[0] == "label")
     assert session.status.error == ""
+
+
+def test_the_tools_offer_to_repaint_and_the_way_back_where_there_is_one(cars):
+    rows = drawn(handle_panels.UNRENDER_PT_tools)
+    assert ("operator", "unrender.repaint") in rows and ("operator", "unrender.unrepaint") not in rows
+    cars[0][repaint.FOUND] = {"photo": 0.0}
+    assert ("operator", "unrender.unrepaint") in drawn(handle_panels.UNRENDER_PT_tools)
+    box = scene.build(bpy.context.scene, toy.reconstruction("box"), set_up_scene=False).object
+    bpy.context.view_layer.objects.active = box
+    assert ("operator", "unrender.repaint") not in drawn(handle_panels.UNRENDER_PT_tools)
 
 
 def test_everything_in_the_panel_has_a_tooltip():
