@@ -50,8 +50,10 @@ class ShapeGeneratorConfig:
     surface: SurfaceConfig = field(default_factory=SurfaceConfig)
     radius: float = 0.4
     """Radius of the surface before anything is learned, where a frame shows about 1.3."""
-    shape_gain: float = 0.05
-    """Size in the world of a number of the network's at the coarsest resolution."""
+    shape_gain: float = 0.2
+    """Size in the world of a number of the network's at the coarsest resolution: how fast shapes learn."""
+    shape_start: float = 0.25
+    """Size of the position map's first weights in that of others: small, so that first shapes are near the start."""
     pyramid: bool = True
     pyramid_decay: float = 0.7
     """Strength of what a resolution adds to the position map, in that of the resolution before."""
@@ -119,6 +121,9 @@ class ShapeGenerator(nn.Module):
         self.config = config
         self.maps = Generator(replace(config.maps, image_channels=SHAPE_CHANNELS + 3))
         self.background = Generator(config.background)
+        with torch.no_grad():
+            for block in self.maps.synthesis_blocks():
+                block.to_image.weight[:SHAPE_CHANNELS] *= config.shape_start
         surface = make_surface(config.surface)
         for name in ("start", "uv", "rim", "rim_uv", "triangles", "triangle_uv"):
             self.register_buffer(name, torch.from_numpy(getattr(surface, name)), persistent=False)

@@ -67,6 +67,15 @@ def test_a_generator_that_has_learned_nothing_makes_its_start() -> None:
     assert scene.background.shape == (2, 3, 8, 8)
 
 
+def test_first_shapes_are_near_the_start_and_differ() -> None:
+    generator = generator_of()
+    with torch.no_grad():
+        vertices = generator(torch.randn(8, generator.z_dim)).vertices
+    moved = root_mean_square_radius(vertices - generator.config.radius * generator.start)
+    assert 0.01 < moved.min() and moved.max() < 0.5 * generator.config.radius
+    assert vertices.std(dim=0).mean() > 0.01
+
+
 @pytest.mark.parametrize("pyramid", [True, False])
 def test_resolutions_move_the_surface_less_the_finer_they_are_or_only_the_last_does(pyramid: bool) -> None:
     generator = generator_of(pyramid=pyramid, pyramid_decay=0.5, shape_gain=0.1, smoothing=0.0)
@@ -99,7 +108,8 @@ def test_without_the_constraint_a_shape_may_grow_and_with_it_may_not() -> None:
     sizes = []
     for constraint in (True, False):
         generator = generator_of(size_constraint=constraint, size=(0.3, 0.5), shape_gain=3.0)
-        scene = generator(torch.randn(4, generator.z_dim))
+        with torch.no_grad():
+            scene = generator(torch.randn(4, generator.z_dim))
         centred = scene.vertices - scene.vertices.mean(dim=1, keepdim=True)
         sizes.append(float(root_mean_square_radius(centred).max()))
     assert sizes[0] <= 0.5 + 1e-5 < sizes[1]

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from backend.data.images import ImageSetConfig, load_images
 from backend.data.solids import SolidsConfig, write_solids
+from backend.evaluation.distributions import frechet_distance
 from backend.models.shape_generator import ShapeGeneratorConfig, load_shape_generator
 from backend.training.adaptive_augment import AugmentationConfig
 from backend.training.gan3d.task import GENERATOR, GAN3DTask, GAN3DTraining, sized, train
@@ -76,6 +78,22 @@ def test_a_run_leaves_a_generator_that_loads_and_sheets_as_in_the_paper(data: Pa
         assert Image.open(sheet).size == (columns * 18 - 2, 2 * 18 - 2)
     written = json.loads((tmp_path / "config.json").read_text())
     assert written["viewpoints"]["azimuth_deg"] == 90.0
+
+
+def test_pictures_come_near_to_the_photographs_in_fifty_steps(data: Path, tmp_path: Path) -> None:
+    """On 4 x 4 pixels: colours of objects and backgrounds, and where the objects are."""
+    config = miniature(learning_rate=0.005, r1_weight=0.05, average_kimg=0.05, judge=JudgeConfig(samples=96))
+    task = task_of(config, data, tmp_path)
+
+    def distance() -> float:
+        made = torch.cat(list(task._judged_pictures([])))
+        real = task.images.batch(0, len(task.images), 0, mirror=True)
+        return frechet_distance(*(F.avg_pool2d(each, 4).flatten(1) for each in (real, made)))
+
+    before = distance()
+    for step in range(50):
+        task.step(step)
+    assert distance() < 0.1 * before
 
 
 def test_both_networks_learn_and_the_viewpoint_is_drawn_anew_for_each_picture(data: Path, tmp_path: Path) -> None:

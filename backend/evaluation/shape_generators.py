@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a generator of shapes is worth on the small world whose truth is known: shapes, and pictures of two kinds.
+
+Pictures are compared at the photographs' own viewpoints and at higher ones that no photograph showed: a generator that
+paints well and knows no shape is good at the first alone.
+
+Letters: N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.solids import SolidsConfig, make_solids, photographed, solids_mesh
+from ..models.scene_pictures import SOFT, normal_colours, shown
+from ..models.shape_generator import ShapeGenerator, root_mean_square_radius
+from .features import FeatureNetwork, features_of, judged
+from .generated_shapes import ball, compare_shapes, shapes_of, unseen
+from .grids import BATCH, GAP, GROUND, tiled, to_bytes
+from .scene_sheets import draw_scenes
+
+_TRUTH_SEED = 90_001
+"""Of the solids that are compared with: never those of a training's data, whose seeds are small."""
+_VIEW_SEED = 90_002
+
+
+@dataclass(frozen=True)
+class SolidsJudge:
+    """Compares generators with always the same solids and pictures of them."""
+
+    config: SolidsConfig
+    """The data's: resolution and viewpoints. Its seed does not matter."""
+    network: FeatureNetwork | None
+    """On whose features pictures are compared; None: they are not."""
+    shapes: int = 48
+    """Number of shapes on either side."""
+    pictures: int = 400
+    """Number of pictures on either side."""
+
+    def figures(self, generator: ShapeGenerator, seed: int = 0) -> dict[str, float]:
+        """Returns all figures of a generator; those of pictures at unseen viewpoints begin with ``unseen_``."""
+        with torch.no_grad():
+            made = shapes_of(generator.mesh, draw_scenes(generator, self.shapes, seed), self.config.viewpoints)
+        true = shapes_of(solids_mesh(), make_solids(self.shapes, _TRUTH_SEED), self.config.viewpoints)
+        figures = compare_shapes(made, true)
+        for prefix, config in self._worlds():
+            if self.network:
+                real = features_of(self.network, self._true_pictures(config, _TRUTH_SEED))
+                found = features_of(self.network, self._made_pictures(generator, config, seed))
+                figures |= {prefix + name: value for name, value in judged(self.network, real, found).items()}
+        return figures
+
+    def references(self) -> dict[str, dict[str, float]]:
+        """Returns the same figures of other solids of the world (``data``), and those of shapes of a ``ball`` of the
+        solids' mean size."""
+        solids = make_solids(self.shapes, _TRUTH_SEED)
+        true = shapes_of(solids_mesh(), solids, self.config.viewpoints)
+        others = make_solids(self.shapes, _TRUTH_SEED, first=1_000_000)
+        data = compare_shapes(shapes_of(solids_mesh(), others, self.config.viewpoints), true)
+        for prefix, config in self._worlds():
+            if self.network:
+                sides = (self._true_pictures(config, _TRUTH_SEED, first) for first in (0, 1_000_000))
+                one, other = (features_of(self.network, side) for side in sides)
+                data |= {prefix + name: value for name, value in judged(self.network, one, other).items()}
+        radius = float(root_mean_square_radius(solids.vertices).mean())
+        mesh, scene = ball(radius)
+        return {"data": data, "ball": compare_shapes(shapes_of(mesh, scene, self.config.viewpoints), true)}
+
+    def _worlds(self) -> list[tuple[str, SolidsConfig]]:
+        return [("", self.config), ("unseen_", replace(self.config, viewpoints=unseen(self.config.viewpoints)))]
+
+    def _numbers(self, config: SolidsConfig) -> Tensor:
+        return config.viewpoints.draw(self.pictures, torch.Generator().manual_seed(_VIEW_SEED))
+
+    def _true_pictures(self, config: SolidsConfig, seed: int, first: int = 0) -> Iterator[Tensor]:
+        for start, numbers in enumerate(self._numbers(config).split(BATCH)):
+            yield photographed(make_solids(len(numbers), seed, first + start * BATCH), config, numbers)
+
+    @torch.no_grad()
+    def _made_pictures(self, generator: ShapeGenerator, config: SolidsConfig, seed: int) -> Iterator[Tensor]:
+        for start, numbers in enumerate(self._numbers(config).split(BATCH)):
+            scene = draw_scenes(generator, len(numbers), seed, start * BATCH)
+            viewpoints = config.viewpoints.viewpoints(numbers).to(generator.start.device)
+            yield shown(generator.mesh, scene, viewpoints, config.resolution, SOFT)
+
+
+@torch.no_grad()
+def ablation_sheet(
+    generators: Sequence[ShapeGenerator], config: SolidsConfig, columns: int = 8, resolution: int = 64, seed: int = 0
+) -> np.ndarray:
+    """Paper B's figure 3: two rows a generator, samples from random viewpoints and, below, their normals from the same;
+    before them the solids themselves."""
+    numbers = config.viewpoints.draw(columns, torch.Generator().manual_seed(_VIEW_SEED))
+    viewpoints = config.viewpoints.viewpoints(numbers)
+    blocks = [(solids_mesh(), make_solids(columns, _TRUTH_SEED))]
+    blocks += [(generator.mesh, draw_scenes(generator, columns, seed)) for generator in generators]
+    strips = []
+    for mesh, scene in blocks:
+        at = viewpoints.to(scene.vertices.device)
+        pictures = torch.cat([f(mesh, scene, at, resolution) for f in (shown, normal_colours)])
+        strips.append(tiled(to_bytes(pictures), columns))
+    gap = np.full((4 * GAP, strips[0].shape[1], 3), GROUND, np.uint8)
+    return np.concatenate([part for strip in strips for part in (strip, gap)][:-1])
