@@ -3,14 +3,15 @@
 """What moves the code of an object with parts beside its named proportions: further directions, tools, and a blend.
 
 Further directions leave every named proportion alone. They are those in which what is left of the shapes of a category
-differs most, turned so that each moves few places by much: such a direction can be named. The ends of their sliders are
-the data's, and the first one changes most.
+differs most, turned so that each shows about as much as the others and moves few places by much: such a one can be
+named. The ends of their sliders are the data's.
 
 Letters: K numbers of a code, V vertices, P named proportions, J further directions.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -32,8 +33,13 @@ MIN_SIDE = 0.1
 """Smallest way from a slider's middle to its end, in the data's range: an extreme object's sliders move too."""
 _CLEAR = 0.6
 """Part of a direction's movement that is along one axis, and of that in one place, for both to name it."""
-_TURNS = 100
-"""Steps of the search for directions that move few places."""
+_EVEN = 40.0
+"""Weight of movements of one size against movements in few places. Turned without it, the first direction of cars moves
+3.4 times as much as the last one; with it 1.35 times, and as many of them can be named clearly."""
+_TURNS = 40
+"""Most rounds of the search for directions that do both."""
+_ANGLES = np.linspace(-np.pi / 4, np.pi / 4, 90, endpoint=False)
+"""Angles by which a pair of directions is turned on trial; the middle one is 0."""
 _AXES = ("Width", "Length", "Height")
 _PLACES = {"Front": (0.0, 0.3), "Middle": (0.3, 0.7), "Rear": (0.7, 1.0)}
 """Parts of an object's length, from its front."""
@@ -156,7 +162,7 @@ def _found(space: shape_space.ShapeSpace) -> Further:
     turned, _, _ = np.linalg.svd(free.T @ basis, full_matrices=False)
     count = min(records.NUMBER_OF_SLIDERS, turned.shape[1])
     chosen = free @ turned[:, :count]
-    chosen = chosen @ _localised(basis.T @ chosen)
+    chosen = chosen @ _even(basis.T @ chosen)
     ends = np.percentile(space.examples.astype(np.float64) @ chosen, ENDS, axis=0).T
     moves = (chosen.T @ basis).reshape(count, -1, 3)
     visible = np.linalg.norm(moves, axis=2).mean(axis=1) * np.ptp(ends, axis=1) / 2
@@ -168,17 +174,48 @@ def _found(space: shape_space.ShapeSpace) -> Further:
     return Further(chosen[:, order], ends[order], named, visible[order])
 
 
-def _localised(moves: np.ndarray) -> np.ndarray:
-    """(J, J) rotation after which movements (N, J) are large in few places and small in others: varimax."""
+def _even(moves: np.ndarray) -> np.ndarray:
+    """(J, J) rotation after which movements (N, J) are of about one size each, large in few places and small in others.
+
+    Varimax with a price on differences of size, found by turning two directions at a time to where it is best.
+    """
     count = moves.shape[1]
     turn = np.eye(count)
+    turned = moves / max(np.sqrt(np.square(moves).sum() / count), 1e-12)
+    cosine, sine = np.cos(_ANGLES), np.sin(_ANGLES)
     for _ in range(_TURNS):
-        turned = moves @ turn
-        left, _, right = np.linalg.svd(moves.T @ (turned**3 - turned * np.square(turned).mean(axis=0)))
-        before, turn = turn, left @ right
-        if np.abs(turn - before).max() < 1e-9:
+        rests = True
+        for first, second in itertools.combinations(range(count), 2):
+            gains = _gain(turned[:, first], turned[:, second], cosine, sine)
+            best = int(gains.argmax())
+            if gains[best] <= gains[len(gains) // 2] + 1e-9:
+                continue
+            rests = False
+            rotation = np.array([[cosine[best], -sine[best]], [sine[best], cosine[best]]])
+            for matrix in (turned, turn):
+                matrix[:, [first, second]] = matrix[:, [first, second]] @ rotation
+        if rests:
             break
     return turn
+
+
+def _gain(one: np.ndarray, other: np.ndarray, cosine: np.ndarray, sine: np.ndarray) -> np.ndarray:
+    """How good two movements (N,) are once they were turned by angles (A,), as :func:`_even` wants them: (A,)."""
+    one_squared, other_squared, product = one * one, other * other, one * other
+    energies = one_squared.sum(), product.sum(), other_squared.sum()
+    fourths = (
+        one_squared @ one_squared, one_squared @ product, one_squared @ other_squared, product @ other_squared,
+        other_squared @ other_squared,
+    )  # fmt: skip
+    gain = np.zeros(len(cosine))
+    for c, s in ((cosine, sine), (-sine, cosine)):
+        energy = c**2 * energies[0] + 2 * c * s * energies[1] + s**2 * energies[2]
+        fourth = sum(
+            times * c ** (4 - power) * s**power * value
+            for power, (times, value) in enumerate(zip((1, 4, 6, 4, 1), fourths, strict=True))
+        )
+        gain += len(one) * fourth - energy**2 - _EVEN * np.log(np.maximum(energy, 1e-12)) ** 2
+    return gain
 
 
 def _name_of(moves: np.ndarray, places: np.ndarray) -> str:
