@@ -11,17 +11,20 @@ import numpy as np
 import pytest
 import torch
 
+from backend.common.truth_codes import FILE_NAME
 from backend.models.framing import framed, reframed
 from backend.render.camera import project
 from backend.render.picture import HARD, render
 from backend.render.shading import Texture
 from backend.training.disentangle import task as disentangle
 from backend.training.disentangle.critic import Critic
+from backend.training.disentangle.data import load_examples, parted
 from backend.training.disentangle.draws import DrawConfig, draw_known, draw_mixed
 from backend.training.disentangle.losses import DisentangleWeights, silhouette_loss, style_losses
 from backend.training.disentangle.start import explained, mapping_config, prepared_mapping, split_styles
-from backend.training.disentangle.task import PRESETS, DisentangleTask, DisentangleTraining, parted
+from backend.training.disentangle.task import PRESETS, DisentangleTask, DisentangleTraining
 from backend.training.loop import load_checkpoint, run, save_checkpoint
+from backend.weights.neural_renderer import load_neural_renderer
 from tests.helpers.described import SIDE, SPLIT, described, generator, judge
 from tests.helpers.synthetic import TEMPLATE
 
@@ -102,6 +105,33 @@ def test_a_training_goes_on_from_what_another_left(tmp_path: Path) -> None:
         make(start=str(tmp_path), texture_size=8)
 
 
+def test_renders_alone_are_enough_to_go_on(tmp_path: Path) -> None:
+    first = make()
+    run(first, first.config.loop, tmp_path, resume=False, describe=first.config)
+    going_on = settings(start=str(tmp_path))
+    renders = described(with_codes=False)
+    task = DisentangleTask(replace(going_on, warm_up=0), renders, None, generator(), judge(), TEMPLATE, CPU)
+    before = weights_of(task, "generator")
+    assert task.phase(MASKS) == "generator" and "picture" in task.step(MASKS)
+    assert not torch.equal(before, weights_of(task, "generator"))
+
+
+def test_renders_without_weights_to_go_on_from_are_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).touch()
+    for refused in (settings(), settings(start="car")):
+        with pytest.raises(ValueError, match="no codes of the generator"):
+            load_examples(refused, tmp_path, generator(), judge())
+
+
+def test_what_is_left_runs_in_single_precision_whatever_it_learned_in(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(disentangle, "computes_in_bfloat16", lambda device: True)
+    task = make()
+    assert task.student.config.half_from_resolution == 16
+    assert make(bfloat16=False).student.config.half_from_resolution is None
+    task.export(tmp_path)
+    assert load_neural_renderer(tmp_path).generator.config.half_from_resolution is None
+
+
 def test_the_papers_schedule_has_the_papers_losses_alone() -> None:
     full, paper = PRESETS["full"], {"styles", "entropy", "shape", "texture", "background", "same_background"}
     for field in fields(DisentangleWeights):
@@ -127,6 +157,13 @@ def test_a_discriminator_learns_beside_where_it_has_a_weight() -> None:
     losses = task.step(MASKS + WARM_UP)
     assert {"adversarial", "critic"} <= set(losses)
     assert not torch.equal(before, weights_of(task, "critic"))
+
+
+def test_the_discriminators_real_pictures_are_framed_as_those_that_are_made() -> None:
+    task = make(weights=DisentangleWeights(adversarial=0.1))
+    _, wanted = task._asked(MASKS + WARM_UP)
+    assert torch.equal(task._real(wanted), wanted)
+    assert task._real(wanted[:0]).shape == (4, 3, SIDE, SIDE)
 
 
 def test_a_discriminator_comes_to_tell_the_real_from_the_made() -> None:

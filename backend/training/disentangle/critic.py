@@ -16,13 +16,19 @@ from ..gan_losses import discriminator_loss, generator_loss, r1_penalty
 
 R1_EVERY = 8
 R1_WEIGHT = 1.0
+CHANNELS = 0.5
+"""Channels of the discriminator over those of the generator: here it only says how sharp a picture is, what it has to
+show is said by others, and of full width it would take longer than all the rest."""
 
 
 class Critic:
     """StyleGAN2's discriminator with its optimiser, begun anew."""
 
     def __init__(self, config: GeneratorConfig, rate: float, device: torch.device) -> None:
-        sizes = DiscriminatorConfig(config.resolution, channels=config.channel_table)
+        channels = tuple(max(8, round(CHANNELS * count)) for count in config.channel_table)
+        sizes = DiscriminatorConfig(
+            config.resolution, channels=channels, half_from_resolution=config.half_from_resolution
+        )
         self.network = Discriminator(sizes).to(device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), rate, (0.0, 0.99))
 

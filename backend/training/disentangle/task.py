@@ -13,7 +13,7 @@ Letters: N pictures, R picture, S styles, M views.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...common.bundle_files import NEURAL_RENDERER, STYLE_MAPPING
-from ...data.described_pictures import DescribedPictures, load_rendered
+from ...data.described_pictures import DescribedPictures
 from ...evaluation.neural_renderer.judged_run import MASKS, WARMED_UP
 from ...models.inverse_graphics import InverseGraphics
 from ...models.perceptual import perceptual_features
 from ...models.picture_reader import PictureReader
+from ...models.precision import computes_in_bfloat16
 from ...models.segmenter import Segmenter, SegmenterConfig, save_segmenter
-from ...models.style_mapping import StyleMapping, StyleMappingConfig, save_style_mapping
+from ...models.style_mapping import StyleMapping, save_style_mapping
 from ...models.stylegan2 import Generator, save_generator
 from ...render.picture import HARD, render
 from ...render.shading import Texture
@@ -39,18 +40,18 @@ from ...weights.neural_renderer import load_neural_renderer
 from ...weights.run_folder import load_generator_or_run, load_network
 from ..averages import update_average
 from ..inverse_graphics.task import set_rate
-from ..inverse_graphics.view_cameras import read_cameras
 from ..loop import LoopConfig, Task, cosine_rate, run
 from .critic import Critic
+from .data import load_examples, parted
 from .draws import Asked, DrawConfig, draw_known, draw_mixed
 from .evaluation import figures_of, sheets_of
-from .generated import load_generated
 from .losses import DisentangleWeights, cycle_losses, picture_losses, silhouette_loss, style_losses
 from .start import mapping_config, prepared_mapping
 
-CAMERAS = "cameras.json"
 SELECTION_RATE = 5.0
 """Learning rate of the selection among shape, texture and background, over that of the networks."""
+HALF_FROM = 16
+"""Resolution from which the generator learns in bfloat16: below it saves nothing."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class DisentangleTraining:
     what it never showed it cannot be asked for. Empty: generated pictures alone, as in the paper."""
     start: str = ""
     """Bundle or run whose StyleGAN-R training goes on from, with new phases: ``warm_up=0`` goes straight on to the
-    fine-tuning. Empty: from the generator itself."""
+    fine-tuning, for which rendered cars with their codes are enough as data. Empty: from the generator itself."""
     view_styles: int = 144
     """Number of styles that the camera writes."""
     texture_size: int = 64
@@ -93,6 +94,9 @@ class DisentangleTraining:
     """Highest learning rate of the mapping networks in the fine-tuning."""
     generator_rate: float = 1.5e-3
     """Highest learning rate of the generator in the fine-tuning."""
+    bfloat16: bool = True
+    """Whether the generator's layers from 16 pixels on run in bfloat16 in the fine-tuning, where the device computes in
+    it. What it leaves behind runs in single precision."""
     critic_rate: float = 1e-3
     """Learning rate of the discriminator, where there is one."""
     weights: DisentangleWeights = DisentangleWeights()
@@ -148,17 +152,19 @@ class DisentangleTask(Task):
         torch.manual_seed(config.seed)
         self.teacher = generator.to(device).eval().requires_grad_(False)
         self.student = copy.deepcopy(self.teacher).requires_grad_(True)
-        self.student.mapping.requires_grad_(False)
-        self.mapping = prepared_mapping(
-            mapping_config(config, generator, generated), generated, self.examples, generator
-        )
-        self.mapping.to(device)
         if config.start:
-            self._go_on_from(config.start)
+            self.mapping = self._go_on_from(config.start)
+        else:
+            sizes = mapping_config(config, generator, generated)
+            self.mapping = prepared_mapping(sizes, generated, self.examples, generator)
+        self.mapping.to(device)
+        self.student.mapping.requires_grad_(False)
         self.segmenter = Segmenter(config.segmenter).eval()
         self.segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.reader = PictureReader(network.to(device).eval().requires_grad_(False), self.segmenter)
         self.average = copy.deepcopy(self.student).requires_grad_(False)
+        if config.bfloat16 and computes_in_bfloat16(device):
+            self.student.config = replace(self.student.config, half_from_resolution=HALF_FROM)
         self.mapping_average = copy.deepcopy(self.mapping).requires_grad_(False)
         self.warmed_up = copy.deepcopy(self.mapping_average)
         self.networks = {
@@ -173,7 +179,7 @@ class DisentangleTask(Task):
         }
         self.critic: Critic | None = None
         if config.weights.adversarial:
-            self.critic = Critic(generator.config, config.critic_rate, device)
+            self.critic = Critic(self.student.config, config.critic_rate, device)
             self.networks["critic"], self.optimizers["critic"] = self.critic.network, self.critic.optimizer
         self.template = template
         self.triangles = torch.as_tensor(template.triangles, dtype=torch.int64, device=device)
@@ -184,13 +190,18 @@ class DisentangleTask(Task):
         self.shown, self.held_out = parted(self.examples, config.validation_share)
         self.taught = parted(generated, config.validation_share)[0]
 
-    def _go_on_from(self, start: str) -> None:
-        """Takes over networks of a bundle or run. Raises BundleError where it has none, ValueError at other sizes."""
+    def _go_on_from(self, start: str) -> StyleMapping:
+        """Takes over a generator and returns its mapping networks. Raises BundleError where there are none, ValueError
+        at other sizes."""
+        config = self.config
         before = load_neural_renderer(bundle_folders(NEURAL_RENDERER).get(start) or Path(start), self.device)
-        if before.mapping.config != self.mapping.config or before.generator.config != self.student.config:
+        wanted = (config.view_styles, self.examples.shape_code.shape[1], config.texture_size, config.background_size)
+        sizes = before.mapping.config
+        found = (sizes.view_styles, sizes.shape_code, sizes.texture_size, sizes.background_size)
+        if found != wanted or before.generator.config != self.student.config:
             raise ValueError(f"The neural renderer of {start} has other sizes than these settings and data.")
-        self.mapping.load_state_dict(before.mapping.state_dict())
         self.student.load_state_dict(before.generator.state_dict())
+        return before.mapping.train().requires_grad_(True)
 
     def phase(self, step: int) -> str:
         """Which network learns in a step: ``segmenter``, ``mapping``, or both ``generator`` and mapping."""
@@ -258,8 +269,7 @@ class DisentangleTask(Task):
         learned = [*self.student.parameters(), *self.mapping.parameters()]
         self._descend("generator", self._total(losses), learned, also="mapping")
         if self.critic is not None:
-            real = self.examples.pictures[self._drawn(config.batch)].to(self.device).float() / 255
-            losses["critic"] = self.critic.learn(real, pictures.detach(), step)
+            losses["critic"] = self.critic.learn(self._real(wanted), pictures.detach(), step)
         decay = min(config.average_decay, (step - first + 1) / (step - first + 10))
         update_average(self.average, self.student, decay)
         update_average(self.mapping_average, self.mapping, config.average_decay)
@@ -279,6 +289,15 @@ class DisentangleTask(Task):
             parts.append(draw_mixed(self.examples, self.shown, mixed, network, config.draws, self.generator))
         asked = parts[0] if len(parts) == 1 else Asked.joined(*parts)
         return asked.to(self.device), wanted.to(self.device)
+
+    def _real(self, wanted: Tensor) -> Tensor:
+        """Pictures (N, 3, R, R) of the data for the discriminator: those wanted, (N, 3, R, R), or any where none are.
+
+        The wanted ones are zoomed and moved as the made ones are, and are not told from them by that.
+        """
+        if len(wanted):
+            return wanted
+        return self.examples.pictures[self._drawn(self.config.batch)].to(self.device).float() / 255
 
     def _cycle(self, mixed: Asked, pictures: Tensor) -> dict[str, Tensor]:
         """Equation 6 and the silhouette, of mixed pictures."""
@@ -355,25 +374,8 @@ def make_task(config: DisentangleTraining, data: Path, device: torch.device) -> 
         raise ValueError("Say which network judges: inverse_graphics=RUN, a run of inverse-graphics on the same data.")
     generator = load_generator_or_run(config.generator, device).generator
     network, template = load_network(config.inverse_graphics, device)
-    found = Path(config.inverse_graphics) / CAMERAS
-    cameras = read_cameras(found) if found.is_file() else None
-    sizes = StyleMappingConfig(texture_size=config.texture_size, background_size=config.background_size)
-    generated = load_generated(data, generator, network, cameras, sizes)
-    rendered = None
-    if config.rendered:
-        rendered = load_rendered(Path(config.rendered), network.config.shape_code, sizes)
-        if rendered.pictures.shape[2] != generator.config.resolution:
-            raise ValueError(f"The pictures in {config.rendered} have another size than those of the generator.")
+    generated, rendered = load_examples(config, data, generator, network)
     return DisentangleTask(config, generated, rendered, generator, network, template, device)
-
-
-def parted(examples: DescribedPictures, share: float) -> tuple[Tensor, Tensor]:
-    """Numbers of the pictures of objects to learn from and of those held out, the last ones. Raises ValueError."""
-    count = len(examples.objects)
-    training = count - max(1, round(count * share))
-    if training < 2:
-        raise ValueError("Two objects are too few: what is mixed has to come from two, and a third judges.")
-    return torch.cat(examples.objects[:training]), torch.cat(examples.objects[training:])
 
 
 def train(
