@@ -50,15 +50,23 @@ def rasterize_boundary(
     width: int,
     *,
     margin: float = 1.0,
+    clearance: float | None = None,
     perspective: bool = True,
     cull_back_faces: bool = True,
 ) -> BoundaryLayers:
     """Both layers of every pixel; arguments as of :func:`rasterize.rasterize`.
 
-    margin: its width in pixels; 0 gives the crisp picture alone. Raises ValueError for a negative one.
+    margin: its width in pixels; 0 gives the crisp picture alone.
+    clearance: where, before another face, depths are measured from that margins are pushed back by up to half of: so
+    far before the nearest corner of the picture's triangles, in the scene's unit; None: from the camera, as in the
+    paper's renderer. A camera that is many lengths of the object away pushes margins behind all of it, and occlusions
+    within the object have no gradient; with a clearance of a few tenths of the object's length they have.
+    Raises ValueError for a negative margin or clearance.
     """
     if margin < 0:
         raise ValueError(f"The margin is a width in pixels and cannot be {margin}.")
+    if clearance is not None and clearance < 0:
+        raise ValueError(f"The clearance is a length and cannot be {clearance}.")
     raster = Raster(screen.shape[0], height, width)
     with torch.no_grad():
         triangles = screen_triangles(screen, faces)
@@ -73,6 +81,12 @@ def rasterize_boundary(
     with torch.no_grad():
         behind = torch.where(triangle < 0, torch.inf, crisp.depth.reshape(-1))
         beside = nearest_margins(triangles, functions, drawn, raster, margin, behind, perspective)
+        if clearance is not None:
+            nearer, behind = _nearer(triangles, drawn, behind, raster, clearance)
+            # Before the background alone margins stay as they are: pushed far back, the closest outline is the nearest,
+            # and opacities do not jump from one to another.
+            within = nearest_margins(nearer, functions, drawn, raster, margin, behind, False)
+            beside = torch.where(triangle < 0, beside, within)
     return BoundaryLayers(crisp, *_margin_layer(screen, faces, triangles, beside, raster, margin, perspective))
 
 
@@ -85,6 +99,20 @@ def composite(layers: BoundaryLayers, shade: Callable[[Fragments], Tensor]) -> T
     margin = shade(layers.margin)
     opacity = layers.opacity[:, None]
     return torch.where(opacity > 0, opacity * margin + (1 - opacity) * crisp, crisp)
+
+
+def _nearer(
+    triangles: Triangles, drawn: Tensor, behind: Tensor, raster: Raster, clearance: float
+) -> tuple[Triangles, Tensor]:
+    """Triangles and the depths (P,) behind margins, moved so that each picture's nearest corner is at the clearance.
+
+    Depths that are measured from there are no longer those of a perspective, whose inverses are linear on the screen.
+    """
+    nearest = torch.where(drawn, triangles.depth, torch.inf).amin(dim=0).view(raster.batch, -1).amin(dim=1)
+    step = torch.where(nearest.isfinite(), nearest, 0) - clearance
+    pixels, faces = raster.height * raster.width, triangles.depth.shape[1] // raster.batch
+    moved = triangles._replace(depth=triangles.depth - step.repeat_interleave(faces, output_size=faces * raster.batch))
+    return moved, behind - step.repeat_interleave(pixels, output_size=pixels * raster.batch)
 
 
 def _margin_layer(

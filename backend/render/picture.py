@@ -36,6 +36,9 @@ class RenderConfig:
     """None gives a hard mask without gradient; ``boundary`` does not use it."""
     margin: float = 1.0
     """Pixels, of ``boundary``; 0 gives the crisp picture."""
+    clearance: float | None = None
+    """Length, of ``boundary``: see :func:`.boundary.rasterize_boundary`. Wanted where the camera is many lengths of the
+    object away; None: the paper's."""
     supersampling: int = 1
     """Samples along each side of a pixel."""
     perspective: bool = True
@@ -107,8 +110,8 @@ def render(
 
     if config.renderer == "boundary":
         layers = rasterize_boundary(
-            screen, triangles, height, width, margin=config.margin, perspective=config.perspective,
-            cull_back_faces=config.cull_back_faces,
+            screen, triangles, height, width, margin=config.margin, clearance=config.clearance,
+            perspective=config.perspective, cull_back_faces=config.cull_back_faces,
         )  # fmt: skip
         fragments, rgb, mask = layers.crisp, composite(layers, shade), layers.coverage
         coverage = mask

@@ -131,6 +131,56 @@ def test_the_margin_hides_behind_its_own_surface() -> None:
     assert not layers.opacity[0, radius > 1.05].any()
 
 
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(seeds, st.sampled_from([0.0, 0.3, 2.0]))
+def test_with_a_clearance_margins_are_those_of_the_scene_brought_so_near(seed: int, clearance: float) -> None:
+    """Before another face, as a slow loop finds them; before the background they are those of the far scene."""
+    rng = np.random.default_rng(seed)
+    places = rng.uniform([0, 0, 0], [20, 16, 1], (7, 1, 3)) + rng.normal(size=(7, 3, 3)) * [4, 4, 0.2]
+    screen = torch.tensor(places).reshape(1, 21, 3)
+    faces = torch.arange(21).view(7, 3)
+    far, near = screen.clone(), screen.clone()
+    far[..., 2] += 50
+    near[..., 2] += clearance + 1e-3 - screen[..., 2].min()
+    drawn = {"cull_back_faces": False, "margin": 1.5}
+    fast = rasterize_boundary(far, faces, 16, 20, clearance=clearance + 1e-3, **drawn)
+    alone = rasterize_boundary(far, faces, 16, 20, **drawn)
+    loops = slow.boundary(near, faces, 16, 20, 1.5, False, False)
+    bare = alone.crisp.face_index < 0
+    expected = torch.where(bare, alone.margin.face_index, loops.margin.face_index)
+    assert torch.equal(fast.margin.face_index, expected)
+    slow.assert_close(fast.opacity, torch.where(bare, alone.opacity, loops.opacity))
+
+
+def test_occlusions_within_an_object_that_is_far_away_have_gradients_with_a_clearance_alone() -> None:
+    """A disc grows before another one, a tenth of its distance in front of it, as in a near-orthographic picture."""
+    angle = torch.arange(24, dtype=torch.float64) * 2 * math.pi / 24
+    ring = torch.stack([angle.cos(), -angle.sin(), torch.zeros_like(angle)], dim=1)
+    disc = torch.cat([torch.zeros(1, 3, dtype=torch.float64), ring])
+    fan = torch.stack(
+        [torch.zeros(24, dtype=torch.int64), torch.arange(24) + 1, (torch.arange(24) + 1) % 24 + 1], dim=1
+    )
+    middle = torch.tensor([16.3, 15.8, 10.0], dtype=torch.float64)
+
+    def brightness(factor: torch.Tensor, clearance: float | None) -> torch.Tensor:
+        front, rear = 6 * factor * disc + middle, 14 * disc + middle + torch.tensor([0, 0, 1.0])
+        colours = torch.tensor([1.0, 0.0]).double().repeat_interleave(24).view(48, 1, 1).expand(-1, 3, -1)
+        layers = rasterize_boundary(
+            torch.cat([front, rear])[None], torch.cat([fan, fan + 25]), 32, 32, clearance=clearance
+        )
+        return over(layers, colours, torch.zeros(1, dtype=torch.float64)).sum()
+
+    slopes = []
+    for clearance in (None, 0.5):
+        factor = torch.ones((), dtype=torch.float64, requires_grad=True)
+        slopes.append(float(torch.autograd.grad(brightness(factor, clearance), factor)[0]))
+    # The area of the front disc, and of the margin around it, by its radius: 2 pi r 6 and the margin's share.
+    assert slopes[1] == pytest.approx(2 * math.pi * 36, rel=0.15)
+    assert abs(slopes[0]) < 0.25 * slopes[1]
+    with pytest.raises(ValueError, match="clearance is a length and cannot be -1"):
+        brightness(torch.ones(()).double(), -1.0)
+
+
 # ---- An edge crosses pixels ----
 
 

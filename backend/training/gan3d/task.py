@@ -22,7 +22,7 @@ from torch import Tensor
 from ...data.images import ImageSetConfig
 from ...evaluation.grids import BATCH
 from ...evaluation.scene_sheets import draw_scenes, interpolation_sheet, sample_sheet
-from ...models.scene_pictures import picture_of, shown
+from ...models.scene_pictures import CLEARANCE, picture_of, shown
 from ...models.shape_generator import ShapeGenerator, ShapeGeneratorConfig, save_shape_generator
 from ...models.stylegan2 import GeneratorConfig
 from ...models.stylegan2_discriminator import DiscriminatorConfig
@@ -45,6 +45,9 @@ class GAN3DTraining(AdversarialTraining):
     """Where the photographs are thought to be taken from."""
     margin: float = 1.0
     """Pixels within which a picture changes as an edge passes (the soft renderer); 0: the crisp renderer."""
+    clearance: float = CLEARANCE
+    """How near margins are measured (:func:`backend.render.boundary.rasterize_boundary`); the paper's renderer has the
+    camera's distance here, 9.3 at 8°."""
     supersampling: int = 1
     """Samples along each side of a pixel."""
     sheet_rows: int = 8
@@ -57,7 +60,9 @@ class GAN3DTraining(AdversarialTraining):
     @property
     def renderer(self) -> RenderConfig:
         """The boundary renderer with these settings; back faces are not drawn."""
-        return RenderConfig(renderer="boundary", margin=self.margin, supersampling=self.supersampling)
+        return RenderConfig(
+            renderer="boundary", margin=self.margin, clearance=self.clearance, supersampling=self.supersampling
+        )
 
 
 def sized(resolution: int, base: int, maximum: int, codes: int, layers: int, cells: int, **others) -> GAN3DTraining:
