@@ -21,6 +21,8 @@ FOUND_ATTRIBUTE = "unrender_found"
 """Attribute of a mesh: its canonical vertices with all sliders in the middle."""
 DIRECTION_ATTRIBUTES = tuple(f"unrender_direction_{number}" for number in range(1, records.NUMBER_OF_SLIDERS + 1))
 """Attributes of a mesh: what one standard deviation of each slider adds to them."""
+SEEN = 0.002
+"""Mean movement of the vertices, in lengths of the object, that can be seen: a centimetre of a car."""
 VERTICES = "unrender_vertices"
 """Property of an object: how many vertices its mesh was made with."""
 
@@ -62,6 +64,25 @@ def reshape(owner: bpy.types.Object, sliders: Sequence[float]) -> float:
     rise = height - float(owner.get(parts.CENTRE_HEIGHT, 0.0))
     owner[parts.CENTRE_HEIGHT] = height
     return rise
+
+
+def shapes_of(owner: bpy.types.Object, index: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns an object's canonical vertices as they were found and what one standard deviation of a slider adds.
+
+    Both (V, 3) float32; None where the object keeps no directions.
+    """
+    found, direction = _vectors(owner, FOUND_ATTRIBUTE), _vectors(owner, DIRECTION_ATTRIBUTES[index])
+    return None if found is None or direction is None else (found, direction)
+
+
+def shows(owner: bpy.types.Object, index: int, amount: float) -> bool:
+    """Says whether one could see it if a shape slider went to ``amount`` standard deviations."""
+    shapes = shapes_of(owner, index)
+    if shapes is None:
+        return True
+    # An object that moves as a whole looks the same: it stands on the ground.
+    moved = amount * (shapes[1] - shapes[1].mean(axis=0))
+    return bool(np.linalg.norm(moved, axis=1).mean() > SEEN * max(float(np.ptp(shapes[0], axis=0).max()), 1e-9))
 
 
 def _vectors(one: bpy.types.Object, name: str) -> np.ndarray | None:

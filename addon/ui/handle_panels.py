@@ -13,7 +13,20 @@ import zlib
 
 import bpy
 
-from .. import directions, handle_tools, looks, palette, parts, proportions, repaint, session, shape_codes, thumbnails
+from .. import (
+    direction_pictures,
+    directions,
+    handle_tools,
+    looks,
+    palette,
+    parts,
+    proportions,
+    repaint,
+    session,
+    shape_codes,
+    surface,
+    thumbnails,
+)
 from ..handles import active_object
 from ..wire import records, view_set
 from .layout import UnrenderPanel, draw_text
@@ -137,6 +150,21 @@ class UNRENDER_PT_other_directions(HandlePanel, bpy.types.Panel):
             cell.operator("unrender.use_direction", text="Use").number = number
 
 
+def draw_direction(row: bpy.types.UILayout, owner: bpy.types.Object, index: int) -> None:
+    """Draws a shape slider of a surface between pictures of its ends."""
+    lower, upper = direction_pictures.icons_of(owner, index)
+    if lower:
+        row.template_icon(lower, scale=3)
+    column = row.column(align=True)
+    column.label(text=f"Direction {index + 1}")
+    field = column.row(align=True)
+    field.use_property_split = False
+    field.prop(owner.unrender, "shape", index=index, text="", slider=True)
+    draw_ends(field, owner, "shape", index)
+    if upper:
+        row.template_icon(upper, scale=3)
+
+
 class UNRENDER_PT_shape(HandlePanel, bpy.types.Panel):
     """Shape of the active object: named proportions where it has parts"""
 
@@ -149,7 +177,8 @@ class UNRENDER_PT_shape(HandlePanel, bpy.types.Panel):
         column = layout.column(align=True)
         if not parts.has_parts(owner):
             for index in range(records.NUMBER_OF_SLIDERS):
-                draw_handle(column, owner, "shape", index, f"Direction {index + 1}")
+                if owner.unrender.shape[index] != 0 or surface.shows(owner, index, direction_pictures.END):
+                    draw_direction(layout.row(), owner, index)
             return
         try:
             names = proportions.names_of(owner)
