@@ -150,19 +150,19 @@ class UNRENDER_PT_other_directions(HandlePanel, bpy.types.Panel):
             cell.operator("unrender.use_direction", text="Use").number = number
 
 
-def draw_direction(row: bpy.types.UILayout, owner: bpy.types.Object, index: int) -> None:
-    """Draws a shape slider of a surface between pictures of its ends."""
+def draw_direction(column: bpy.types.UILayout, owner: bpy.types.Object, index: int) -> None:
+    """Draws a shape slider of a surface below pictures of its ends."""
     lower, upper = direction_pictures.icons_of(owner, index)
+    cells = column.grid_flow(row_major=True, columns=3, even_columns=True)  # a row would leave pictures less room
     if lower:
-        row.template_icon(lower, scale=3)
-    column = row.column(align=True)
-    column.label(text=f"Direction {index + 1}")
+        cells.template_icon(lower, scale=3)
+    cells.label(text=f"Direction {index + 1}")
+    if upper:
+        cells.template_icon(upper, scale=3)
     field = column.row(align=True)
     field.use_property_split = False
     field.prop(owner.unrender, "shape", index=index, text="", slider=True)
     draw_ends(field, owner, "shape", index)
-    if upper:
-        row.template_icon(upper, scale=3)
 
 
 class UNRENDER_PT_shape(HandlePanel, bpy.types.Panel):
@@ -178,7 +178,7 @@ class UNRENDER_PT_shape(HandlePanel, bpy.types.Panel):
         if not parts.has_parts(owner):
             for index in range(records.NUMBER_OF_SLIDERS):
                 if owner.unrender.shape[index] != 0 or surface.shows(owner, index, direction_pictures.END):
-                    draw_direction(layout.row(), owner, index)
+                    draw_direction(column, owner, index)
             return
         try:
             names = proportions.names_of(owner)
