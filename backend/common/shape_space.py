@@ -92,10 +92,9 @@ class Sink:
     """Depth of the floor, in lengths of the object."""
 
     def apply(self, half: np.ndarray, distances: np.ndarray) -> np.ndarray:
-        """Kept vertices (L, 3) sunk where the distances (M, S, T) of the markings say so."""
+        """Kept vertices (L, 3) sunk where the distances (P,) of their places from the marking say so."""
         sunk = half.copy()
-        inside = -self.slope * distances[self.marking, self.places[:, 0], self.places[:, 1]]
-        sunk[self.vertices, 2] -= np.clip(inside, 0, self.depth)
+        sunk[self.vertices, 2] -= np.clip(-self.slope * distances, 0, self.depth)
         return sunk
 
 
@@ -155,7 +154,8 @@ class ShapeSpace:
         code = self._whole(code)
         half = (self.mean + np.tensordot(code, self.basis, axes=1)).astype(np.float32)
         if self.sink is not None:
-            half = self.sink.apply(half, self.distances(code) if distances is None else distances)
+            at = self.sink.marking, *self.sink.places.T
+            half = self.sink.apply(half, self._distances_at(code, *at) if distances is None else distances[at])
         if self.fold is not None:
             half = self.fold.apply(half, self.fold.amount(float(code[-1])))
         return self.unfolded(half)
@@ -171,6 +171,13 @@ class ShapeSpace:
         steps = (self._whole(code)[:, None] * self.sheet_steps).astype(np.float32)
         changes = [np.tensordot(steps[:, m], self.sheet_basis[:, m], axes=1) for m in range(len(self.markings))]
         return np.clip(self.sheet_mean + np.stack(changes), -self.reach, self.reach).astype(np.float32)
+
+    def _distances_at(self, code: np.ndarray, marking: int, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """The signed distances (P,) of a whole code (K,) at places of one marking: a slider has no time for all."""
+        steps = (code * self.sheet_steps[:, marking]).astype(np.float32)
+        change = steps @ self.sheet_basis[:, marking, rows, columns].astype(np.float32)
+        result: np.ndarray = np.clip(self.sheet_mean[marking, rows, columns] + change, -self.reach, self.reach)
+        return result
 
     def sheet_directions(self) -> np.ndarray:
         """(K, M, S, T) float32: the markings' basis in distances."""

@@ -98,6 +98,7 @@ def test_decoding_is_what_single_numbers_give(code: np.ndarray, fold: bool, sink
     vertices, distances = slowly(space, code)
     decoded = space.decode(code)
     np.testing.assert_allclose(decoded.vertices, vertices, atol=2e-5)
+    np.testing.assert_allclose(space.vertices(code), vertices, atol=2e-5)
     np.testing.assert_allclose(decoded.distances, distances, atol=2e-5)
     assert decoded.length == pytest.approx(np.exp(space.length[0] + space.length[1:] @ code), rel=1e-5)
 
