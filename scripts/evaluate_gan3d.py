@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judges generators of shapes, trained on photographs of solids, against the solids themselves.
+"""Judges generators of shapes against objects that are known: solids, or those of rendered views.
 
-    python scripts/evaluate_gan3d.py RUN... --data SOLIDS --report FILE [options]
-    blender -b -P scripts/evaluate_gan3d.py -- RUN... --data SOLIDS --report FILE [options]
+    python scripts/evaluate_gan3d.py RUN... --data SOLIDS_OR_RENDERS --report FILE [options]
+    blender -b -P scripts/evaluate_gan3d.py -- RUN... --data SOLIDS_OR_RENDERS --report FILE [options]
 
 See ``backend/commands/evaluate_gan3d.py`` for what the figures mean.
 """

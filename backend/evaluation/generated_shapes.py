@@ -12,6 +12,8 @@ Letters: N, M, K shapes, V vertices, F triangles, P points, H, W picture.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +32,8 @@ DEPTH_SIDE = 48
 """Side in pixels of the maps of depth."""
 UNSEEN_DEG = 30.0
 """How much higher than the photographs' cameras those of unseen viewpoints stand."""
+_TURNS, _TURN_SHAPES, _TURN_POINTS = 12, 16, 128
+"""Turns that are tried, and how many true shapes and points of each shape they are tried on."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,25 @@ def shapes_of(mesh: SceneMesh, scene: Scene, prior: ViewpointPrior, points: int 
     return Shapes(cloud - cloud.mean(dim=1, keepdim=True), depths.unflatten(0, (len(scene), -1)))
 
 
+def shapes_of_meshes(
+    meshes: Iterable[tuple[np.ndarray, np.ndarray]], prior: ViewpointPrior, points: int = 384, seed: int = 0
+) -> Shapes:
+    """The same of meshes that share nothing: vertices (V, 3) and triangles (F, 3) of each."""
+    made = []
+    for vertices, triangles in meshes:
+        faces = torch.from_numpy(triangles.astype(np.int64))
+        mesh = SceneMesh(faces, torch.full((len(faces), 3, 2), 0.5), 1.0)
+        scene = _unpainted(torch.from_numpy(vertices.astype(np.float32))[None])
+        made.append(shapes_of(mesh, scene, prior, points, seed))
+    return Shapes(torch.cat([shapes.points for shapes in made]), torch.cat([shapes.depths for shapes in made]))
+
+
+def _unpainted(vertices: Tensor) -> Scene:
+    """Scenes (N) of which only the shape counts."""
+    grey = torch.zeros(len(vertices), 3, 2, 2)
+    return Scene(vertices, grey, grey)
+
+
 def chamfer_distances(one: Tensor, other: Tensor) -> Tensor:
     """(M, K) mean of both directions' mean distances between points (M, P, 3) and (K, P, 3)."""
     rows = []
@@ -83,12 +106,36 @@ def depth_correlation(one: Tensor, other: Tensor) -> float:
     return float(np.mean(values))
 
 
+def turned(points: Tensor, angle: float) -> Tensor:
+    """Points (..., 3) turned by an angle in radians about the vertical, counter-clockwise from above."""
+    x, y, z = points.unbind(dim=-1)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return torch.stack([cosine * x - sine * y, sine * x + cosine * y, z], dim=-1)
+
+
+def frames(made: Shapes, true: Shapes) -> dict[str, float]:
+    """Which way made shapes look. All of them may be turned alike, which no photographs from all around can tell, or
+    each by an angle of its own, which is a failure.
+
+    ``turn_deg``: the common turn, of a dozen, that brings them nearest to the true ones; ``own_turn_deg``: the mean
+    angle between that and each one's own best turn, 90 where they have nothing to do with each other.
+    """
+    one, other = made.points[:, :_TURN_POINTS], true.points[:_TURN_SHAPES, :_TURN_POINTS]
+    steps = [2 * math.pi * number / _TURNS for number in range(_TURNS)]
+    nearest = torch.stack([chamfer_distances(turned(one, angle), other).amin(dim=1) for angle in steps])
+    common, own = int(nearest.mean(dim=1).argmin()), nearest.argmin(dim=0)
+    apart = (own - common).abs()
+    apart = torch.minimum(apart, _TURNS - apart).double().mean() * (360 / _TURNS)
+    return {"turn_deg": common * 360 / _TURNS, "own_turn_deg": float(apart)}
+
+
 def compare_shapes(made: Shapes, true: Shapes) -> dict[str, float]:
     """Figures of generated shapes (M) against true ones (K).
 
     ``chamfer``: mean distance of each made shape to the nearest true one; ``chamfer_of_data``: of each true one to the
     nearest made one, in the world, where objects are about 1 long. ``depth_correlation``: of each made shape with the
-    nearest true one. ``size_ratio``: root mean square radii, made over true.
+    nearest true one. ``size_ratio``: root mean square radii, made over true. And those of :func:`frames`; nothing else
+    is turned.
     """
     distances = chamfer_distances(made.points, true.points)
     nearest = distances.argmin(dim=1).tolist()
@@ -99,6 +146,7 @@ def compare_shapes(made: Shapes, true: Shapes) -> dict[str, float]:
         "chamfer_of_data": float(distances.amin(dim=0).mean()),
         "depth_correlation": float(np.mean([depth_correlation(*pair) for pair in pairs])),
         "size_ratio": float(sizes[0] / sizes[1]),
+        **frames(made, true),
     }
 
 
@@ -106,8 +154,7 @@ def ball(radius: float) -> tuple[SceneMesh, Scene]:
     """A ball about the origin: what a generator makes that has learned the size and nothing else."""
     surface = make_surface(SurfaceConfig("sphere", 24))
     mesh = SceneMesh(torch.from_numpy(surface.triangles), torch.from_numpy(surface.triangle_uv), 1.0)
-    vertices = radius * torch.from_numpy(surface.start)[None]
-    return mesh, Scene(vertices, torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4))
+    return mesh, _unpainted(radius * torch.from_numpy(surface.start)[None])
 
 
 def unseen(prior: ViewpointPrior) -> ViewpointPrior:

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a generator of shapes is worth on the small world whose truth is known: shapes, and pictures of two kinds.
+"""What a generator of shapes is worth where the truth is known: against solids, or against rendered objects.
 
-Pictures are compared at the photographs' own viewpoints and at higher ones that no photograph showed: a generator that
-paints well and knows no shape is good at the first alone.
+Pictures of solids are compared at the photographs' own viewpoints and at higher ones that no photograph showed: a
+generator that paints well and knows no shape is good at the first alone. Of rendered objects there are no others.
 
 Letters: N samples.
 """
@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.images import ImageSet
 from ..data.solids import SolidsConfig, make_solids, photographed, solids_mesh
 from ..models.scene_pictures import SOFT, normal_colours, shown
 from ..models.shape_generator import ShapeGenerator, root_mean_square_radius
+from ..render.viewpoints import ViewpointPrior
 from .features import FeatureNetwork, features_of, judged
-from .generated_shapes import ball, compare_shapes, shapes_of, unseen
+from .generated_shapes import Shapes, ball, compare_shapes, shapes_of, shapes_of_meshes, unseen
 from .grids import BATCH, GAP, GROUND, tiled, to_bytes
 from .scene_sheets import draw_scenes
 
@@ -90,20 +93,85 @@ class SolidsJudge:
             yield shown(generator.mesh, scene, viewpoints, config.resolution, SOFT)
 
 
+@dataclass(frozen=True)
+class RenderedJudge:
+    """Compares a generator with the objects of a folder of ``render_dataset.py`` and their pictures."""
+
+    images: ImageSet
+    """The folder's pictures, packed as for the training."""
+    meshes: Sequence[Path]
+    """Files ``mesh.npz`` of the objects, two at least."""
+    viewpoints: ViewpointPrior
+    """The training's."""
+    network: FeatureNetwork | None
+    shapes: int = 48
+    pictures: int = 400
+
+    def figures(self, generator: ShapeGenerator, seed: int = 0) -> dict[str, float]:
+        """Returns all figures of a generator."""
+        with torch.no_grad():
+            made = shapes_of(generator.mesh, draw_scenes(generator, self.shapes, seed), self.viewpoints)
+        figures = compare_shapes(made, self._true(self.meshes[: self.shapes]))
+        if self.network:
+            real = features_of(self.network, self._real_pictures(0, min(self.pictures, len(self.images))))
+            found = features_of(self.network, self._made_pictures(generator, seed))
+            figures |= judged(self.network, real, found)
+        return figures
+
+    def references(self) -> dict[str, dict[str, float]]:
+        """Returns the figures of one half of the objects and pictures against the other (``data``), and those of shapes
+        of a ``ball`` of the objects' mean size."""
+        half = min(len(self.meshes) // 2, self.shapes)
+        one, other = self._true(self.meshes[:half]), self._true(self.meshes[half : 2 * half])
+        data = compare_shapes(other, one)
+        if self.network:
+            count = min(len(self.images) // 2, self.pictures)
+            halves = [features_of(self.network, self._real_pictures(first, count)) for first in (0, count)]
+            data |= judged(self.network, halves[0], halves[1])
+        radius = float(root_mean_square_radius(one.points).mean())
+        return {"data": data, "ball": compare_shapes(shapes_of(*ball(radius), self.viewpoints), one)}
+
+    def _true(self, paths: Sequence[Path]) -> Shapes:
+        return shapes_of_meshes(map(_read_mesh, paths), self.viewpoints)
+
+    def _real_pictures(self, first: int, count: int) -> Iterator[Tensor]:
+        for start in range(first, first + count, BATCH):
+            yield self.images.batch(start, min(BATCH, first + count - start), _VIEW_SEED, mirror=False)
+
+    @torch.no_grad()
+    def _made_pictures(self, generator: ShapeGenerator, seed: int) -> Iterator[Tensor]:
+        numbers = self.viewpoints.draw(self.pictures, torch.Generator().manual_seed(_VIEW_SEED))
+        for start, some in enumerate(numbers.split(BATCH)):
+            scene = draw_scenes(generator, len(some), seed, start * BATCH)
+            viewpoints = self.viewpoints.viewpoints(some).to(generator.start.device)
+            yield shown(generator.mesh, scene, viewpoints, self.images.config.resolution, SOFT)
+
+
+def _read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(path, allow_pickle=False) as data:
+        return data["vertices"], data["faces"]
+
+
 @torch.no_grad()
 def ablation_sheet(
-    generators: Sequence[ShapeGenerator], config: SolidsConfig, columns: int = 8, resolution: int = 64, seed: int = 0
+    generators: Sequence[ShapeGenerator],
+    prior: ViewpointPrior,
+    *,
+    solids: bool,
+    columns: int = 8,
+    resolution: int = 64,
+    seed: int = 0,
 ) -> np.ndarray:
     """Paper B's figure 3: two rows a generator, samples from random viewpoints and, below, their normals from the same;
-    before them the solids themselves."""
-    numbers = config.viewpoints.draw(columns, torch.Generator().manual_seed(_VIEW_SEED))
-    viewpoints = config.viewpoints.viewpoints(numbers)
-    blocks = [(solids_mesh(), make_solids(columns, _TRUTH_SEED))]
+    before them the ``solids`` themselves."""
+    numbers = prior.draw(columns, torch.Generator().manual_seed(_VIEW_SEED))
+    viewpoints = prior.viewpoints(numbers)
+    blocks = [(solids_mesh(), make_solids(columns, _TRUTH_SEED))] if solids else []
     blocks += [(generator.mesh, draw_scenes(generator, columns, seed)) for generator in generators]
     strips = []
     for mesh, scene in blocks:
         at = viewpoints.to(scene.vertices.device)
-        pictures = torch.cat([f(mesh, scene, at, resolution) for f in (shown, normal_colours)])
+        pictures = torch.cat([draw(mesh, scene, at, resolution) for draw in (shown, normal_colours)])
         strips.append(tiled(to_bytes(pictures), columns))
     gap = np.full((4 * GAP, strips[0].shape[1], 3), GROUND, np.uint8)
     return np.concatenate([part for strip in strips for part in (strip, gap)][:-1])

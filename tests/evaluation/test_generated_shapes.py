@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,10 @@ from backend.evaluation.generated_shapes import (
     chamfer_distances,
     compare_shapes,
     depth_correlation,
+    frames,
     shapes_of,
+    shapes_of_meshes,
+    turned,
     unseen,
 )
 from backend.evaluation.metrics import surface_distance
@@ -95,6 +99,26 @@ def test_what_looks_backwards_has_other_depths(solids: Scene) -> None:
     right = np.mean([depth_correlation(*pair) for pair in zip(own.depths, own.depths, strict=True)])
     wrong = np.mean([depth_correlation(*pair) for pair in zip(backwards.depths, own.depths, strict=True)])
     assert right == pytest.approx(1) and wrong < 0.9
+
+
+def test_a_common_turn_is_found_and_is_not_taken_for_turns_of_their_own() -> None:
+    true = shapes(make_solids(16, seed=2))
+    made = shapes(make_solids(12, seed=3))
+    alike = frames(made, true)
+    assert alike["turn_deg"] == 0 and alike["own_turn_deg"] < 15
+    all_turned = frames(replace(made, points=turned(made.points, math.radians(-90))), true)
+    assert all_turned["turn_deg"] == 90 and all_turned["own_turn_deg"] == alike["own_turn_deg"]
+    angles = [math.radians(360 * number / len(made)) for number in range(len(made))]
+    own = [turned(points, angle) for points, angle in zip(made.points, angles, strict=True)]
+    assert frames(replace(made, points=torch.stack(own)), true)["own_turn_deg"] > 60
+
+
+def test_meshes_that_share_nothing_are_compared_as_scenes_are(solids: Scene) -> None:
+    together = shapes(solids)
+    apart = shapes_of_meshes([(v.numpy(), MESH.triangles.numpy()) for v in solids.vertices], PRIOR, points=200)
+    assert torch.allclose(together.points, apart.points, atol=1e-6)
+    assert torch.equal(together.depths.isnan(), apart.depths.isnan())
+    assert torch.allclose(together.depths.nan_to_num(), apart.depths.nan_to_num(), atol=1e-5)
 
 
 def test_unseen_viewpoints_stand_higher_and_below_the_zenith() -> None:

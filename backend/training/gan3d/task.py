@@ -66,7 +66,7 @@ class GAN3DTraining(AdversarialTraining):
 
 
 def sized(resolution: int, base: int, maximum: int, codes: int, layers: int, cells: int, **others) -> GAN3DTraining:
-    """A training with networks and images of one size; the background twice as large with half the channels."""
+    """A training with networks and images of one size; the background, seen half at a time, has half the channels."""
     maps = GeneratorConfig(resolution, codes, codes, layers, channel_base=base, channel_max=maximum)
     background = GeneratorConfig(
         2 * resolution, codes // 2, codes // 2, layers, channel_base=base // 2, channel_max=max(maximum // 2, 8)
@@ -96,8 +96,8 @@ PRESETS: dict[str, GAN3DTraining] = {
         learning_rate=0.0015, r1_weight=10.0, average_kimg=10.0, judge=JudgeConfig(samples=10000),
     ),
 }  # fmt: skip
-"""tiny: 32 px, minutes on a CPU; small: 64 px, a day on two cores; medium: a GPU; full: the paper's 128 px, with
-StyleGAN's penalty and a schedule as long."""
+"""tiny: 32 px, minutes on a CPU (20 s a kimg on one core); small: 64 px, half a day (142 s); medium: a GPU; full: the
+paper's 128 px, with StyleGAN's penalty and a schedule as long."""
 
 
 class GAN3DTask(AdversarialTask):
