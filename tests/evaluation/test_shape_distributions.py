@@ -21,6 +21,7 @@ from backend.models.scene_pictures import picture_of
 from backend.models.shape_generator import Scene, SceneMesh
 from backend.models.surface_maps import SurfaceConfig, make_surface
 from backend.render.viewpoints import ViewpointPrior
+from tests.helpers.energy_distance import energy_distance
 
 SIDE = 8
 PRIOR = ViewpointPrior(azimuth_deg=80.0, elevation_deg=(0.0, 0.0))
@@ -49,16 +50,6 @@ def pictures(sides: Tensor, prior: ViewpointPrior, random: torch.Generator) -> T
     scene = Scene(vertices, paint().expand(count, -1, -1, -1), torch.zeros(count, 3, 2, 2))
     picture = picture_of(MESH, scene, prior.viewpoints(prior.draw(count, random)), SIDE)
     return torch.cat([picture.rgb, picture.coverage[:, None]], dim=1).flatten(1)
-
-
-def energy_distance(one: Tensor, other: Tensor) -> Tensor:
-    """Of two samples (N, D) and (M, D); every pair within a sample counts, itself left out."""
-
-    def mean(a: Tensor, b: Tensor, same: bool) -> Tensor:
-        squared = (a[:, None] - b).square().sum(dim=2)
-        return (squared + 1e-6).sqrt().sum() / (len(a) * (len(b) - same))
-
-    return 2 * mean(one, other, False) - mean(one, one, True) - mean(other, other, True)
 
 
 def learned_sides(prior: ViewpointPrior, steps: int = 100, count: int = 24) -> Tensor:
