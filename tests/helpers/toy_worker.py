@@ -137,6 +137,13 @@ def cut_out(request, report, cancelled):
     return records.CutOut(mask, "segmenter", ["This is a toy."])
 
 
+def generate(request, report, cancelled):
+    """Made as the product makes it, without a network: its maps have to fit the object that asks for them."""
+    from backend.pipeline import generate as product
+
+    return product.generate(request, *product.load_generator(request.bundle))
+
+
 def picture(request, report, cancelled):
     return protocol.Picture(picture_pixels(request.image_path))
 
@@ -146,6 +153,7 @@ HANDLERS = {
     records.EditRequest: edit,
     records.NeuralRenderRequest: neural_render,
     records.CutOutRequest: cut_out,
+    records.GenerateRequest: generate,
     protocol.PictureRequest: picture,
 }
 
