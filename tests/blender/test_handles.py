@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 
 import numpy as np
@@ -14,11 +13,10 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon
 from addon import environment, handles, pixels, scene, session
 from addon.environment import NoEnvironment
-from addon.wire import client
 from tests.helpers import toy
+from tests.helpers.addon_at_work import addon_with_toy_worker
 
 SIZE = 4.5
 SLOWEST = 0.25
@@ -28,12 +26,8 @@ SLOWEST = 0.25
 @pytest.fixture(autouse=True)
 def toy_worker(root, tmp_path, monkeypatch):
     """An empty file, the add-on registered, and a toy worker in place of the product's."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    command = client.WorkerCommand([sys.executable, "-m", "tests.helpers.toy_worker"], root, tmp_path / "worker.log")
-    monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
-    yield
-    addon.unregister()
+    with addon_with_toy_worker(root, tmp_path, monkeypatch):
+        yield
 
 
 @pytest.fixture

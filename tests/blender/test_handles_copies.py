@@ -4,30 +4,23 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon
-from addon import copies, environment, handles, looks, parts, pixels, scene, session
-from addon.wire import client
+from addon import copies, handles, looks, parts, pixels, scene, session
 from backend.pipeline.generate import load_generator
 from backend.pipeline.parts_object import object_from_code
 from tests.helpers import toy
+from tests.helpers.addon_at_work import addon_with_toy_worker
 
 
 @pytest.fixture(autouse=True)
 def toy_worker(root, tmp_path, monkeypatch):
     """An empty file, the add-on registered, and a toy worker in place of the product's."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    command = client.WorkerCommand([sys.executable, "-m", "tests.helpers.toy_worker"], root, tmp_path / "worker.log")
-    monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
-    yield
-    addon.unregister()
+    with addon_with_toy_worker(root, tmp_path, monkeypatch):
+        yield
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon
 from addon import environment, handles, neural_render, neural_texture, pixels, proportions, scene, session
 from addon.ui import neural_panel
 from addon.wire import client
@@ -22,6 +21,7 @@ from backend.common import bundle_files, pinhole
 from backend.common.records import GenerateRequest
 from backend.pipeline.generate import generate, load_generator
 from tests.helpers import toy
+from tests.helpers.addon_at_work import addon_with_toy_worker
 from tests.helpers.parts_samples import write_parts_bundle
 from tests.helpers.toy_worker import NEURAL_SIDE, SHAPE_TOO_FAR
 
@@ -29,12 +29,8 @@ from tests.helpers.toy_worker import NEURAL_SIDE, SHAPE_TOO_FAR
 @pytest.fixture(autouse=True)
 def toy_worker(root, tmp_path, monkeypatch):
     """An empty file, the add-on registered, and a toy worker in place of the product's."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    command = client.WorkerCommand([sys.executable, "-m", "tests.helpers.toy_worker"], root, tmp_path / "worker.log")
-    monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
-    yield
-    addon.unregister()
+    with addon_with_toy_worker(root, tmp_path, monkeypatch):
+        yield
 
 
 @pytest.fixture

@@ -4,30 +4,24 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 bpy = pytest.importorskip("bpy")
 
-import addon
-from addon import environment, photo_view, pixels, preferences, session
+from addon import photo_view, pixels, preferences, session
 from addon.operators import cut_out, image_to_3d
-from addon.wire import client, records
+from addon.wire import records
 from backend.pipeline.photo import load_photo
+from tests.helpers.addon_at_work import addon_with_toy_worker
 
 
 @pytest.fixture(autouse=True)
 def toy_worker(root, tmp_path, monkeypatch):
     """An empty file, the add-on registered, and a toy worker in place of the product's."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    command = client.WorkerCommand([sys.executable, "-m", "tests.helpers.toy_worker"], root, tmp_path / "worker.log")
-    monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
-    yield
-    addon.unregister()
+    with addon_with_toy_worker(root, tmp_path, monkeypatch):
+        yield
 
 
 def write(path, width=60, height=40, orientation=1):
