@@ -37,6 +37,7 @@ TESTED_BY = {
     "scripts/train.py inverse-graphics": "tests/training/test_known_cameras.py",
     "scripts/train.py stylegan2": "tests/training/test_stylegan2_training.py",
     "scripts/train.py gan3d": "tests/training/test_gan3d_training.py",
+    "scripts/draw_cars.py": "tests/commands/test_draw_cars.py",
     "scripts/photograph_solids.py": "tests/commands/test_evaluate_gan3d.py",
     "scripts/evaluate_gan3d.py": "tests/commands/test_evaluate_gan3d.py",
     "scripts/train.py views": "tests/commands/test_view_commands.py",

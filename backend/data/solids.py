@@ -34,7 +34,9 @@ from ..render.viewpoints import ViewpointPrior, seen_background
 TRUTH = "truth.npz"
 """Name of the file with shapes and viewpoints, beside the pictures; no training reads it."""
 _SURFACE = make_surface(SurfaceConfig("sphere", 24))
-_TEXTURE_SIDE, _BACKGROUND_SIDE, _FACTOR, _BATCH = 96, 96, 2.0, 16
+BACKGROUND_FACTOR = 2.0
+"""How much wider and higher than the frame backgrounds are."""
+_TEXTURE_SIDE, _BACKGROUND_SIDE, _BATCH = 96, 96, 16
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class SolidsConfig:
 
 def solids_mesh() -> SceneMesh:
     """What all solids share."""
-    return SceneMesh(torch.from_numpy(_SURFACE.triangles), torch.from_numpy(_SURFACE.triangle_uv), _FACTOR)
+    return SceneMesh(torch.from_numpy(_SURFACE.triangles), torch.from_numpy(_SURFACE.triangle_uv), BACKGROUND_FACTOR)
 
 
 def make_solids(count: int, seed: int, first: int = 0) -> Scene:
@@ -64,7 +66,7 @@ def photographed(solids: Scene, config: SolidsConfig, numbers: Tensor) -> Tensor
     sharp = RenderConfig(renderer="boundary", margin=0.0, supersampling=3)
     viewpoints = config.viewpoints.viewpoints(numbers)
     side = config.resolution
-    background = seen_background(solids.background, viewpoints.window, _FACTOR, side, side)
+    background = seen_background(solids.background, viewpoints.window, BACKGROUND_FACTOR, side, side)
     return picture_of(solids_mesh(), solids, viewpoints, side, sharp).over(background).clamp(-1, 1)
 
 
@@ -106,7 +108,7 @@ def _solid(rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     points += np.outer(nose, [0, -rng.uniform(0.06, 0.2), 0]) + np.outer(hump, [0, 0, rng.uniform(0.02, 0.12)])
     points -= (points.max(axis=0) + points.min(axis=0)) / 2
     points /= np.ptp(points, axis=0).max()  # the canonical frame: longest side 1
-    return torch.from_numpy(points.astype(np.float32)), _paint(rng), _background(rng)
+    return torch.from_numpy(points.astype(np.float32)), _paint(rng), patterned_background(rng)
 
 
 def _unit(vector: list[float]) -> np.ndarray:
@@ -132,8 +134,8 @@ def _paint(rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(image.clip(-1, 1).transpose(2, 0, 1).astype(np.float32))
 
 
-def _background(rng: np.random.Generator) -> Tensor:
-    """(3, B, B): patches of two muted colours."""
+def patterned_background(rng: np.random.Generator) -> Tensor:
+    """(3, B, B) in [-1, 1]: patches of two muted colours."""
     patches = rng.random((1, 1, 7, 7)).astype(np.float32)
     mixed = F.interpolate(torch.from_numpy(patches), (_BACKGROUND_SIDE,) * 2, mode="bicubic").clamp(0, 1)[0]
     colours = torch.from_numpy(rng.uniform(-0.8, 0.6, (2, 3, 1, 1)).astype(np.float32))

@@ -81,11 +81,13 @@ class DrawnCars:
         return self.pictures(code, palette, self._poses(count, generator), size, grounds, generator)
 
     def pictures(
-        self, codes: Tensor, palettes: Tensor, poses: Cameras, size: int, grounds: Tensor, generator: torch.Generator
-    ) -> Examples:
-        """Returns pictures of codes (N, K) with palettes (N, R, 5), seen from poses whose framing is made to fit."""
+        self, codes: Tensor, palettes: Tensor, poses: Cameras, size: int, grounds: Tensor, generator: torch.Generator,
+        *, fitted: bool = True,
+    ) -> Examples:  # fmt: skip
+        """Returns pictures of codes (N, K) with palettes (N, R, 5), seen from poses, whose framing is ``fitted`` to the
+        object or left as it is."""
         vertices, distances = self.decoder(codes)
-        cameras = framed(poses, vertices, CROP_MARGIN * CROP_SCALE)
+        cameras = framed(poses, vertices, CROP_MARGIN * CROP_SCALE) if fitted else poses
         fragments = rasterize(project(cameras, vertices, size, size), self.triangles, size, size)
         shares = part_map(fragments, self.sheet_uv, distances, self.space.markings, cameras)
         points = interpolate_vertices(fragments, vertices, self.triangles)
