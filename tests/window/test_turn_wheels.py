@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,12 @@ SCRIPT = Path(__file__).with_name("turn_wheels.py")
 WINDOW = ["--factory-startup", "--window-geometry", "0", "0", "1500", "950"]
 
 
-def show(version, out, choice, script=SCRIPT):
+def show(version, out, choice, script=SCRIPT, *more):
     """Runs a script in one version of Blender, whose own settings stay in the test's folder."""
-    environment = dict(os.environ, HOME=str(out / "home"), BLENDER_USER_RESOURCES=str(out / "resources"))
+    folders = {"HOME": str(out / "home"), "BLENDER_USER_RESOURCES": str(out / "resources")}
+    environment = {**os.environ, **folders, "UNRENDER_PYTHON": sys.executable}
     (out / "home").mkdir(parents=True)
-    command = [TOOL, "run", version, *WINDOW, "-P", script, "--", out, choice]
+    command = [TOOL, "run", version, *WINDOW, "-P", script, "--", out, choice, *more]
     done = subprocess.run(
         list(map(str, command)), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS
     )
