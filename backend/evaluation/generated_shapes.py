@@ -134,8 +134,7 @@ def compare_shapes(made: Shapes, true: Shapes) -> dict[str, float]:
 
     ``chamfer``: mean distance of each made shape to the nearest true one; ``chamfer_of_data``: of each true one to the
     nearest made one, in the world, where objects are about 1 long. ``depth_correlation``: of each made shape with the
-    nearest true one. ``size_ratio``: root mean square radii, made over true. And those of :func:`frames`; nothing else
-    is turned.
+    nearest true one. ``size_ratio``: root mean square radii, made over true. And those of :func:`frames`.
     """
     distances = chamfer_distances(made.points, true.points)
     nearest = distances.argmin(dim=1).tolist()
@@ -148,6 +147,18 @@ def compare_shapes(made: Shapes, true: Shapes) -> dict[str, float]:
         "size_ratio": float(sizes[0] / sizes[1]),
         **frames(made, true),
     }
+
+
+def compare_scenes(mesh: SceneMesh, scene: Scene, true: Shapes, prior: ViewpointPrior) -> dict[str, float]:
+    """:func:`compare_shapes` of scenes. From all around no photograph says which way objects look: then all scenes are
+    first turned by the one angle that brings them nearest to the true shapes, which is the ``turn_deg`` of the figures.
+    """
+    made = shapes_of(mesh, scene, prior)
+    if prior.azimuth_deg < 180:
+        return compare_shapes(made, true)
+    turn = frames(made, true)["turn_deg"]
+    scene = replace(scene, vertices=turned(scene.vertices, math.radians(turn)))
+    return {**compare_shapes(shapes_of(mesh, scene, prior), true), "turn_deg": turn}
 
 
 def ball(radius: float) -> tuple[SceneMesh, Scene]:

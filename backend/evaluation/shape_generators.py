@@ -24,7 +24,7 @@ from ..models.scene_pictures import SOFT, normal_colours, shown
 from ..models.shape_generator import ShapeGenerator, root_mean_square_radius
 from ..render.viewpoints import ViewpointPrior
 from .features import FeatureNetwork, features_of, judged
-from .generated_shapes import Shapes, ball, compare_shapes, shapes_of, shapes_of_meshes, unseen
+from .generated_shapes import Shapes, ball, compare_scenes, compare_shapes, shapes_of, shapes_of_meshes, unseen
 from .grids import BATCH, GAP, GROUND, tiled, to_bytes
 from .scene_sheets import draw_scenes
 
@@ -49,9 +49,9 @@ class SolidsJudge:
     def figures(self, generator: ShapeGenerator, seed: int = 0) -> dict[str, float]:
         """Returns all figures of a generator; those of pictures at unseen viewpoints begin with ``unseen_``."""
         with torch.no_grad():
-            made = shapes_of(generator.mesh, draw_scenes(generator, self.shapes, seed), self.config.viewpoints)
-        true = shapes_of(solids_mesh(), make_solids(self.shapes, _TRUTH_SEED), self.config.viewpoints)
-        figures = compare_shapes(made, true)
+            true = shapes_of(solids_mesh(), make_solids(self.shapes, _TRUTH_SEED), self.config.viewpoints)
+            scene = draw_scenes(generator, self.shapes, seed)
+            figures = compare_scenes(generator.mesh, scene, true, self.config.viewpoints)
         for prefix, config in self._worlds():
             if self.network:
                 real = features_of(self.network, self._true_pictures(config, _TRUTH_SEED))
@@ -110,8 +110,8 @@ class RenderedJudge:
     def figures(self, generator: ShapeGenerator, seed: int = 0) -> dict[str, float]:
         """Returns all figures of a generator."""
         with torch.no_grad():
-            made = shapes_of(generator.mesh, draw_scenes(generator, self.shapes, seed), self.viewpoints)
-        figures = compare_shapes(made, self._true(self.meshes[: self.shapes]))
+            true = self._true(self.meshes[: self.shapes])
+            figures = compare_scenes(generator.mesh, draw_scenes(generator, self.shapes, seed), true, self.viewpoints)
         if self.network:
             real = features_of(self.network, self._real_pictures(0, min(self.pictures, len(self.images))))
             found = features_of(self.network, self._made_pictures(generator, seed))

@@ -16,6 +16,7 @@ from backend.evaluation.generated_shapes import (
     Shapes,
     ball,
     chamfer_distances,
+    compare_scenes,
     compare_shapes,
     depth_correlation,
     frames,
@@ -111,6 +112,21 @@ def test_a_common_turn_is_found_and_is_not_taken_for_turns_of_their_own() -> Non
     angles = [math.radians(360 * number / len(made)) for number in range(len(made))]
     own = [turned(points, angle) for points, angle in zip(made.points, angles, strict=True)]
     assert frames(replace(made, points=torch.stack(own)), true)["own_turn_deg"] > 60
+
+
+def test_from_all_around_a_common_turn_does_not_count_and_otherwise_it_does() -> None:
+    true = shapes_of(MESH, make_solids(12, seed=2), PRIOR)
+    made = make_solids(8, seed=3)
+    quarter = replace(made, vertices=turned(made.vertices, math.radians(-90)))
+    all_around = replace(PRIOR, azimuth_deg=180.0)
+    right, found, wrong = (
+        compare_scenes(MESH, scene, true, prior)
+        for scene, prior in ((made, all_around), (quarter, all_around), (quarter, PRIOR))
+    )
+    assert right["turn_deg"] == 0 and found["turn_deg"] == 90
+    for name in ("chamfer", "depth_correlation"):
+        assert found[name] == pytest.approx(right[name], rel=0.02)
+    assert wrong["chamfer"] > 1.3 * right["chamfer"]
 
 
 def test_meshes_that_share_nothing_are_compared_as_scenes_are(solids: Scene) -> None:
