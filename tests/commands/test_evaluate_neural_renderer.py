@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,16 @@ def test_swaps_cameras_distances_and_pictures_are_reported(folders: tuple[Path, 
     assert {path.stem for path in pictures.iterdir()} == {"dual", "strips", "swaps"}
     width, height = Image.open(pictures / "swaps.png").size
     assert width == 3 * 2 * SIDE and height == 10 * 2 * SIDE
+
+
+def test_a_run_that_went_on_without_a_warm_up_has_no_row_for_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    run, data = folders
+    further = Path(shutil.copytree(run, tmp_path / "further"))
+    (further / WARMED_UP).unlink()
+    report = tmp_path / "report.json"
+    arguments = [str(further), "--data", str(data), "--report", str(report), "--pairs", "2", "--azimuths", "2"]
+    assert main([*arguments, "--threads", "1"]) == 0
+    assert set(json.loads(report.read_text())["swaps"]) == {"before", "fine_tuned"}
 
 
 def test_what_cannot_be_measured_is_refused(

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from backend.common.truth_codes import FILE_NAME
+from backend.evaluation.neural_renderer.judged_run import WARMED_UP
 from backend.models.framing import framed, reframed
 from backend.render.camera import project
 from backend.render.picture import HARD, render
@@ -114,6 +115,8 @@ def test_renders_alone_are_enough_to_go_on(tmp_path: Path) -> None:
     before = weights_of(task, "generator")
     assert task.phase(MASKS) == "generator" and "picture" in task.step(MASKS)
     assert not torch.equal(before, weights_of(task, "generator"))
+    task.export(tmp_path / "further")
+    assert (tmp_path / WARMED_UP).is_file() and not (tmp_path / "further" / WARMED_UP).exists()
 
 
 def test_renders_without_weights_to_go_on_from_are_refused(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ class JudgedRun:
 
     base: Generator
     """The generator before any fine-tuning."""
-    warmed_up: NeuralRenderer
-    """That generator with the mapping networks of the warm-up."""
+    warmed_up: NeuralRenderer | None
+    """That generator with the mapping networks of the warm-up; None where the run went on from another without one."""
     tuned: NeuralRenderer
     reader: PictureReader
     template: Template
@@ -52,11 +52,13 @@ def load_judged_run(folder: Path, data: Path) -> JudgedRun:
         raise BundleError(f"{folder} is no run of train.py disentangle: its settings name no judge.")
     base = load_generator_or_run(config["generator"]).generator
     network, template = load_network(config["inverse_graphics"])
-    warmed_up, tuned = (load_style_mapping(folder / name) for name in (WARMED_UP, STYLE_MAPPING))
+    tuned, warmed_up = load_style_mapping(folder / STYLE_MAPPING), None
+    if (folder / WARMED_UP).is_file():
+        warmed_up = NeuralRenderer(load_style_mapping(folder / WARMED_UP), base)
     reader = PictureReader(network, load_segmenter(folder / MASKS))
     known = load_rendered(data, tuned.config.shape_code, tuned.config)
     renderer = NeuralRenderer(tuned, load_generator(folder / NEURAL_RENDERER))
-    return JudgedRun(base, NeuralRenderer(warmed_up, base), renderer, reader, template, known)
+    return JudgedRun(base, warmed_up, renderer, reader, template, known)
 
 
 def second_eye(bundle: str) -> Eye | None:

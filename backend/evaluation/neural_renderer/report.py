@@ -28,11 +28,11 @@ def figures_of(run: JudgedRun, pairs: int, azimuths: int, seed: int, eye: Eye | 
     codes = drawn_codes(run.base, 2 * pairs, BASE_TRUNCATION, seed + 1)
     borders = chosen_borders(run, min(pairs, SEARCH_PAIRS), seed)
     halves = (torch.arange(pairs), torch.arange(pairs, 2 * pairs))
-    tables = {
-        "before": swap_table(LayerPainter(run.base, codes, borders), run.reader, run.template, halves),
-        "warm_up": swap_table(MappedPainter(run.warmed_up, run.known), run.reader, run.template, (first, second)),
-        "fine_tuned": swap_table(MappedPainter(run.tuned, run.known), run.reader, run.template, (first, second)),
-    }
+    tables = {"before": swap_table(LayerPainter(run.base, codes, borders), run.reader, run.template, halves)}
+    for stage, renderer in (("warm_up", run.warmed_up), ("fine_tuned", run.tuned)):
+        if renderer is not None:
+            painter = MappedPainter(renderer, run.known)
+            tables[stage] = swap_table(painter, run.reader, run.template, (first, second))
     control = camera_control(run.tuned, run.reader, run.template, run.known, azimuths, seed, eye)
     weights = run.tuned.mapping.weights().amax(dim=0)
     return {
@@ -91,7 +91,7 @@ def picture_distances(run: JudgedRun, seed: int) -> dict[str, float]:
 def table_text(report: dict[str, Any]) -> str:
     """The swaps as lines: what moved, in parts of the pairs' whole difference, and what arrived."""
     lines = ["stage       swapped      " + "".join(f"{name:>12}" for name in HANDLES) + "     arrived        leak"]
-    for stage in STAGES:
+    for stage in (one for one in STAGES if one in report["swaps"]):
         for handle in HANDLES:
             row = report["swaps"][stage][handle]
             cells = "".join(f"{row[name]:12.3f}" for name in (*HANDLES, "arrived", "leak"))

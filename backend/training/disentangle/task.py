@@ -358,7 +358,8 @@ class DisentangleTask(Task):
     def export(self, folder: Path) -> None:
         save_segmenter(folder / MASKS, self.segmenter)
         save_style_mapping(folder / STYLE_MAPPING, self.mapping_average)
-        save_style_mapping(folder / WARMED_UP, self.warmed_up)
+        if self.config.warm_up:
+            save_style_mapping(folder / WARMED_UP, self.warmed_up)
         save_generator(folder / NEURAL_RENDERER, self.average, half=True)
 
 
