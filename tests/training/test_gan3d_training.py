@@ -55,8 +55,8 @@ def task_of(config: GAN3DTraining, data: Path, tmp_path: Path) -> GAN3DTask:
 
 
 def test_a_training_killed_and_resumed_gives_the_weights_of_one_that_was_not(data: Path, tmp_path: Path) -> None:
-    settings = [*SETTINGS, "kimg=0.48", "log_kimg=0.08", "checkpoint_kimg=0.08"]
-    kept = kill_and_resume("gan3d", data, tmp_path, settings, steps=60)
+    settings = [*SETTINGS, "kimg=0.24", "log_kimg=0.08", "checkpoint_kimg=0.04"]
+    kept = kill_and_resume("gan3d", data, tmp_path, settings, steps=30)
     assert float(kept["kept/augmentation"][0]) > 0
 
 
