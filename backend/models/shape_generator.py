@@ -59,7 +59,8 @@ class ShapeGeneratorConfig:
     """Strength of what a resolution adds to the position map, in that of the resolution before."""
     size_constraint: bool = True
     size: tuple[float, float] = (0.3, 0.5)
-    """Least and largest root mean square distance of the vertices from their mean."""
+    """Least and largest root mean square distance of the surface from its middle; the vertices stand for the area that
+    they have at the start."""
     smoothing: float = 1.5
     """Standard deviation in texels of the Gaussian that smooths the position map; 0: none."""
 
@@ -111,6 +112,7 @@ class ShapeGenerator(nn.Module):
 
     start: Tensor
     uv: Tensor
+    share: Tensor
     rim: Tensor
     rim_uv: Tensor
     triangles: Tensor
@@ -125,7 +127,7 @@ class ShapeGenerator(nn.Module):
             for block in self.maps.synthesis_blocks():
                 block.to_image.weight[:SHAPE_CHANNELS] *= config.shape_start
         surface = make_surface(config.surface)
-        for name in ("start", "uv", "rim", "rim_uv", "triangles", "triangle_uv"):
+        for name in ("start", "uv", "share", "rim", "rim_uv", "triangles", "triangle_uv"):
             self.register_buffer(name, torch.from_numpy(getattr(surface, name)), persistent=False)
 
     @property
@@ -184,7 +186,7 @@ class ShapeGenerator(nn.Module):
             behind = self._at(positions, self.rim_uv).mean(dim=1, keepdim=True)
             moved = torch.lerp(moved, behind.expand_as(moved), self.rim[:, None])
         vertices = self.config.radius * self.start + moved
-        return constrained(vertices, *self.config.size) if self.config.size_constraint else vertices
+        return constrained(vertices, *self.config.size, self.share) if self.config.size_constraint else vertices
 
     def _at(self, maps: Tensor, uv: Tensor) -> Tensor:
         """Values (N, K, C) of maps (N, C, R, R) at places (K, 2)."""
@@ -192,16 +194,20 @@ class ShapeGenerator(nn.Module):
         return sample_texture(maps, places)[:, :, 0].transpose(1, 2)
 
 
-def constrained(vertices: Tensor, least: float, largest: float) -> Tensor:
-    """Vertices (N, V, 3) about their mean, scaled where their root mean square distance from it is out of range."""
-    centred = vertices - vertices.mean(dim=1, keepdim=True)
-    size = root_mean_square_radius(centred)[:, None, None]
+def constrained(vertices: Tensor, least: float, largest: float, share: Tensor | None = None) -> Tensor:
+    """Vertices (N, V, 3) about their mean, scaled where their root mean square distance from it is out of range; of
+    both each vertex has its ``share`` (V,), or all the same."""
+    share = vertices.new_full(vertices.shape[1:2], 1 / vertices.shape[1]) if share is None else share
+    centred = vertices - (vertices * share[:, None]).sum(dim=1, keepdim=True)
+    size = root_mean_square_radius(centred, share)[:, None, None]
     return centred * (size.clamp(least, largest) / size)
 
 
-def root_mean_square_radius(vertices: Tensor) -> Tensor:
-    """(N,) of vertices (N, V, 3), about the origin."""
-    return vertices.square().sum(dim=2).mean(dim=1).clamp(min=1e-12).sqrt()
+def root_mean_square_radius(vertices: Tensor, share: Tensor | None = None) -> Tensor:
+    """(N,) of vertices (N, V, 3), about the origin; each has its ``share`` (V,), or all the same."""
+    squared = vertices.square().sum(dim=2)
+    mean = squared.mean(dim=1) if share is None else squared @ share
+    return mean.clamp(min=1e-12).sqrt()
 
 
 def smoothed(maps: Tensor, deviation: float) -> Tensor:

@@ -51,6 +51,8 @@ class Surface:
     """(F, 3, 2) float32 place of each corner in the map."""
     start: np.ndarray
     """(V, 3) float32 the surface before anything is learned: of radius 1 about the origin."""
+    share: np.ndarray
+    """(V,) float32 part of the start's area about each vertex; together 1. The grid is finer here than there."""
     rim: np.ndarray
     """(V,) float32 how much of a vertex's value is the rim's mean: 0 but near the point behind a sphere, where it
     is 1."""
@@ -137,5 +139,8 @@ def _sphere(cells: int) -> Surface:
 def _surface(
     uv: np.ndarray, triangles: np.ndarray, corners: np.ndarray, start: np.ndarray, rim: np.ndarray, rim_uv: np.ndarray
 ) -> Surface:
-    floats = (array.astype(np.float32) for array in (corners, start, rim, rim_uv))
+    a, b, c = start[triangles].transpose(1, 0, 2)
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    share = np.bincount(triangles.reshape(-1), np.repeat(area, 3), len(start)) / (3 * area.sum())
+    floats = (array.astype(np.float32) for array in (corners, start, share, rim, rim_uv))
     return Surface(uv.astype(np.float32), triangles.astype(np.int64), *floats)

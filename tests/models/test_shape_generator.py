@@ -110,8 +110,9 @@ def test_without_the_constraint_a_shape_may_grow_and_with_it_may_not() -> None:
         generator = generator_of(size_constraint=constraint, size=(0.3, 0.5), shape_gain=3.0)
         with torch.no_grad():
             scene = generator(torch.randn(4, generator.z_dim))
-        centred = scene.vertices - scene.vertices.mean(dim=1, keepdim=True)
-        sizes.append(float(root_mean_square_radius(centred).max()))
+        centred = constrained(scene.vertices, 0.0, 100.0, generator.share)
+        assert (centred * generator.share[:, None]).sum(dim=1).abs().max() < 1e-5
+        sizes.append(float(root_mean_square_radius(centred, generator.share).max()))
     assert sizes[0] <= 0.5 + 1e-5 < sizes[1]
 
 

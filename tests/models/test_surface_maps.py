@@ -36,6 +36,16 @@ def test_finer_spheres_come_nearer_to_the_volume_of_a_ball(cells: int) -> None:
     assert volume == pytest.approx(4 / 3 * math.pi, rel=7 / cells**2)
 
 
+def test_shares_are_of_the_area_so_that_a_stretched_surface_is_measured_and_not_its_grid() -> None:
+    points = SPHERE.start * [1.0, 0.5, 0.5]
+    by_share = np.sqrt((points**2).sum(axis=1) @ SPHERE.share)
+    # Of points spread evenly over a sphere every coordinate has the mean square 1 / 3.
+    assert by_share == pytest.approx(math.sqrt((1 + 0.25 + 0.25) / 3), rel=0.01)
+    assert SPHERE.share.sum() == pytest.approx(1, rel=1e-5) and SPHERE.share.max() > 1.5 * SPHERE.share.min()
+    front = SPHERE.start[:, 1] < -0.5
+    assert SPHERE.share[front].sum() == pytest.approx(0.25, abs=0.04)  # a cap's area grows with its height
+
+
 def test_the_chart_is_seen_from_the_front_and_equidistant() -> None:
     front, left, up, behind = np.eye(3)[[1, 0, 2, 1]] * [[-1], [1], [1], [1]]
     assert np.allclose(chart(front), [0.5, 0.5])
