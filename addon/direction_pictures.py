@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small pictures of what a shape direction of a surface does: the object at either end of its slider.
+"""Small pictures of what a direction of the shape does: the object at either end of its slider.
 
 Drawn from the mesh, without the worker, as seen from the front left. Where a direction moves the surface outwards it is
 orange, where inwards blue: many directions have no name, and at this size differ by little else.
@@ -11,17 +11,21 @@ Letters: V vertices, Q faces of four corners, S the picture's side.
 from __future__ import annotations
 
 import functools
+import time
 import zlib
+from collections.abc import Callable
 
 import bpy
 import numpy as np
 
-from . import surface, thumbnails
+from . import parts, proportions, session, shape_codes, surface, thumbnails
 
 SIDE = 64
 """Pixels of a side of a picture: what a wide sidebar shows."""
 END = 3.0
-"""Standard deviations at which the sliders end."""
+"""Value at which the sliders end: standard deviations of a surface, the data's end of an object with parts."""
+PAUSE = 0.05
+"""Seconds between two pictures: a dozen at once would hold Blender up."""
 _FINER = 2
 """Pixels are drawn so many times finer each way, then averaged."""
 _MARGIN = 0.12
@@ -31,26 +35,73 @@ _AZIMUTH, _ELEVATION = np.radians(40.0), np.radians(18.0)
 _LIGHT = np.array([0.25, -0.55, 0.8])
 _GREY, _OUT, _IN = np.array([[0.62, 0.62, 0.62], [0.95, 0.5, 0.12], [0.2, 0.5, 0.95]], np.float32)
 
+_next = 0.0
+"""When the next picture may be drawn."""
+
 
 def icons_of(owner: bpy.types.Object, index: int) -> tuple[int, int]:
-    """Returns the numbers of the icons of a shape slider's lower and upper end; 0 where there is no picture."""
+    """Returns the numbers of the icons of both ends of a surface's shape slider; 0: no picture, or none yet.
+
+    Pictures are of the object as it was found with this slider alone moved.
+    """
     shapes = surface.shapes_of(owner, index)
     if shapes is None:
         return 0, 0
-    name = f"shape direction/{zlib.crc32(shapes[0].tobytes())}/{zlib.crc32(shapes[1].tobytes())}"
+    found, direction = shapes
+    name = f"shape direction/{zlib.crc32(found.tobytes())}/{zlib.crc32(direction.tobytes())}"
+    return _icons(name, lambda end: picture(found, end * direction, quads_of(owner.data)))
+
+
+def icons_of_further(owner: bpy.types.Object, index: int) -> tuple[int, int]:
+    """As :func:`icons_of`, of a further direction of an object with parts. Raises ValueError without its weights."""
+    space, code = proportions.space_of(owner), np.array(owner[shape_codes.SHAPE_CODE], np.float64)
+
+    def draw(end: float) -> np.ndarray | None:
+        quads = _quads_of_parts(owner)
+        if quads is None:
+            return None
+        sliders = np.zeros(index + 1)
+        sliders[index] = end
+        moved = code + shape_codes.moved_by(space, code, sliders)
+        found = space.vertices(code.astype(np.float32))
+        return picture(found, space.vertices(moved.astype(np.float32)) - found, quads)
+
+    return _icons(f"further direction/{owner.unrender.bundle}/{zlib.crc32(code.tobytes())}/{index}", draw)
+
+
+def _icons(name: str, draw: Callable[[float], np.ndarray | None]) -> tuple[int, int]:
     lower, upper = (
-        thumbnails.icon_of_picture(f"{name}/{end}", functools.partial(_picture_of, owner, *shapes, end))
-        for end in (-END, END)
+        thumbnails.icon_of_picture(f"{name}/{end}", functools.partial(_in_turn, draw, end)) for end in (-END, END)
     )
     return lower, upper
 
 
-def _picture_of(owner: bpy.types.Object, found: np.ndarray, direction: np.ndarray, amount: float) -> np.ndarray:
-    assert isinstance(owner.data, bpy.types.Mesh)
-    return picture(found, amount * direction, quads_of(owner.data))
+def _in_turn(draw: Callable[[float], np.ndarray | None], end: float) -> np.ndarray | None:
+    """Draws a picture; None if another was drawn just now: then the panel is drawn again, which asks for it again."""
+    global _next
+    if time.monotonic() < _next and not bpy.app.background:
+        if not bpy.app.timers.is_registered(session.redraw):
+            bpy.app.timers.register(session.redraw, first_interval=PAUSE)
+        return None
+    drawn = draw(end)
+    _next = time.monotonic() + PAUSE
+    return drawn
 
 
-def quads_of(mesh: bpy.types.Mesh) -> np.ndarray:
+def _quads_of_parts(owner: bpy.types.Object) -> np.ndarray | None:
+    """The faces (Q, 4) of an object and its wheels in the numbers of all vertices; None where a mesh was cut up."""
+    quads = []
+    for one in (owner, *parts.turning(owner)):
+        indices = one.data.attributes.get(parts.INDEX_ATTRIBUTE)
+        if indices is None:
+            return None
+        numbers = np.empty(len(one.data.vertices), np.int32)
+        indices.data.foreach_get("value", numbers)
+        quads.append(numbers[quads_of(one.data)])
+    return np.concatenate(quads)
+
+
+def quads_of(mesh: bpy.types.ID) -> np.ndarray:
     """Returns the faces of a mesh as (Q, 4) numbers of vertices; of a triangle the last is there twice."""
     corners = np.empty(len(mesh.loops), np.int32)
     mesh.loops.foreach_get("vertex_index", corners)

@@ -150,15 +150,18 @@ class UNRENDER_PT_other_directions(HandlePanel, bpy.types.Panel):
             cell.operator("unrender.use_direction", text="Use").number = number
 
 
-def draw_direction(column: bpy.types.UILayout, owner: bpy.types.Object, index: int) -> None:
-    """Draws a shape slider of a surface below pictures of its ends."""
-    lower, upper = direction_pictures.icons_of(owner, index)
+def draw_direction(
+    column: bpy.types.UILayout, owner: bpy.types.Object, index: int, name: str, ends: tuple[int, int]
+) -> None:
+    """Draws a shape slider below icons of its ends."""
     cells = column.grid_flow(row_major=True, columns=3, even_columns=True)  # a row would leave pictures less room
-    if lower:
-        cells.template_icon(lower, scale=3)
-    cells.label(text=f"Direction {index + 1}")
-    if upper:
-        cells.template_icon(upper, scale=3)
+    for end, text in ((ends[0], name), (ends[1], "")):
+        if end:
+            cells.template_icon(end, scale=3)
+        else:
+            cells.label(text="")
+        if text:
+            cells.label(text=text)
     field = column.row(align=True)
     field.use_property_split = False
     field.prop(owner.unrender, "shape", index=index, text="", slider=True)
@@ -178,7 +181,8 @@ class UNRENDER_PT_shape(HandlePanel, bpy.types.Panel):
         if not parts.has_parts(owner):
             for index in range(records.NUMBER_OF_SLIDERS):
                 if owner.unrender.shape[index] != 0 or surface.shows(owner, index, direction_pictures.END):
-                    draw_direction(column, owner, index)
+                    ends = direction_pictures.icons_of(owner, index)
+                    draw_direction(column, owner, index, f"Direction {index + 1}", ends)
             return
         try:
             names = proportions.names_of(owner)
@@ -212,7 +216,7 @@ class UNRENDER_PT_directions(HandlePanel, bpy.types.Panel):
         except ValueError:
             return  # the panel above says why
         for index, name in enumerate(names):
-            draw_handle(column, owner, "shape", index, name)
+            draw_direction(column, owner, index, name, direction_pictures.icons_of_further(owner, index))
         if handle_tools.differs(owner, handle_tools.REST):
             row = self.layout.row(align=True)
             row.label(text="More was drawn or copied", icon="INFO")

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
@@ -11,8 +13,10 @@ from scipy.spatial import ConvexHull
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import direction_pictures, scene, surface, thumbnails
+from addon import direction_pictures, proportions, scene, session, surface, thumbnails
 from addon.ui import handle_panels
+from backend.pipeline.generate import load_generator
+from backend.pipeline.parts_object import object_from_code
 from tests.blender.test_handle_panels import drawn
 from tests.helpers import toy
 
@@ -119,6 +123,45 @@ def test_icons_of_an_object_are_those_of_both_ends_and_made_once(box, icons):
     assert direction_pictures.icons_of(box, 0) == (1, 2), "the ends stay where they are"
     box.data.attributes.remove(box.data.attributes[surface.FOUND_ATTRIBUTE])
     assert direction_pictures.icons_of(box, 0) == (0, 0)
+
+
+def test_icons_of_further_directions_are_the_shapes_at_the_ends_of_their_sliders(box, icons):
+    model = load_generator("car")[0]
+    made = object_from_code(model.space.examples[3].astype(np.float32), model, texture_size=64)
+    car = scene.build(bpy.context.scene, made, set_up_scene=False).object
+    assert direction_pictures.icons_of_further(car, 2) == (1, 2) == direction_pictures.icons_of_further(car, 2)
+    found = proportions.shape_of(car)[0]
+    for value, shown in zip((-3.0, 3.0), icons.values(), strict=True):
+        car.unrender.shape[2] = value
+        expected = direction_pictures.picture(found, proportions.shape_of(car)[0] - found, made.quads)
+        different = np.abs(shown.astype(int) - expected).max(axis=2) > 8
+        assert different.mean() < 0.01, "but for faces that are as near as one another"
+    assert direction_pictures.icons_of_further(car, 2) == (1, 2), "the ends stay where they are"
+
+
+def test_pictures_are_drawn_one_after_the_other_in_a_window(box, monkeypatch):
+    drawn_ends = []
+    monkeypatch.setattr(direction_pictures, "_next", 0.0)
+    monkeypatch.setattr(
+        direction_pictures, "bpy", SimpleNamespace(app=SimpleNamespace(background=False, timers=Timers))
+    )
+    for end in (-3.0, 3.0):
+        direction_pictures._in_turn(lambda value: drawn_ends.append(value), end)
+    assert drawn_ends == [-3.0] and Timers.asked == [session.redraw], "the panel asks again"
+
+
+class Timers:
+    """Stands for Blender's timers."""
+
+    asked = []
+
+    @staticmethod
+    def is_registered(function):
+        return function in Timers.asked
+
+    @staticmethod
+    def register(function, first_interval):
+        Timers.asked.append(function)
 
 
 def test_the_panel_shows_sliders_that_can_be_seen_to_move_between_pictures_and_those_that_were_moved(box, icons):

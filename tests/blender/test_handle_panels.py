@@ -97,7 +97,7 @@ def test_the_panel_shows_names_locks_and_an_arrow_beside_what_differs(cars, mode
     assert ("operator", "unrender.reset_handle") not in shown_rows
     cars[0].unrender.proportions[1] = 0.7
     assert drawn(handle_panels.UNRENDER_PT_shape).count(("operator", "unrender.reset_handle")) == 1
-    further = [entry[3] for entry in drawn(handle_panels.UNRENDER_PT_directions) if entry[:2] == ("prop", "shape")]
+    further = [entry[1] for entry in drawn(handle_panels.UNRENDER_PT_directions) if entry[0] == "label" and entry[1]]
     assert further == list(shape_codes.further_of(model.space).names)
 
 
