@@ -90,10 +90,31 @@ class UNRENDER_PT_options(UnrenderPanel, bpy.types.Panel):
         layout.prop(settings, "set_up_scene")
 
 
+class UNRENDER_PT_generate(UnrenderPanel, bpy.types.Panel):
+    """New objects from seeds"""
+
+    bl_idname = "UNRENDER_PT_generate"
+    bl_parent_id = "UNRENDER_PT_main"
+    bl_label = "New Objects without a Photo"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draws the panel."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.unrender
+        for name in ("new_seed", "new_count"):
+            layout.prop(settings, name)
+        layout.prop(settings, "new_variety", slider=True)
+        layout.operator("unrender.generate", icon="ADD")
+
+
 CLASSES = (
     UNRENDER_PT_main,
     UNRENDER_PT_mask,
     UNRENDER_PT_options,
+    UNRENDER_PT_generate,
 )
 
 

@@ -123,6 +123,18 @@ class UnrenderScene(bpy.types.PropertyGroup):
         description="Render like the photo: its camera, size, light and plain colours",
         default=True,
     )
+    new_seed: IntProperty(name="Seed", description="Seed of the next object: the same one makes the same object", min=0)
+    new_count: IntProperty(
+        name="Number", description="How many objects are made, from one seed on", default=1, min=1, max=50
+    )
+    new_variety: FloatProperty(
+        name="Variety",
+        description="How far objects are from the mean one: 0 makes that alone, 1 is as far as real ones",
+        default=0.9,
+        min=0.0,
+        soft_max=1.5,
+        max=3.0,
+    )
     views_folder: StringProperty(
         name="Views", description="Folder with the views of an image generator and their pictures", subtype="DIR_PATH"
     )

@@ -24,34 +24,15 @@ from addon import (
     proportions,
     repaint,
     scene,
-    session,
 )
 from backend.common import records
 from backend.common.regions import Palette, random_palette
 from backend.pipeline.generate import generate, load_generator
 from backend.pipeline.parts_object import object_from_code
 from tests.blender.test_palette import shown
+from tests.helpers.backend_here import answer_here
 
 SIDE = 64
-
-
-class Answer:
-    """A task that has ended."""
-
-    progress = records.Progress("", 1.0)
-    done = True
-
-    def __init__(self, result):
-        self.result = result
-
-    def poll(self):
-        return False
-
-    def cancel(self):
-        pass
-
-    def outcome(self):
-        return self.result
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +44,9 @@ def model():
 @pytest.fixture
 def asked(monkeypatch, model):
     """An empty file with the add-on, and a backend in this process; returns the requests that it got."""
-    requests = []
-
-    def answer(body, key=None, progress=None):
-        requests.append(body)
-        return Answer(generate(body, model))
-
     bpy.ops.wm.read_homefile(use_empty=True)
     addon.register()
-    monkeypatch.setattr(session, "request", answer)
-    monkeypatch.setattr(environment, "worker_command", lambda chosen="": None)
-    yield requests
+    yield answer_here(monkeypatch, model)
     addon.unregister()
 
 
