@@ -77,15 +77,15 @@ def apply(owner: bpy.types.Object, code: np.ndarray, result: records.Reconstruct
         found: dict[str, Any] = {name: node.image for name, node in nodes.items()}
         found |= {_BASE: state.base_texture, _REGIONS: state.region_map, "photo": float(owner.get(looks.PHOTO, 0.0))}
         owner[FOUND] = found | {"shown": ",".join(sorted(palette.regions_shown(owner)))}
-    made = {
-        _TEXTURE: pixels.new_image(f"{owner.name} texture", result.texture),
-        _MAPS: pixels.new_map(f"{owner.name} roughness and metallic", looks.packed_maps(maps)),
-        _NORMALS: pixels.new_map(f"{owner.name} normals", maps.normal) if maps.normal.size else None,
-    }
+    made = {_TEXTURE: pixels.new_image(f"{owner.name} texture", result.texture)}
+    if _MAPS in nodes:
+        made[_MAPS] = pixels.new_map(f"{owner.name} roughness and metallic", looks.packed_maps(maps))
+    if _NORMALS in nodes and maps.normal.size:
+        made[_NORMALS] = pixels.new_map(f"{owner.name} normals", maps.normal)
     _show(nodes, made)
     state.base_texture = pixels.new_map(f"{owner.name} texture as made", result.texture)
     state.region_map = pixels.new_map(f"{owner.name} regions", maps.region_map)
-    for image in (made[_MAPS], made[_NORMALS], state.region_map):
+    for image in (made.get(_MAPS), made.get(_NORMALS), state.region_map):
         if image is not None:
             image.colorspace_settings.name = "Non-Color"
     palette.set_regions_shown(owner, {maps.regions[index] for index in region_map.regions_of(maps.region_map)})

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import handles, job, repaint, session
+from .. import copies, handles, job, repaint, session
 from ..wire import records
 from .handles import HandleOperator
 
@@ -32,11 +32,11 @@ class UNRENDER_OT_repaint(job.JobOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> job.Steps:
         """Asks for the maps, again where a slider moved meanwhile, and shows them."""
         owner = handles.active_object(context)
-        name = owner.name
+        name, identity = owner.name, owner.session_uid
         while True:
             request = repaint.request_of(owner)
             result = yield session.request(request, progress=records.Progress(STAGE, 0.0))
-            owner = bpy.data.objects.get(name)
+            owner = copies.by_identity(identity)
             if owner is None or repaint.refusal(owner):
                 raise ValueError(f"{name} is gone, so it was not repainted.")
             if bpy.app.background or (repaint.request_of(owner).code == request.code).all():
