@@ -8,7 +8,8 @@ background. What the paper names in a word only is a choice of ours, and a switc
 - *pyramid*: the position map is the sum of what all resolutions add, each finer one weaker (coarse to fine); without
   it the last resolution makes it alone;
 - *size constraint*: the object's centre is the origin, and its root mean square radius is brought into a range;
-- *smoothing*: the position map is blurred with a Gaussian before the vertices are taken from it.
+- *smoothing*: the position map is blurred with a Gaussian before the vertices are taken from it;
+- *symmetry* (not in the paper): left and right are mirror images.
 
 Letters: N batch, V vertices, F triangles, L w codes, D length of a w code, R side of the maps, B side of the
 background.
@@ -54,6 +55,9 @@ class ShapeGeneratorConfig:
     """Size in the world of a number of the network's at the coarsest resolution: how fast shapes learn."""
     shape_start: float = 0.25
     """Size of the position map's first weights in that of others: small, so that first shapes are near the start."""
+    symmetric: bool = False
+    """Whether left and right of shape and texture are one another's mirror images, as a car's are: not in the paper. It
+    also ties each object's front to the world's, or to its opposite."""
     pyramid: bool = True
     pyramid_decay: float = 0.7
     """Strength of what a resolution adds to the position map, in that of the resolution before."""
@@ -174,7 +178,12 @@ class ShapeGenerator(nn.Module):
             level = level * weights[:, None, None]
             total = level if total is None else self.maps.resampler.upsample(total) + level
         assert total is not None
-        return total[:, :SHAPE_CHANNELS], total[:, SHAPE_CHANNELS:]
+        positions, texture = total[:, :SHAPE_CHANNELS], total[:, SHAPE_CHANNELS:]
+        if config.symmetric:
+            # Left and right of the chart are -X and +X of the surface.
+            positions = (positions + positions.flip(3) * positions.new_tensor([-1.0, 1.0, 1.0])[:, None, None]) / 2
+            texture = (texture + texture.flip(3)) / 2
+        return positions, texture
 
     def vertices(self, positions: Tensor) -> Tensor:
         """A map of positions relative to the start (N, 3, R, R) to vertices (N, V, 3) in the world."""

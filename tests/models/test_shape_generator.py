@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from backend.models.scene_pictures import shown
 from backend.models.shape_generator import (
     ShapeGenerator,
     ShapeGeneratorConfig,
@@ -24,6 +25,8 @@ from backend.models.shape_generator import (
 from backend.models.storage import write_tensors
 from backend.models.stylegan2 import GeneratorConfig
 from backend.models.surface_maps import SurfaceConfig
+from backend.render.camera import Camera, Cameras
+from backend.render.viewpoints import Viewpoints
 from tests.helpers.stylegan2_samples import tiny_codes, tiny_generator
 
 TINY = ShapeGeneratorConfig(
@@ -171,3 +174,19 @@ def test_files_of_something_else_are_refused_in_one_sentence(tmp_path: Path) -> 
         write_tensors(path, {"a": torch.zeros(1)}, metadata)
         with pytest.raises(ValueError, match="does not fit this version"):
             load_shape_generator(path)
+
+
+def test_a_symmetric_object_looks_from_the_left_as_it_does_from_the_right_in_a_mirror() -> None:
+    cameras = Cameras.batch([Camera(azimuth=0.6, elevation=0.2, distance=9.3, field_of_view=math.radians(8))] * 3)
+    window = torch.full((3, 2), 0.5)
+    different = []
+    for symmetric in (True, False):
+        generator = generator_of(symmetric=symmetric, shape_gain=0.4)
+        with torch.no_grad():
+            scene = generator(torch.randn(3, generator.z_dim))
+        scene.background = torch.zeros_like(scene.background)
+        left, right = (
+            shown(generator.mesh, scene, Viewpoints(side, window), 32) for side in (cameras, cameras.mirrored())
+        )
+        different.append(float((left - right.flip(3)).abs().mean()))
+    assert different[0] < 1e-4 < 0.02 < different[1]
