@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from ..common.run_files import Waiting
 from ..errors import UnrenderError
 
 INTERRUPTED = 130
@@ -23,11 +24,13 @@ def guarded(
     errors: tuple[type[Exception], ...] = (),
     failed: int = 1,
     stopped: str = "",
+    waiting: int = 3,
 ) -> int:
     """Runs a command's body and returns its exit code.
 
     An error that the user can mend (UnrenderError, ValueError, OSError and ``errors``) becomes a line on stderr and
-    ``failed``; Ctrl-C becomes the sentence ``stopped`` and 130. Other errors are bugs and pass.
+    ``failed``; Ctrl-C becomes the sentence ``stopped`` and 130, and what a person has to do first its sentence and
+    ``waiting``. Other errors are bugs and pass.
     """
     mended: tuple[type[Exception], ...] = (UnrenderError, ValueError, OSError, *errors)
     try:
@@ -35,6 +38,9 @@ def guarded(
     except mended as error:
         print(f"{program}: {error}", file=sys.stderr)
         return failed
+    except Waiting as waits:
+        print(f"{program}: {waits}", file=sys.stderr)
+        return waiting
     except KeyboardInterrupt:
         print(stopped or f"{program}: stopped.", file=sys.stderr)
         return INTERRUPTED

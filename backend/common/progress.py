@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
-from typing import TextIO
+from typing import Any, Protocol, TextIO
 
 INTERVAL_SECONDS = 0.1
 """Shortest time between two lines inside one stage."""
@@ -43,6 +43,33 @@ class Report:
     figures: dict[str, float] = field(default_factory=dict)
     """Latest measurements by name, such as losses; all are finite."""
 
+    @staticmethod
+    def of(stage: str, step: int, steps: int, figures: Mapping[str, float] | None = None) -> Report:
+        """A report with its figures to six digits; those that are not finite are left out."""
+        finite = {name: float(f"{value:.6g}") for name, value in (figures or {}).items() if math.isfinite(value)}
+        return Report(stage, round(min(1.0, step / steps), 4) if steps else 0.0, step, steps, finite)
+
+    @staticmethod
+    def from_record(record: Any) -> Report | None:
+        """The report that read JSON stands for; None for anything else."""
+        try:
+            return Report(
+                str(record["stage"]),
+                min(1.0, max(0.0, float(record["fraction"]))),
+                int(record["step"]),
+                int(record["steps"]),
+                {str(name): float(value) for name, value in record["figures"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            return None
+
+
+class Writer(Protocol):
+    """Whatever takes reports."""
+
+    def write(self, stage: str, step: int, steps: int, figures: Mapping[str, float] | None = None) -> None:
+        """Takes one."""
+
 
 class LineWriter:
     """Writes reports to a text stream; one that nobody reads any more is left alone, so that the work goes on."""
@@ -60,9 +87,7 @@ class LineWriter:
         if self._broken or (goes_on and now - self._written < INTERVAL_SECONDS):
             return
         self._stage, self._written = stage, now
-        finite = {name: float(f"{value:.6g}") for name, value in (figures or {}).items() if math.isfinite(value)}
-        fraction = round(min(1.0, step / steps), 4) if steps else 0.0
-        line = json.dumps(asdict(Report(stage, fraction, step, steps, finite)), allow_nan=False)
+        line = json.dumps(asdict(Report.of(stage, step, steps, figures)), allow_nan=False)
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
@@ -70,34 +95,34 @@ class LineWriter:
             self._broken = True
 
 
-_WRITER: ContextVar[LineWriter | None] = ContextVar("progress_writer", default=None)
+_WRITER: ContextVar[Writer | None] = ContextVar("progress_writer", default=None)
 
 
 @contextmanager
-def json_lines(stream: TextIO) -> Iterator[None]:
-    """Writes progress as lines of JSON to ``stream`` for the time of the block."""
-    token = _WRITER.set(LineWriter(stream))
+def progress_to(writer: Writer) -> Iterator[None]:
+    """Hands progress to a writer for the time of the block."""
+    token = _WRITER.set(writer)
     try:
         yield
     finally:
         _WRITER.reset(token)
 
 
-def line_writer() -> LineWriter | None:
-    """The writer of the :func:`json_lines` around this call, or None outside of any."""
+@contextmanager
+def json_lines(stream: TextIO) -> Iterator[None]:
+    """Writes progress as lines of JSON to ``stream`` for the time of the block."""
+    with progress_to(LineWriter(stream)):
+        yield
+
+
+def line_writer() -> Writer | None:
+    """The writer of the block around this call, or None outside of any."""
     return _WRITER.get()
 
 
 def parse_line(line: str | bytes) -> Report | None:
     """The report in one line of a command's output; None for a line that is something else."""
     try:
-        record = json.loads(line)
-        return Report(
-            str(record["stage"]),
-            min(1.0, max(0.0, float(record["fraction"]))),
-            int(record["step"]),
-            int(record["steps"]),
-            {str(name): float(value) for name, value in record["figures"].items()},
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return Report.from_record(json.loads(line))
+    except (ValueError, TypeError, RecursionError):
         return None

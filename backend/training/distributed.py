@@ -99,6 +99,20 @@ def processes_from_environment() -> Processes:
     return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
+def is_alone() -> bool:
+    """Whether no other process trains with this one now."""
+    return not (dist.is_available() and dist.is_initialized())
+
+
+def any_process(said: bool) -> bool:
+    """Whether any of the processes that train together says so; all get the same answer, at the same step."""
+    if is_alone():
+        return said
+    votes = torch.tensor([float(said)], device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(votes, dist.ReduceOp.MAX)
+    return bool(votes.item())
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
     """Joins the other processes for the time of the block, if there are any.

@@ -4,7 +4,8 @@
 
 A task knows its networks, its optimiser and how to make one step; the loop knows nothing of either. A checkpoint is
 one safetensors file with all tensors (weights, moving averages, optimiser, random states) and its counters in the
-metadata. Stopping at any moment, also by a kill, loses at most the steps since the last checkpoint.
+metadata. Stopping at any moment, also by a kill, loses at most the steps since the last checkpoint; a file ``stop`` in
+the run's folder has it save after the step that is under way, and stop.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..common.files import write_text
+from ..common.run_files import Stopped, stop_file, stop_is_asked
 from ..models.storage import read_tensors, write_tensors
 from ..progress_bar import Bar
+from .distributed import any_process, is_alone
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,8 @@ def run(
     """Trains until ``config.steps``; returns the last evaluation.
 
     ``describe`` is the task's config dataclass, written to ``config.json``. Of several processes that train together
-    only one ``writes`` files and shows its progress. Raises ValueError for a damaged checkpoint and FileExistsError
-    where a run lies in ``out`` that was not asked to be resumed.
+    only one ``writes`` files and shows its progress. Raises ValueError for a damaged checkpoint, FileExistsError where
+    a run lies in ``out`` that was not asked to be resumed, and :class:`Stopped` after a stop that was asked for.
     """
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.safetensors"
@@ -113,7 +116,7 @@ def run(
     logger = _Logger(out, config.tensorboard) if writes else None
     if writes:
         write_text(out / "config.json", json.dumps(asdict(describe), indent=1, default=str))
-    losses, began, figures = _Losses(), time.perf_counter(), {}
+    losses, began, figures, stops = _Losses(), time.perf_counter(), dict[str, float](), False
     with Bar(
         f"Training {out.name}", config.steps, unit=progress.unit, first=first, scale=progress.per_step, shown=writes
     ) as bar:
@@ -134,11 +137,19 @@ def run(
                 logger.write(done, validation)
                 logger.show(done, task.sheets())
                 losses.start()
-            if writes and (done % config.checkpoint_every == 0 or last):
+            # Several processes have to agree, for which they wait: as rarely as for their losses.
+            looks = not last and (is_alone() or done % config.log_every == 0)
+            stops = looks and any_process(stop_is_asked(out))
+            if writes and (done % config.checkpoint_every == 0 or last or stops):
                 save_checkpoint(checkpoint, task, done, seconds)
                 task.export(out)
+            if stops:
+                break
     if logger:
         logger.close()
+    if stops:
+        stop_file(out).unlink(missing_ok=True)
+        raise Stopped
     return figures
 
 
@@ -171,7 +182,10 @@ class _Losses:
 
 
 def save_checkpoint(path: Path, task: Task, step: int, seconds: float = 0.0) -> None:
-    """Writes everything that is needed to go on exactly."""
+    """Writes everything that is needed to go on exactly.
+
+    Raises FloatingPointError where a weight is no longer finite; the checkpoint before stays.
+    """
     tensors: dict[str, Tensor] = {}
     for name, network in task.networks.items():
         tensors |= {f"network/{name}/{key}": value for key, value in network.state_dict().items()}
@@ -182,6 +196,8 @@ def save_checkpoint(path: Path, task: Task, step: int, seconds: float = 0.0) -> 
     tensors["random/own"] = task.generator.get_state()
     tensors["random/torch"] = torch.get_rng_state()
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+    if not all(bool(value.isfinite().all()) for name, value in copies.items() if name.startswith("network/")):
+        raise FloatingPointError(f"The weights are no longer finite at step {step}; lower the learning rate.")
     write_tensors(path, copies, {"step": str(step), "seconds": f"{seconds:.1f}"})
 
 

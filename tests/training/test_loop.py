@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from backend.common import run_files
 from backend.common.progress import Report, json_lines, parse_line
+from backend.training import loop
 from backend.training.loop import LoopConfig, Progress, Task, run
 
 CONFIG = LoopConfig(steps=6, log_every=2, evaluate_every=3, checkpoint_every=3, tensorboard=False)
@@ -74,3 +76,41 @@ def test_losses_that_are_no_longer_finite_end_a_training(tmp_path: Path) -> None
     task.weight.weight.data.fill_(float("inf"))
     with pytest.raises(FloatingPointError, match="no longer finite at step 2; lower the learning rate"):
         run(task, CONFIG, tmp_path, resume=False, describe=CONFIG)
+
+
+class Asked(Halving):
+    """Somebody asks for a stop while step 3 is under way."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__()
+        self.out = out
+
+    def step(self, step: int) -> dict[str, torch.Tensor]:
+        if step == 3:
+            run_files.ask_to_stop(self.out)
+        return super().step(step)
+
+
+def test_a_stop_file_saves_what_was_done_and_the_run_goes_on_from_there(tmp_path: Path) -> None:
+    config = LoopConfig(**{**vars(CONFIG), "checkpoint_every": 100})
+    with pytest.raises(run_files.Stopped):
+        run(Asked(tmp_path), config, tmp_path, resume=False, describe=config)
+    assert not run_files.stop_file(tmp_path).exists()
+    rest = Halving()
+    assert loop.load_checkpoint(tmp_path / "checkpoint.safetensors", rest)[0] == 4
+    run(rest, config, tmp_path, resume=True, describe=config)
+    assert float(rest.weight.weight.detach()) == 2**-6
+
+
+def test_a_stop_that_comes_with_the_last_step_is_an_end(tmp_path: Path) -> None:
+    config = LoopConfig(**{**vars(CONFIG), "steps": 4})
+    assert run(Asked(tmp_path), config, tmp_path, resume=False, describe=config) == {"error": 2**-4}
+
+
+def test_a_checkpoint_is_not_replaced_by_weights_that_are_not_finite(tmp_path: Path) -> None:
+    task = Halving()
+    loop.save_checkpoint(tmp_path / "checkpoint.safetensors", task, 5)
+    task.weight.weight.data.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="weights are no longer finite at step 6"):
+        loop.save_checkpoint(tmp_path / "checkpoint.safetensors", task, 6)
+    assert loop.load_checkpoint(tmp_path / "checkpoint.safetensors", Halving())[0] == 5
