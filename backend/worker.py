@@ -138,7 +138,7 @@ class Pipeline:
 
     def __init__(self) -> None:
         self._bundles: dict[tuple[str, str], Any] = {}
-        self._generator: tuple[str, Any] = ("", None)
+        self._maker: tuple[Any, Any] = (None, None)
 
     def handlers(self) -> dict[type, Handler]:
         """Returns what :func:`serve` needs."""
@@ -186,14 +186,14 @@ class Pipeline:
     def generate(
         self, request: records.GenerateRequest, report: Report, cancelled: Callable[[], bool]
     ) -> records.Reconstruction:
-        """Seed to a new object with parts; the bundle's networks stay on the disk."""
-        from .pipeline.generate import generate, load_generator
+        """Seed to a new object; the bundle's networks for photos stay on the disk."""
+        from .pipeline.generate_choice import load_maker
 
-        if self._generator[0] != request.bundle:
-            report(records.Progress("Loading the template", 0.0))
-            self._generator = (request.bundle, load_generator(request.bundle))
-        model, category = self._generator[1]
-        return generate(request, model, category, report, cancelled)
+        wanted = request.bundle, request.with_parts, request.device
+        if self._maker[0] != wanted:
+            report(records.Progress("Loading the weights", 0.0))
+            self._maker = (wanted, load_maker(request))
+        return self._maker[1](request, report, cancelled)
 
     def edit(self, request: records.EditRequest, report: Report, cancelled: Callable[[], bool]) -> records.Edit:
         """Slider positions to vertices and a change of texture."""
@@ -255,6 +255,7 @@ class Pipeline:
         import torch
 
         self._bundles.clear()
+        self._maker = (None, None)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 

@@ -5,6 +5,7 @@
     python scripts/build_bundle.py --inverse-graphics RUN --segmenter FILE_OR_BUNDLE --out DIR
             --category car --real-size 4.5 --data-note "..." --licence "..."
     python scripts/build_bundle.py --generator RUN --out DIR --data-note "..." --licence "..."
+    python scripts/build_bundle.py --shape-generator RUN --out DIR --data-note "..." --licence "..."
     python scripts/build_bundle.py --parts RUN_OR_FILE --out DIR --data-note "..." --licence "..."
     python scripts/build_bundle.py --segmenter FILE --out DIR --data-note "..." --licence "..."
     python scripts/build_bundle.py --out DIR [--precision int8] [--title "..."] [--description "..."]

@@ -5,18 +5,20 @@
     python -m backend.commands.build_bundle --inverse-graphics RUN --segmenter FILE_OR_BUNDLE --out DIR
             --category car --real-size 4.5 --data-note "..." --licence "..."
     python -m backend.commands.build_bundle --generator RUN --out DIR --data-note "..." --licence "..."
+    python -m backend.commands.build_bundle --shape-generator RUN --out DIR --category car --real-size 4.5
+            --data-note "..." --licence "..." [--precision int8]
     python -m backend.commands.build_bundle --parts RUN_OR_FILE --out DIR --data-note "..." --licence "..."
     python -m backend.commands.build_bundle --segmenter FILE --out DIR --data-note "..." --licence "..."
     python -m backend.commands.build_bundle --neural-renderer RUN --out DIR --data-note "..." --licence "..."
     python -m backend.commands.build_bundle --out DIR [--precision int8] [--title "..."] [--description "..."]
 
-RUN is a folder that ``train.py inverse-graphics``, on views of known or of unknown cameras, ``train.py stylegan2`` or
-``train.py parts`` made; a run that is still going gives its last checkpoint's average. What DIR holds beside what is
-named stays. The notes and the licence are said of the networks that are named. A segmenter is copied from a file;
-named as the bundle that has it, it is shared with that bundle and not copied. The network for objects with parts and
-the neural renderer (a run of ``train.py disentangle``) are put beside the template with parts that DIR holds, in 8 bits
-a weight. The last line stores the networks that DIR holds
-anew, in 8 bits a weight, or changes how the add-on shows the bundle; the rest of the card stays.
+RUN is a folder that ``train.py inverse-graphics``, on views of known or of unknown cameras, ``train.py stylegan2``,
+``train.py gan3d`` or ``train.py parts`` made; a run that is still going gives its last checkpoint's average. What DIR
+holds beside what is named stays. The notes and the licence are said of the networks that are named. A segmenter is
+copied from a file; named as the bundle that has it, it is shared with that bundle and not copied. The network for
+objects with parts and the neural renderer (a run of ``train.py disentangle``) are put beside the template with parts
+that DIR holds, in 8 bits a weight. A generator of shapes may be all that a bundle has. The last line stores what
+DIR holds anew, in 8 bits a weight, or changes how the add-on shows the bundle; the rest of its card stays.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,15 +36,16 @@ from ..common.bundle_files import (
     CARD,
     GENERATOR,
     INVERSE_GRAPHICS,
-    NEURAL_RENDERER,
     PARTS_NETWORK,
     SEGMENTER,
+    SHAPE_GENERATOR,
     SHAPE_SPACE,
-    STYLE_MAPPING,
     TEMPLATE,
 )
 from ..common.files import replacing
 from ..errors import BundleError
+from ._build_bundle_card import KEPT, PARTS_BLOCK, SEGMENTER_BLOCK, TEXTS, put_block, put_texts
+from ._build_bundle_generators import put_generator, put_neural_renderer, put_shape_generator
 from .entry import guarded
 
 if TYPE_CHECKING:
@@ -49,13 +53,7 @@ if TYPE_CHECKING:
     from ..weights.run_folder import Run
 
 PROGRAM = "build_bundle.py"
-TEXTS = ("title", "description")
-"""Of a card: how the add-on shows the bundle."""
-SEGMENTER_BLOCK, PARTS_BLOCK, RENDERER_BLOCK = "segmenter_network", "parts_network", "neural_renderer"
-"""Blocks of a card about networks that came from somewhere else than its network for Image to 3D."""
-KEPT = ("generator", "parts", PARTS_BLOCK, RENDERER_BLOCK)
-"""Blocks of a card that a new network for Image to 3D leaves as they are."""
-STORED_ANEW = (INVERSE_GRAPHICS, GENERATOR, SEGMENTER, PARTS_NETWORK)
+STORED_ANEW = (INVERSE_GRAPHICS, GENERATOR, SHAPE_GENERATOR, SEGMENTER, PARTS_NETWORK)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -66,6 +64,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--segmenter", metavar="FILE_OR_BUNDLE", help="safetensors to copy, or name of a bundle; default: as in DIR"
     )
     parser.add_argument("--generator", type=Path, metavar="RUN", help="a run of train.py stylegan2")
+    parser.add_argument("--shape-generator", type=Path, metavar="RUN", help="a run of train.py gan3d")
     parser.add_argument("--parts", type=Path, metavar="RUN_OR_FILE", help="a run of train.py parts, or its safetensors")
     parser.add_argument("--neural-renderer", type=Path, metavar="RUN", help="a run of train.py disentangle")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
@@ -82,7 +81,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if not names_networks(options) and all(getattr(options, name) is None for name in ("precision", *TEXTS)):
         parser.error(
-            "name a run with --inverse-graphics, --generator, --parts or --neural-renderer, or what DIR is to change"
+            "name a run with --inverse-graphics, --generator, --shape-generator, --parts or --neural-renderer, or what "
+            "DIR is to change"
         )
     if options.segmenter is not None and options.inverse_graphics is None and not Path(options.segmenter).is_file():
         parser.error("--segmenter without --inverse-graphics has to be a file")
@@ -92,7 +92,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def names_networks(options: argparse.Namespace) -> bool:
     """Returns whether the command line names a network to put in."""
     named = (
-        options.inverse_graphics, options.segmenter, options.generator, options.parts, options.neural_renderer
+        options.inverse_graphics, options.segmenter, options.generator, options.shape_generator, options.parts,
+        options.neural_renderer,
     )  # fmt: skip
     return any(network is not None for network in named)
 
@@ -111,6 +112,8 @@ def run(options: argparse.Namespace) -> int:
         print(put_segmenter(options))
     if options.generator is not None:
         print(put_generator(options))
+    if options.shape_generator is not None:
+        print(put_shape_generator(options))
     if options.parts is not None:
         print(put_parts(options))
     if options.neural_renderer is not None:
@@ -255,57 +258,9 @@ def put_parts(options: argparse.Namespace) -> str:
     return f"objects with parts: crops of {network.config.image_size} px"
 
 
-def put_neural_renderer(options: argparse.Namespace) -> str:
-    """Puts StyleGAN-R into a bundle that has a shape space; returns a line to print. Raises BundleError or OSError."""
-    from ..common.shape_space import ShapeSpace
-    from ..models.storage import save_network
-    from ..weights.bundle import read_card
-    from ..weights.neural_renderer import load_neural_renderer
-
-    renderer = load_neural_renderer(options.neural_renderer)
-    if not (options.out / SHAPE_SPACE).is_file():
-        raise BundleError(f"{options.out} has no template with parts: make it first, with scripts/build_template.py.")
-    size, numbers = ShapeSpace.load(options.out / SHAPE_SPACE).size, renderer.mapping.config.shape_code
-    if numbers > size:
-        raise BundleError(
-            f"{options.neural_renderer} does not fit {options.out}, whose codes have {size} numbers, fewer than "
-            f"{numbers}."
-        )
-    read_card(options.out)  # before anything is written
-    precision: Precision = options.precision or "int8"
-    save_network(options.out / STYLE_MAPPING, renderer.mapping, renderer.mapping.config, precision=precision)
-    save_network(options.out / NEURAL_RENDERER, renderer.generator, renderer.generator.config, precision=precision)
-    put_block(options, RENDERER_BLOCK, options.neural_renderer)
-    return f"neural renderer: pictures of {renderer.resolution} px"
-
-
-def put_block(options: argparse.Namespace, name: str, folder: Path) -> None:
-    """Writes a network's block of the card, with what its run's folder says where it is one. Raises BundleError.
-
-    The card's name for a shared segmenter goes where the bundle gets its own.
-    """
-    from ..weights import run_folder
-    from ..weights.bundle import read_card, write_card
-
-    card = read_card(options.out)
-    block: dict[str, Any] = {"data": options.data_note, "licence": options.licence}
-    if (folder / run_folder.CONFIG).is_file():
-        run = run_folder.Run.read(folder)
-        named = ("batch", "known", "drawn", "rendered", "photographed", "domain", "learning_rate", "seed")
-        with run_folder.usable(folder):
-            progress = run.progress()
-            # Numbers alone: a folder's path says nothing to whoever reads the card elsewhere.
-            settings = {key: run.config[key] for key in named if isinstance(run.config.get(key), int | float)}
-            training = {**progress, **settings}
-            block |= {"training": training, "metrics": run.last_figures(progress["steps"])}
-    if name == SEGMENTER_BLOCK:
-        card.pop("segmenter", None)
-    write_card(options.out, {**card, name: {**block, "notes": options.notes}})
-
-
 def store_anew(folder: Path, precision: Precision) -> list[str]:
     """Stores a bundle's networks in another precision; returns lines to print. Raises BundleError."""
-    from ..models.storage import read_tensors, save_network
+    from ..models.storage import read_metadata, save_network
     from ..weights.bundle import read_card
 
     read_card(folder)
@@ -316,9 +271,10 @@ def store_anew(folder: Path, precision: Precision) -> list[str]:
             continue
         try:
             before = path.stat().st_size
-            if read_tensors(path)[1].get("precision") != precision:
+            metadata = read_metadata(path)
+            if metadata.get("precision") != precision:
                 network = load_of_bundle(path)
-                save_network(path, network, network.config, precision=precision)
+                save_network(path, network, network.config, precision=precision, more=metadata)
         except (ValueError, OSError, KeyError, TypeError) as error:
             raise BundleError(f"The network {name} in {folder} cannot be stored anew: {error}") from error
         lines.append(f"{path.stem}: {before / 1e6:.1f} MB became {path.stat().st_size / 1e6:.1f} MB")
@@ -331,59 +287,20 @@ def load_of_bundle(path: Path) -> Any:
     """Returns the network of one of a bundle's files, whose ``config`` says its size. Raises ValueError or OSError."""
     from ..models.parts_network import load_parts_network
     from ..models.segmenter import load_segmenter
+    from ..models.shape_generator import load_shape_generator
     from ..models.stylegan2 import load_generator
     from ..render.template import Template
     from ..weights.bundle import load_inverse_graphics
 
     if path.name == INVERSE_GRAPHICS:
         return load_inverse_graphics(path, Template.load(path.with_name(TEMPLATE)))
-    return {GENERATOR: load_generator, SEGMENTER: load_segmenter, PARTS_NETWORK: load_parts_network}[path.name](path)
-
-
-def put_texts(options: argparse.Namespace) -> None:
-    """Writes title and description into the card, where they are given. Raises BundleError."""
-    from ..weights.bundle import read_card, write_card
-
-    texts = {name: text for name in TEXTS if (text := getattr(options, name)) is not None}
-    if texts:
-        card = read_card(options.out)
-        head = {name: card.pop(name) for name in ("date", "format", "name") if name in card}
-        texts = {name: card.pop(name) for name in TEXTS if name in card} | texts
-        try:
-            write_card(options.out, head | texts | card)
-        except OSError as error:
-            raise BundleError(f"The card in {options.out} cannot be written: {error}") from error
-
-
-def put_generator(options: argparse.Namespace) -> str:
-    """Writes the generator and its block of the card; returns a line to print. Raises BundleError."""
-    from ..data.images import ImageSetConfig
-    from ..weights import run_folder
-    from ..weights.generator_bundle import GeneratorCard, add_generator
-    from ..weights.importers.stylegan2_import import check_generator
-
-    run = run_folder.Run.read(options.generator)
-    named = ("batch", "learning_rate", "r1_weight", "mirror", "start", "seed")
-    with run_folder.usable(run.folder):
-        images = ImageSetConfig(**run.images())
-        generator = run.generator()
-        training = {"task": "stylegan2", **run.progress()}
-        training |= {name: run.config[name] for name in named if run.config.get(name) not in (None, "")}
-        metrics = run.last_figures(training["steps"])
-    check_generator(generator, run.folder.name)
-    card = GeneratorCard(
-        resolution=generator.config.resolution,
-        content=images.content(),
-        source=f"trained with train.py stylegan2, run {run.folder.resolve().name}",
-        licence=options.licence,
-        data=options.data_note,
-        images=run.images(),
-        training=training,
-        metrics=metrics,
-        notes=options.notes,
-    )
-    add_generator(options.out, generator, card, category=options.category, precision=options.precision or "half")
-    return f"generator: {images.resolution} px, {training['kimg']} kimg"
+    loaders: dict[str, Callable[[Path], Any]] = {
+        GENERATOR: load_generator,
+        SHAPE_GENERATOR: load_shape_generator,
+        SEGMENTER: load_segmenter,
+        PARTS_NETWORK: load_parts_network,
+    }
+    return loaders[path.name](path)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,10 @@ def _no_map() -> np.ndarray:
     return np.zeros((0, 0, 3), np.uint8)
 
 
+def _no_pictures() -> np.ndarray:
+    return np.zeros((0, 0, 0, 3), np.uint8)
+
+
 def _no_directions() -> np.ndarray:
     return np.zeros((0, 0, 0), np.float32)
 
@@ -159,11 +163,12 @@ class Reconstruction:
     image_width: int
     image_height: int
     vertices: np.ndarray
-    """(V, 3) float32; box centred at the origin, longest side about 1, front towards -Y."""
+    """(V, 3) float32; box centred at the origin, longest side about 1, front towards -Y. Of a generated surface the
+    origin is where its training had it: its own middle."""
     quads: np.ndarray
-    """(F, 4) int32 corners, counter-clockwise seen from outside."""
+    """(F, 4) int32 corners, counter-clockwise seen from outside; (F, 3) where a surface has triangles alone."""
     uv: np.ndarray
-    """(F, 4, 2) float32, one UV per corner, origin bottom left."""
+    """(F, 4, 2) or (F, 3, 2) float32, one UV per corner, origin bottom left."""
     texture: np.ndarray
     """(T, T, 3) uint8 sRGB albedo; row 0 at the top."""
     camera: Camera
@@ -206,24 +211,43 @@ class Reconstruction:
     shape_directions: np.ndarray = field(default_factory=_no_directions)
     """(6, V, 3) float32: what one standard deviation of each shape slider adds to a surface's vertices; (0, 0, 0) for
     an object with parts, whose sliders have a shape space."""
+    background: np.ndarray = field(default_factory=_no_map)
+    """(b, b, 3) uint8 sRGB that a generator of shapes made behind its object, whose camera sees the middle of it alone;
+    empty: there is none."""
+    background_factor: float = 1.0
+    """How much wider and higher than the camera's square ``background`` is; that has the picture's longer side."""
+    sides: np.ndarray = field(default_factory=_no_pictures)
+    """(5, h, h, 3) uint8 small pictures from 90° at the right to 90° at the left, where they were asked for."""
 
 
 @dataclass
 class GenerateRequest:
-    """Asks for a new object with parts, from a seed or from given numbers; the answer is a :class:`Reconstruction`."""
+    """Asks for a new object, from a seed or from given numbers; the answer is a :class:`Reconstruction`.
+
+    It has parts where the bundle has a template with parts; else the bundle's generator of shapes makes a surface.
+    """
 
     seed: int = 0
     """The same seed gives the same object."""
     truncation: float = 0.9
     """Scale of the code's distance from the mean object; 0: the mean object itself."""
-    texture_size: int = 1024
-    """Side of the texture in texels."""
+    texture_size: int = 0
+    """Side of the texture in texels; 0: what the weights are worth."""
     code: np.ndarray = field(default_factory=_nothing)
-    """(K,) float32 shape-and-markings code; empty: from the seed."""
+    """(K,) float32 shape-and-markings code, or the ``shape_code`` that a generator of shapes gave with its object;
+    empty: from the seed."""
     palette: np.ndarray = field(default_factory=_nothing)
-    """(R, 5) float32 as in :class:`ObjectParts`; empty: from the seed."""
+    """(R, 5) float32 as in :class:`ObjectParts`; empty: from the seed. Surfaces have none."""
     bundle: str = DEFAULT_BUNDLE
     device: str = "auto"
+    with_parts: bool = True
+    """Whether the template with parts makes the object where the bundle has a generator of shapes as well."""
+    towards: int = -1
+    """Seed of another object, to which the object is on the way; -1: none."""
+    step: float = 0.0
+    """How far on that way, 0 to 1."""
+    sides: int = 0
+    """Height in pixels of ``Reconstruction.sides``; 0: none are wanted."""
 
 
 @dataclass

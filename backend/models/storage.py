@@ -10,6 +10,7 @@ number times its channel's step. All else is in half precision. Readers see floa
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -32,8 +33,10 @@ _TOP = 127
 """The largest whole number: of 8 bits' 256 values -128 stays unused, so that steps reach as far both ways."""
 
 
-def save_network(path: Path, network: nn.Module, config: Any, *, precision: Precision) -> None:
-    """Writes a network's state with its config dataclass and its precision in the metadata.
+def save_network(
+    path: Path, network: nn.Module, config: Any, *, precision: Precision, more: Mapping[str, str] | None = None
+) -> None:
+    """Writes a network's state with its config dataclass, its precision and what is ``more`` in the metadata.
 
     ``int8`` takes about half of what ``half`` does. Raises ValueError where it meets numbers that are not finite, or
     are not in half precision.
@@ -43,7 +46,7 @@ def save_network(path: Path, network: nn.Module, config: Any, *, precision: Prec
         tensors = quantised(state)
     else:
         tensors = {n: v.half() if precision == "half" and v.is_floating_point() else v for n, v in state.items()}
-    metadata = {"config": json.dumps(asdict(config)), "precision": precision}
+    metadata = {**(more or {}), "config": json.dumps(asdict(config)), "precision": precision}
     write_tensors(path, {name: value.contiguous() for name, value in tensors.items()}, metadata)
 
 
@@ -94,6 +97,15 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         save_file(tensors, partial, metadata=metadata)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Metadata of a file alone. Raises ValueError with one sentence if the file is missing or damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"The weights file {path} cannot be read: {error}") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

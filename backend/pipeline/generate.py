@@ -11,15 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..common.bundle_files import CARD, PARTS_TEMPLATE
+from ..common.bundle_files import CARD, PARTS_TEMPLATE, SHAPE_GENERATOR
 from ..common.records import Camera, GenerateRequest, Progress, Reconstruction
 from ..common.regions import Palette, random_palette
 from ..errors import BundleError, Cancelled, UnrenderError
 from ..weights.bundle import bundle_folders, choose_device, read_card
 from ..weights.parts import PartsModel, load_parts
+from .generate_sides import sides_of_parts
 from .parts_object import object_from_code
 
-LARGEST_TEXTURE = 8192
+TEXTURE_SIZE = 1024
+"""Side of a texture where the request leaves it to the weights."""
+LARGEST_TEXTURE, LARGEST_SIDE = 8192, 1024
 LARGEST_TRUNCATION = 3.0
 """Beyond it shapes are no objects any more."""
 PICTURE = (960, 640)
@@ -35,16 +38,16 @@ def parts_folder(bundle: str) -> Path:
     at_hand = bundle_folders(PARTS_TEMPLATE)
     if bundle in at_hand:
         return at_hand[bundle]
-    known = ", ".join(at_hand) or "none"
+    known = ", ".join({**at_hand, **bundle_folders(SHAPE_GENERATOR)}) or "none"
     folder = bundle_folders().get(bundle) or Path(bundle)
     if (folder / PARTS_TEMPLATE).is_file():
         return folder
     if (folder / CARD).is_file():
         raise BundleError(
-            f"The weights bundle '{folder.name}' has no template with parts, from which objects are made; these have "
-            f"one: {known}."
+            f"The weights bundle '{folder.name}' has no template with parts and no generator of shapes, from which "
+            f"objects are made; these have one: {known}."
         )
-    raise BundleError(f"There is no weights bundle '{bundle}'; these have a template with parts: {known}.")
+    raise BundleError(f"There is no weights bundle '{bundle}'; these have what objects are made from: {known}.")
 
 
 def generate(
@@ -69,10 +72,14 @@ def generate(
         name=f"{category}-{request.seed:06d}",
         camera=_CAMERA,
         picture=PICTURE,
-        texture_size=request.texture_size,
+        texture_size=request.texture_size or TEXTURE_SIZE,
     )
     light = np.repeat(_SKY[:, None], 3, axis=1)
-    return replace(made, bundle=request.bundle, light=light, timings={"generate": time.perf_counter() - start})
+    made = replace(made, bundle=request.bundle, light=light)
+    if request.sides:
+        made.sides = sides_of_parts(made, model.template, request.sides)
+    made.timings = {"generate": time.perf_counter() - start}
+    return made
 
 
 def check(request: GenerateRequest) -> None:
@@ -82,12 +89,30 @@ def check(request: GenerateRequest) -> None:
         raise UnrenderError(f"A seed is 0 or more, not {request.seed}.")
     if not 0 <= request.truncation <= LARGEST_TRUNCATION:
         raise UnrenderError(f"The truncation lies between 0 and {LARGEST_TRUNCATION:g}, not at {request.truncation:g}.")
-    if not 16 <= request.texture_size <= LARGEST_TEXTURE:
+    if request.texture_size and not 16 <= request.texture_size <= LARGEST_TEXTURE:
         raise UnrenderError(f"A texture has 16 to {LARGEST_TEXTURE} texels a side, not {request.texture_size}.")
+    if request.sides and not 16 <= request.sides <= LARGEST_SIDE:
+        raise UnrenderError(f"Pictures of sides have 16 to {LARGEST_SIDE} pixels, not {request.sides}.")
+    if not 0 <= request.step <= 1:
+        raise UnrenderError(f"The step towards another object lies between 0 and 1, not at {request.step:g}.")
 
 
 def code_of(request: GenerateRequest, model: PartsModel) -> np.ndarray:
-    """The code (K,) float32 that a request gives, or that its seed stands for. Raises UnrenderError."""
+    """The code (K,) float32 that a request gives, or that its seed stands for; a step from there on the way to that of
+    another seed where it names one. Raises UnrenderError."""
+    code = _own_code(request, model)
+    if request.towards < 0:
+        return code
+    other = model.space.sample(np.random.default_rng(request.towards), request.truncation)
+    return between(code, other, request.step)
+
+
+def between(one: np.ndarray, other: np.ndarray, step: float) -> np.ndarray:
+    """What lies a step from 0 to 1 on the straight way from one array to the other, float32; its ends are exact."""
+    return np.asarray((1 - step) * one + step * other, np.float32)
+
+
+def _own_code(request: GenerateRequest, model: PartsModel) -> np.ndarray:
     if not request.code.size:
         return model.space.sample(np.random.default_rng(request.seed), request.truncation)
     if request.code.shape != (model.space.size,) or not np.isfinite(request.code).all():
@@ -96,7 +121,16 @@ def code_of(request: GenerateRequest, model: PartsModel) -> np.ndarray:
 
 
 def palette_of(request: GenerateRequest) -> Palette:
-    """The palette that a request gives, or that its seed stands for, whatever the truncation. Raises UnrenderError."""
+    """The palette that a request gives, or that its seed stands for, whatever the truncation; a step from there on the
+    way to another seed's where it names one. Raises UnrenderError."""
+    palette = _own_palette(request)
+    if request.towards < 0:
+        return palette
+    other = random_palette(np.random.default_rng([request.towards, 1]))
+    return Palette.of_array(between(palette.array(), other.array(), request.step))
+
+
+def _own_palette(request: GenerateRequest) -> Palette:
     if not request.palette.size:
         return random_palette(np.random.default_rng([request.seed, 1]))
     if not ((request.palette >= 0) & (request.palette <= 1)).all():
@@ -111,6 +145,9 @@ def load_generator(bundle: str) -> tuple[PartsModel, str]:
     """The template and shape space of a bundle, by its name or path, and its category. Raises BundleError."""
     folder = parts_folder(bundle)
     card = read_card(folder) if (folder / CARD).is_file() else {}
-    # The category becomes part of files' names, and a card may hold anything.
-    category = "".join(letter if letter.isalnum() else "-" for letter in str(card.get("category") or "car"))
-    return load_parts(folder), category
+    return load_parts(folder), safe(str(card.get("category") or "car"))
+
+
+def safe(category: str) -> str:
+    """A category as a part of files' names: a card may hold anything."""
+    return "".join(letter if letter.isalnum() else "-" for letter in category)

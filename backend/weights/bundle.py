@@ -38,6 +38,8 @@ from ..render.template import Template
 from .parts import PartsModel, PartsReader, load_parts, load_parts_reader
 
 FORMAT = 1
+ALONE = {"generator": "an image generator", "shape_generator": "a generator of shapes"}
+"""Blocks of a card about networks that may be a bundle's only ones."""
 
 
 @dataclass
@@ -134,9 +136,10 @@ def load_bundle(name_or_path: str, device: torch.device | str = "cpu") -> Loaded
     if not (folder / CARD).is_file():
         raise BundleError(f"There is no weights bundle '{name_or_path}'; these are installed: {known}.")
     info = read_card(folder)
-    if "generator" in info and not (folder / INVERSE_GRAPHICS).exists():
+    alone = next((what for block, what in ALONE.items() if block in info), "")
+    if alone and not (folder / INVERSE_GRAPHICS).exists():
         raise BundleError(
-            f"The weights bundle '{folder.name}' holds an image generator alone: for Image to 3D choose one of {known}."
+            f"The weights bundle '{folder.name}' holds {alone} alone: for Image to 3D choose one of {known}."
         )
     try:
         template = Template.load(folder / TEMPLATE)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..common.bundle_files import CARD, GENERATOR
 from ..errors import BundleError
@@ -140,7 +140,7 @@ def check_content(content: Content, resolution: int) -> None:
         raise ValueError(f"the content of {height}x{width} at {top}, {left} is not within {resolution}x{resolution}")
 
 
-def fits_half(generator: Generator) -> bool:
+def fits_half(generator: nn.Module) -> bool:
     """Whether no weight is too large for half precision."""
     return all(bool((value.abs() <= _HALF_LIMIT).all()) for value in generator.state_dict().values())
 

@@ -79,6 +79,27 @@ def test_a_code_and_a_palette_that_are_given_are_taken(make) -> None:
     assert_same(make(seed=1, code=make(seed=7).shape_code, palette=make(seed=7).parts.palette), make(seed=7))
 
 
+def test_steps_go_from_one_seed_to_the_other_in_shape_and_colours(make) -> None:
+    one, other = make(seed=7), make(seed=8)
+    assert_same(make(seed=7, towards=8, step=0), one)
+    assert_same(make(seed=7, towards=8, step=1), other)
+    middle = make(seed=7, towards=8, step=0.5)
+    np.testing.assert_allclose(middle.shape_code, (one.shape_code + other.shape_code) / 2, atol=1e-6)
+    np.testing.assert_allclose(middle.parts.palette, (one.parts.palette + other.parts.palette) / 2, atol=1e-6)
+
+
+def test_five_sides_show_the_object_from_the_right_to_the_left(make) -> None:
+    assert make(seed=7).sides.size == 0
+    sides = make(seed=7, sides=40).sides
+    assert sides.shape == (5, 40, 40, 3) and sides.dtype == np.uint8
+    shown = np.abs(sides.astype(int) - sides[:, :1, :1]).max(axis=3) > 12
+    width = shown.any(axis=1).sum(axis=1)
+    assert width[0] > 1.2 * width[2] < width[4], "long from the side, narrow from the front"
+    nose, tail = sides[2].astype(int), sides[0].astype(int)
+    assert np.abs(nose - tail).mean() > 3
+    np.testing.assert_allclose(width[0], width[4], atol=2)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -89,6 +110,8 @@ def test_a_code_and_a_palette_that_are_given_are_taken(make) -> None:
         ({"device": "abacus"}, "device 'abacus' is not available"),
         ({"code": np.zeros(CODE + 1, np.float32)}, f"has {CODE} numbers"),
         ({"code": np.full(CODE, np.nan, np.float32)}, "all of them finite"),
+        ({"step": -0.5}, "step towards another object"),
+        ({"sides": 1}, "Pictures of sides have"),
         ({"palette": np.zeros((2, 5), np.float32)}, "rows of 5 numbers"),
         ({"palette": np.full((len(REGIONS), 5), 2, np.float32)}, "between 0 and 1"),
     ],
@@ -135,7 +158,7 @@ def test_the_worker_loads_no_network_and_the_template_once(folder: Path, monkeyp
     for seed in (1, 2):
         request = GenerateRequest(seed, texture_size=32, bundle=str(folder))
         handler(request, lambda progress: stages.append(progress.stage), lambda: False)
-    assert loads == [str(folder)] and stages.count("Loading the template") == 1
+    assert loads == [str(folder)] and stages.count("Loading the weights") == 1
     assert stages.count("Painting the texture") == 2
     with pytest.raises(Cancelled):
         handler(request, lambda progress: None, lambda: True)

@@ -14,7 +14,15 @@ import torch
 from safetensors.torch import load_file
 
 from backend.commands import build_bundle
-from backend.common.bundle_files import BUNDLED, CARD, FOLDERS_VARIABLE, GENERATOR, PARTS_NETWORK, SEGMENTER
+from backend.common.bundle_files import (
+    BUNDLED,
+    CARD,
+    FOLDERS_VARIABLE,
+    GENERATOR,
+    PARTS_NETWORK,
+    SEGMENTER,
+    SHAPE_GENERATOR,
+)
 from backend.common.records import DEFAULT_BUNDLE, ReconstructRequest
 from backend.errors import BundleError
 from backend.models.parts_network import PartsNetwork, PartsNetworkConfig, load_parts_network, save_parts_network
@@ -24,6 +32,7 @@ from backend.training.inverse_graphics.free_cameras import PRESETS, train
 from backend.training.inverse_graphics.view_cameras import read_cameras
 from backend.weights.bundle import load_bundle, read_card, segmenter_file
 from backend.weights.generator_bundle import load_generator_bundle
+from tests.helpers.shape_samples import shape_generator
 from tests.helpers.shared_views import write_gan_views
 from tests.helpers.stylegan2_samples import tiny_generator
 
@@ -195,13 +204,16 @@ def test_every_network_of_a_bundle_is_stored_anew_and_one_in_8_bits_already_stay
     save_network(copied / GENERATOR, small := tiny_generator(), small.config, precision="half")
     small_segmenter(copied / SEGMENTER)
     small_parts_network(copied / PARTS_NETWORK)
+    shapes = shape_generator()
+    save_network(copied / SHAPE_GENERATOR, shapes, shapes.config, precision="half", more={"pictures": "kept"})
     before = {path.name: path.read_bytes() for path in copied.iterdir()}
     assert build_bundle.main(["--out", str(copied), "--precision", "int8"]) == 0
     out = capsys.readouterr().out
     assert all(f"{Path(name).stem}: " in out for name in build_bundle.STORED_ANEW)
     after = {path.name: path.read_bytes() for path in copied.iterdir()}
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {GENERATOR, SEGMENTER, PARTS_NETWORK}
+    assert changed == {GENERATOR, SEGMENTER, PARTS_NETWORK, SHAPE_GENERATOR}
+    assert read_tensors(copied / SHAPE_GENERATOR)[1]["pictures"] == "kept"
     assert all(read_tensors(copied / name)[1]["precision"] == "int8" for name in build_bundle.STORED_ANEW)
 
 
