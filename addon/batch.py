@@ -7,12 +7,17 @@ from __future__ import annotations
 import argparse
 import functools
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import batch_run, choices, export, job, preferences, preview, session
-from .wire import pictures, protocol, records
+from . import batch_inputs, batch_run, choices, export, job, preferences, preview, session
+from .wire import protocol, records
+
+MOST_STEPS = 100_000
+SIZES = (0.001, 100_000.0)
+"""Real sizes that Blender's scenes can hold, in metres."""
 
 
 def parser() -> batch_run.Parser:
@@ -30,7 +35,7 @@ def parser() -> batch_run.Parser:
     )
     result.add_argument(
         "--refine",
-        type=batch_run.whole_number(0),
+        type=batch_run.whole_number(0, MOST_STEPS),
         default=-1,
         metavar="STEPS",
         help="steps of optimisation against the photo; 0: none (default: as the quality says)",
@@ -84,43 +89,26 @@ def parser() -> batch_run.Parser:
         action="store_true",
         help="also write the photo with the object and its shadow rendered over it; the scene gets the ground for it",
     )
-    result.add_argument("--real-size", type=float, default=0.0, metavar="METRES", help="longest side of the object")
+    result.add_argument(
+        "--real-size",
+        type=_size,
+        default=0.0,
+        metavar="METRES",
+        help="longest side of the object (default: as the weights say)",
+    )
     return result
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command with its arguments; returns the exit code."""
-    return batch_run.run(parser(), arguments, "photos", _items)
-
-
-def find_photos(inputs: Sequence[str]) -> list[Path]:
-    """Returns the photos that files and folders stand for, each once, folders in the order of names."""
-    photos: list[Path] = []
-    for text in inputs:
-        path = Path(text).expanduser().absolute()
-        if path.is_dir():
-            photos += sorted(entry for entry in path.iterdir() if pictures.is_picture(entry) and entry.is_file())
-        else:
-            photos.append(path)
-    return list(dict.fromkeys(photos))
-
-
-def folder_names(photos: Sequence[Path]) -> list[str]:
-    """Returns a name for each photo's folder: its own, with a number where two photos have the same."""
-    taken: set[str] = set()
-    names = []
-    for photo in photos:
-        stem = photo.stem.strip(". ") or "photo"
-        name, number = stem, 2
-        while name.casefold() in taken:  # two names that differ in case alone are one on many disks
-            name, number = f"{stem}-{number}", number + 1
-        taken.add(name.casefold())
-        names.append(name)
-    return names
+    return batch_run.run(parser(), arguments, "photos", _items, needs_backend=True)
 
 
 def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
-    photos = find_photos(options.inputs)
+    found = batch_inputs.find(options.inputs)
+    photos, options.skipped = found.photos, found.skipped
+    for sentence in batch_inputs.skipped_sentences(found.skipped):
+        print(f"image-to-3d: {batch_inputs.shown(sentence)}", file=sys.stderr, flush=True)
     for name, given in (("mask", options.mask), ("point", options.point), ("azimuth", options.azimuth is not None)):
         if given and (options.together or len(photos) != 1):
             raise ValueError(f"--{name} belongs to a single photo.")
@@ -137,12 +125,17 @@ def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
         raise ValueError("There is no picture in " + ", ".join(options.inputs) + ".")
     if options.together:
         return [_item_of_all(photos, out, options)]
-    return [
-        batch_run.Item(
-            photo.name, str(photo), {"input": str(photo)}, functools.partial(_steps, photo, out / name, options)
-        )
-        for photo, name in zip(photos, folder_names(photos), strict=True)
-    ]
+    names = batch_inputs.folder_names(photos, out, batch_run.reserved(options, out))
+    return [_item(photo, (), out / name, options) for photo, name in zip(photos, names, strict=True)]
+
+
+def _item(photo: Path, further: Sequence[Path], folder: Path, options: argparse.Namespace) -> batch_run.Item:
+    record: dict[str, Any] = {"input": str(photo)}
+    if further:
+        record["inputs"] = [str(one) for one in (photo, *further)]
+    mask = [Path(options.mask).expanduser().absolute()] if options.mask else []
+    steps = functools.partial(_steps, photo, folder, options, further=further)
+    return batch_run.Item(photo.name, str(photo), record, steps, (photo, *further, *mask), folder.name)
 
 
 def _item_of_all(photos: Sequence[Path], out: Path, options: argparse.Namespace) -> batch_run.Item:
@@ -151,10 +144,8 @@ def _item_of_all(photos: Sequence[Path], out: Path, options: argparse.Namespace)
         raise ValueError("--together makes one object of several photos: name two at least, or leave it out.")
     if options.shape != choices.SHAPES[0][0]:
         raise ValueError("--together makes an object with parts: leave out --shape surface.")
-    first = photos[0]
-    names = [str(photo) for photo in photos]
-    steps = functools.partial(_steps, first, out / folder_names([first])[0], options, further=photos[1:])
-    return batch_run.Item(first.name, str(first), {"input": names[0], "inputs": names}, steps)
+    (name,) = batch_inputs.folder_names(photos[:1], out, batch_run.reserved(options, out))
+    return _item(photos[0], photos[1:], out / name, options)
 
 
 def _steps(
@@ -197,6 +188,7 @@ def _steps(
         options,
         record,
         show,
+        str(photo),
         photo=pictures_used[0],
         photo_path=used[0],
         real_size=options.real_size,
@@ -259,4 +251,12 @@ def _finite(text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return value
+
+
+def _size(text: str) -> float:
+    """Type of an option: a length in metres."""
+    value = _finite(text)
+    if not SIZES[0] <= value <= SIZES[1]:
+        raise argparse.ArgumentTypeError(f"{text} does not lie between {SIZES[0]:g} and {SIZES[1]:g} metres")
     return value

@@ -18,6 +18,7 @@ import numpy as np
 from . import (
     batch,
     batch_generate,
+    batch_inputs,
     batch_run,
     choices,
     edit_sources,
@@ -46,14 +47,6 @@ Asked = Generator[job.Task, Any, Any]
 """Part of an item's steps."""
 
 
-class Parser(batch_run.Parser):
-    """Words and options may stand in any order."""
-
-    def parse_args(self, args=None, namespace=None):
-        """As usual."""
-        return self.parse_intermixed_args(args, namespace)
-
-
 @dataclass
 class Edited:
     """An object that is being edited, in the open file."""
@@ -69,9 +62,9 @@ class Edited:
         return neural_render.request_of(owner, self.background, self.device)
 
 
-def parser(with_out: bool = True) -> Parser:
+def parser(with_out: bool = True) -> batch_run.Parser:
     """Returns the options of the command; ``with_out``: --out has to be there."""
-    result = Parser(
+    result = batch_run.IntermixedParser(
         prog="edit",
         description="Moves the handles of objects that were made before, or of those in photos, and writes what comes "
         "of it. NAME=VALUE gives a handle a value, such as cabin=0.2, azimuth_deg=30 or paint=#a01020; --list tells "
@@ -157,18 +150,25 @@ def _items(options: argparse.Namespace, out: Path) -> list[batch_run.Item]:
     if not sources:
         raise ValueError("There is no object and no picture in " + ", ".join(inputs) + ".")
     _check_handles(sources, values, moved, options)
-    folders = [out / name for name in batch.folder_names([Path(source.name + ".x") for source in sources])]
-    for source, folder in zip(sources, folders, strict=True):
-        if source.path == folder / edit_sources.SCENE:
+    for source in sources:
+        if source.path == out / source.name / edit_sources.SCENE:
             raise ValueError(f"{source.path} would be overwritten: choose another folder with --out.")
+    options.values = values
+    owners = [source.owner for source in sources]
+    names = batch_inputs.folder_names(
+        [source.place for source in sources], out, batch_run.reserved(options, out), owners
+    )
+    given = [source.path for source in swaps.sources.values()]
     return [
         batch_run.Item(
             source.name,
             str(source.path),
             {"input": str(source.path), "object": source.object},
-            functools.partial(_steps, source, folder, options, values, moved, swaps),
+            functools.partial(_steps, source, out / name, options, values, moved, swaps),
+            (source.path, *given),
+            name,
         )
-        for source, folder in zip(sources, folders, strict=True)
+        for source, name in zip(sources, names, strict=True)
     ]
 
 
@@ -235,7 +235,7 @@ def _steps(
         yield from _repaint(edited, options.repaint)
     record["handles"] = named_handles.as_json({one: named_handles.read(owner, one) for one in known})
     more = yield from _pictures(edited, options, moved, show)
-    _write(folder, owner, options, more, record, show)
+    _write(folder, source, owner, options, more, record, show)
     return ""
 
 
@@ -329,6 +329,7 @@ def _file_of(strip: strips.Strip, taken: dict[str, Any]) -> str:
 
 def _write(
     folder: Path,
+    source: edit_sources.Source,
     owner: bpy.types.Object,
     options: argparse.Namespace,
     more: dict[str, np.ndarray],
@@ -354,7 +355,7 @@ def _write(
         made = preview.make(target, built, view, beside)
     show(records.Progress("Writing", 0.98))
     with batch_run.quietly():
-        camera = export.view_file(built, view, state.bundle)
+        camera = {**export.view_file(built, view, state.bundle), export.OWNER: source.owner}
         record["outputs"] = export.write_files(
             folder, built, folder.name, camera, {**kept, "preview": made.picture, **more}, options.formats
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import batch_run, job, session
+from . import batch_inputs, batch_run, job, session
 from .preview import BACKGROUND
 from .wire import records
 
@@ -47,7 +47,7 @@ def parser() -> batch_run.Parser:
 def run(arguments: Sequence[str]) -> int:
     """Runs the command with its arguments; returns the exit code."""
     # What is wrong with one seed is mostly wrong with all, such as a bundle that has no parts.
-    return batch_run.run(parser(), arguments, "objects", _items, repeat_sentences=False)
+    return batch_run.run(parser(), arguments, "objects", _items, repeat_sentences=False, needs_backend=True)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -100,7 +100,10 @@ def _steps(
             device=device,
         )
     )
-    batch_run.write_scene(out / result.name, result, texture_sheet(result.texture), options, record, show)
+    owner = f"seed {seed}"
+    if not batch_inputs.is_free(out / result.name, owner):
+        raise ValueError(f"{out / result.name} holds something else: choose another folder with --out.")
+    batch_run.write_scene(out / result.name, result, texture_sheet(result.texture), options, record, show, owner)
     record["real_size"] = round(result.real_size, 4)
     return ""
 

@@ -1,51 +1,55 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What commands over many items share: their options, one scene and one sentence an item, and the report.
+"""What commands over many items share: their options, what is refused before the first item, and the run itself.
 
 One item's failure is one sentence on standard error and in the report; the others go on. The exit code is 0 if every
-item gave a scene, 1 if one did not, 2 if nothing could be begun.
+item gave a scene, 1 if one did not or the run could not go on, 2 if nothing could be begun, and 128 and the signal's
+number where a signal ended it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
+import json
 import os
+import re
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import bpy
 import numpy as np
 
-from . import choices, composite, export, job, preferences, preview, scene, session
-from .environment import INTERPRETER_VARIABLE
-from .wire import files, records
+from . import (
+    batch_inputs,
+    batch_lock,
+    batch_loop,
+    batch_report,
+    choices,
+    composite,
+    environment,
+    export,
+    places,
+    preferences,
+    preview,
+    scene,
+    session,
+)
+from .batch_loop import Item, Show
+from .wire import bundle_files, client, records, version
 
-REPORT_FORMAT = 1
+__all__ = ["Item", "Parser", "Show", "add_options", "run"]
+
 LARGEST_TEXTURE = 8192
 EXPORTERS = {"obj": "obj_export", "usd": "usd_export"}
 """Formats that a Blender may have been built without, and their operators in ``bpy.ops.wm``."""
-
-Show = Callable[[records.Progress], None]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing to make a scene of."""
-
-    title: str
-    """Name of the item in progress lines."""
-    source: str
-    """Words that sentences about the item begin with."""
-    record: dict[str, Any]
-    """First fields of the item's record in the report."""
-    steps: Callable[[dict[str, Any], Show], job.Steps]
-    """Function that makes and writes the item, and fills in the record as far as it comes."""
+MOST_SHARDS = 100_000
+NO_SETTINGS = {"out", "report", "device", "python", "inputs", "words", "seeds", "skipped", "resume", "shard", "list"}
+"""Options that do not decide what comes of an item: which items, where they go, and what makes them."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,6 +58,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Prints the sentence and leaves with code 2."""
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+class IntermixedParser(Parser):
+    """Takes words and options in any order."""
+
+    def parse_args(self, args=None, namespace=None):
+        """As usual."""
+        return self.parse_intermixed_args(args, namespace)
 
 
 def add_options(parser: Parser, item: str) -> None:
@@ -76,6 +88,17 @@ def add_options(parser: Parser, item: str) -> None:
         "plain one for each of paint, glass and so on; others have the texture either way (default: maps)",
     )
     parser.add_argument("--report", default="", metavar="FILE", help="the report (default: DIR/report.json)")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out what the report says was made of the same content with the same settings, and is still there",
+    )
+    parser.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="make part I of N alone, for N machines; its report is report-I-of-N.json, and join makes one of them",
+    )
     parser.add_argument("--python", default="", metavar="PATH", help="interpreter with torch for the backend")
 
 
@@ -99,47 +122,163 @@ def run(
     kind: str,
     items_of: Callable[[argparse.Namespace, Path], list[Item]],
     repeat_sentences: bool = True,
+    needs_backend: bool = False,
 ) -> int:
     """Runs a command with its arguments while the add-on is registered; returns the exit code.
 
     ``kind`` is the name of the report's list of records. ``items_of`` makes the items of the options and the output's
     folder, and raises ValueError with a sentence where nothing can be begun. ``repeat_sentences``: whether what is
-    wrong with several items in a row, in the same words, is said again for each.
+    wrong with several items in a row, in the same words, is said again for each. ``needs_backend``: no item can be
+    made without the backend, so that nothing is begun where it does not start.
     """
     try:
         options = parser.parse_args(arguments)
     except SystemExit as stop:
         # argparse has said what is wrong, or shown the help; ending the process is the caller's business.
         return int(stop.code or 0)
-    prepare(options)
-    out = Path(options.out).expanduser().absolute()
-    report_path = Path(options.report).expanduser().absolute() if options.report else out / "report.json"
+    begun = False
     try:
-        items = items_of(options, out)
-        for format_name in options.formats:
-            if format_name in EXPORTERS and EXPORTERS[format_name] not in dir(bpy.ops.wm):
-                raise ValueError(f"This Blender was built without the format {format_name}: leave it out of --formats.")
-        refusal = export.refusal_to_write(out) or export.refusal_to_write(report_path.parent)
-        if refusal:
-            raise ValueError(refusal)
-        report = _run_all(items, kind, options, report_path, repeat_sentences)
-    except ValueError as error:
-        return _refuse(parser, str(error), 2)
-    except KeyboardInterrupt:
-        return _refuse(parser, "Stopped.", 130)
+        with batch_loop.Signals() as signals:
+            prepare(options)
+            out = Path(options.out).expanduser().absolute()
+            items = items_of(options, out)
+            path = report_path(options, out)
+            _refuse_what_cannot_work(options, out, path, items)
+            with batch_lock.locked(out, options.shard):
+                report, left = _begin(parser, options, kind, path, items)
+                if left and needs_backend:
+                    _start_backend(options)
+                report.write(batch_report.RUNNING)
+                begun = True
+                with batch_loop.writing_end(report):
+                    batch_loop.run_all(left, report, signals, repeat_sentences)
+            return _tell(report, len(_part(items, options.shard)), len(left))
+    except (ValueError, OSError, environment.NoEnvironment, client.WorkerError, batch_loop.Halted) as error:
+        return _refuse(parser, batch_inputs.shown(error), 1 if begun else 2)
+    except batch_loop.Stopped as stop:
+        return _refuse(parser, "Stopped; --resume goes on." if begun else "Stopped.", stop.code)
     finally:
+        preferences.use_interpreter("")
         session.end_worker()
-    failed = sum(1 for record in report[kind] if record["error"])
-    print(f"{len(items) - failed} of {len(items)} done; report: {report_path}", flush=True)
-    return 1 if failed else 0
 
 
 def prepare(options: argparse.Namespace) -> None:
-    """Makes the shared options ready to use."""
+    """Makes the shared options ready to use. Raises ValueError with a sentence."""
     if os.path.isdir(options.bundle):  # the worker runs in another folder
         options.bundle = os.path.abspath(options.bundle)
     if options.python:
-        os.environ[INTERPRETER_VARIABLE] = options.python
+        path = Path(options.python).expanduser().absolute()
+        if not path.exists():
+            raise ValueError(f"There is no interpreter {path}: give --python a Python or a virtual environment.")
+        preferences.use_interpreter(str(path))
+
+
+def report_path(options: argparse.Namespace, out: Path) -> Path:
+    """Returns where the report of the whole run lies; that of a shard lies beside it."""
+    return Path(options.report).expanduser().absolute() if options.report else out / batch_report.NAME
+
+
+def reserved(options: argparse.Namespace, out: Path) -> list[str]:
+    """Returns the names in ``out`` that no result may have."""
+    path = report_path(options, out)
+    return [path.name, batch_report.path_of(path, options.shard).name] if path.parent == out else []
+
+
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns what decides, beside an item's own files, what comes of it: options, and the hash of the weights."""
+    settings = {name: value for name, value in vars(options).items() if name not in NO_SETTINGS}
+    settings["bundle"] = bundle_and_device(options)[0]
+    if "cutout_model" in settings:
+        settings["cutout_model"] = settings["cutout_model"] or preferences.cutout_model()
+    settings["weights_sha256"] = _hash_of_bundle(settings["bundle"])
+    return json.loads(json.dumps(settings))
+
+
+def _refuse_what_cannot_work(options: argparse.Namespace, out: Path, path: Path, items: Sequence[Item]) -> None:
+    """Raises ValueError with a sentence before anything is made."""
+    for format_name in options.formats:
+        if format_name in EXPORTERS and EXPORTERS[format_name] not in dir(bpy.ops.wm):
+            raise ValueError(f"This Blender was built without the format {format_name}: leave it out of --formats.")
+    inputs = [file for item in items for file in item.files]
+    refusal = (
+        batch_report.refusal(batch_report.path_of(path, options.shard), inputs)
+        or batch_inputs.refusal_of_path(out, (item.folder for item in items))
+        or export.refusal_to_write(out)
+        or export.refusal_to_write(path.parent)
+    )
+    if refusal:
+        raise ValueError(refusal)
+
+
+def _part(items: Sequence[Item], shard: batch_lock.Shard | None) -> list[tuple[int, Item]]:
+    """Returns the items of a shard, every N-th one, with their positions in the list of all, from 1."""
+    numbered = list(enumerate(items, 1))
+    return numbered if shard is None else numbered[shard[0] - 1 :: shard[1]]
+
+
+def _begin(
+    parser: Parser, options: argparse.Namespace, kind: str, path: Path, items: Sequence[Item]
+) -> tuple[batch_report.Report, list[tuple[int, Item]]]:
+    """Returns the report, with what is finished already, and what is left to do."""
+    bundle, device = bundle_and_device(options)
+    settings = settings_of(options)
+    heading = {
+        "command": parser.prog,
+        "version": version.VERSION,
+        "blender": bpy.app.version_string,
+        "bundle": bundle,
+        "device": device,
+        "kind": kind,
+        "settings": settings,
+        "shard": "" if options.shard is None else "{}/{}".format(*options.shard),
+        "items": len(items),
+        "skipped": [{"path": str(file), "kind": kind_of} for file, kind_of in getattr(options, "skipped", [])],
+    }
+    report = batch_report.Report(batch_report.path_of(path, options.shard), kind, heading)
+    wanted = _part(items, options.shard)
+    if not options.resume:
+        return report, wanted
+    done = batch_report.finished(path, kind, settings)
+    left = []
+    for position, item in wanted:
+        fitting = [one for one in done if all(one.get(key) == value for key, value in item.record.items())]
+        content = batch_report.digest(item.files) if fitting else ""
+        made = next((one for one in fitting if one.get("sha256") == content and (content or not item.files)), None)
+        if made is None:
+            left.append((position, item))
+        else:
+            report.keep(position, made)
+    print(f"{len(wanted) - len(left)} of {len(wanted)} are done already", flush=True)
+    return report, left
+
+
+def _start_backend(options: argparse.Namespace) -> None:
+    """Starts the worker. Raises ValueError, NoEnvironment or WorkerError with a sentence."""
+    task = session.ReadyTask(session.worker())
+    while not task.done:
+        if not task.poll():
+            time.sleep(client.IDLE_SECONDS)
+    ready = task.outcome()
+    device = bundle_and_device(options)[1]
+    if device != "auto" and ready.devices and device not in {name.partition(":")[0] for name in ready.devices}:
+        have = ", ".join(["auto", *ready.devices])
+        raise ValueError(f"The device {device} is not available here: give --device one of {have}.")
+
+
+def _tell(report: batch_report.Report, wanted: int, made: int) -> int:
+    failed = report.failed
+    print(f"{wanted - failed} of {wanted} done; report: {report.path}", flush=True)
+    if made:
+        print(f"{report.per_minute:.1f} a minute", flush=True)
+    return 1 if failed else 0
+
+
+def _hash_of_bundle(name: str) -> str:
+    """Returns one hash of a bundle's networks and templates; empty where there is no such bundle."""
+    folders = bundle_files.bundles_in([bundle_files.BUNDLED, *places.bundle_folders()])
+    folder = Path(name) if os.path.isdir(name) else folders.get(name)
+    files = sorted(file for file in folder.glob("*.*") if file.suffix in (".safetensors", ".npz")) if folder else []
+    return hashlib.sha256("".join(batch_report.digest([file]) for file in files).encode()).hexdigest() if files else ""
 
 
 def bundle_and_device(options: argparse.Namespace) -> tuple[str, str]:
@@ -154,11 +293,13 @@ def write_scene(
     options: argparse.Namespace,
     record: dict[str, Any],
     show: Show,
+    owner: str,
     **settings: Any,
 ) -> preview.Preview:
     """Builds a result in an empty file and writes its folder; fills in the record. Returns the preview.
 
-    ``picture`` (h, w, 3) uint8 stands first in the preview; ``settings`` go to :func:`scene.build`.
+    ``picture`` (h, w, 3) uint8 stands first in the preview; ``owner`` is what camera.json says the folder was made
+    from; ``settings`` go to :func:`scene.build`.
     """
     # The factory's empty file, so that a user's own start-up file has no say in what a batch makes.
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -173,66 +314,16 @@ def write_scene(
             more["composite"] = composite.picture(target, built, result, picture)
     show(records.Progress("Writing", 0.98))
     with quietly():
-        record["outputs"] = export.write_folder(folder, target, built, result, made.picture, options.formats, more)
+        record["outputs"] = export.write_folder(
+            folder, target, built, result, made.picture, options.formats, more, owner
+        )
     record.update(export.camera_record(result))
     record["timings"] = result.timings
     record["warnings"] = result.warnings
     return made
 
 
-def _run_all(
-    items: list[Item], kind: str, options: argparse.Namespace, report_path: Path, repeat_sentences: bool
-) -> dict[str, Any]:
-    """Makes all items; the report is written after each, so that one of a run that was stopped tells what was done."""
-    bundle, device = bundle_and_device(options)
-    report: dict[str, Any] = {
-        "format": REPORT_FORMAT,
-        "blender": bpy.app.version_string,
-        "bundle": bundle,
-        "device": device,
-        kind: [],
-    }
-    said = ""
-    for number, item in enumerate(items, 1):
-        label = f"[{number}/{len(items)}] {item.title}"
-        record: dict[str, Any] = {**item.record, "outputs": {}, "error": None}
-        began = time.perf_counter()
-        try:
-            _run_one(item, record, label)
-        except job.EXPECTED_ERRORS as error:
-            record["error"] = str(error)
-        except RuntimeError as error:  # how Blender's own operators fail, such as an exporter
-            record["error"] = f"Blender could not write the result: {str(error).strip().splitlines()[-1]}"
-        except Exception as error:
-            # The others go on after a mistake of ours too: Blender would end such a run with exit code 0.
-            traceback.print_exc()
-            summary = " ".join(str(error).split())[:200]
-            record["error"] = f"Unrender made a mistake ({type(error).__name__}: {summary})."
-        if record["error"] and (repeat_sentences or record["error"] != said):
-            print(f"{item.source}: {record['error']}", file=sys.stderr, flush=True)
-        said = record["error"] or ""
-        record["seconds"] = round(time.perf_counter() - began, 3)
-        report[kind].append(record)
-        try:
-            files.write_json(report_path, report)
-        except OSError as error:
-            raise ValueError(f"The report {report_path} cannot be written: {error.strerror or error}.") from error
-    return report
-
-
-def _run_one(item: Item, record: dict[str, Any], label: str) -> None:
-    print(label, flush=True)
-    shown = [""]
-
-    def show(progress: records.Progress) -> None:
-        if progress.stage != shown[0]:
-            shown[0] = progress.stage
-            print(f"{label}  {100 * progress.fraction:3.0f} %  {progress.stage}", flush=True)
-
-    job.run_blocking(item.steps(record, show), show)
-
-
-@contextmanager
+@contextlib.contextmanager
 def quietly() -> Iterator[None]:
     """What Blender itself prints while this is open, a line for every sample, is dropped: the progress lines remain."""
     sys.stdout.flush()
@@ -254,6 +345,15 @@ def quietly() -> Iterator[None]:
 def _refuse(parser: Parser, sentence: str, code: int) -> int:
     print(f"{parser.prog}: {sentence}", file=sys.stderr, flush=True)
     return code
+
+
+def _shard(text: str) -> batch_lock.Shard:
+    """Type of an option: a part and how many there are."""
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    part = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1 <= part[0] <= part[1] <= MOST_SHARDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no part of a run: give two numbers, such as 2/4")
+    return part
 
 
 def _formats(text: str) -> list[str]:

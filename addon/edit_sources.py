@@ -38,6 +38,17 @@ class Source:
         """Name of what is made of it."""
         return self.object or (self.path.parent.name if self.is_scene else self.path.stem)
 
+    @property
+    def owner(self) -> str:
+        """What is said of a folder that was made from it."""
+        return f"{self.path}/{self.object}" if self.object else str(self.path)
+
+    @property
+    def place(self) -> Path:
+        """A path that has its name, in the folder that tells it from others of that name."""
+        folder = self.path.parent.parent if self.path.name == SCENE else self.path.parent
+        return folder / f"{self.name}{BLEND}"
+
 
 def sources_of(text: str) -> list[Source]:
     """Returns what a word of the command stands for: a scene file, an object in one, a photo, or a folder of these.

@@ -15,6 +15,7 @@ import addon_utils
 import bpy
 
 from . import looks, parts, pixels, scene
+from .batch_inputs import CAMERA_FILE, OWNER
 from .camera import SENSOR_WIDTH, focal_length
 from .wire import files, records
 
@@ -34,11 +35,12 @@ def write_folder(
     preview: Any,
     formats: Sequence[str],
     more: Mapping[str, Any] | None = None,
+    owner: str = "",
 ) -> dict[str, str]:
     """Writes all files of a result into ``folder``; returns their paths by kind. Raises :class:`OutputError`.
 
-    ``preview`` is a picture (H, W, 3) uint8; ``more`` are further ones by their names without ending. Files of an
-    earlier run are replaced one by one, others stay.
+    ``preview`` is a picture (H, W, 3) uint8; ``more`` are further ones by their names without ending; ``owner`` is
+    what camera.json says the folder was made from. Files of an earlier run are replaced one by one, others stay.
     """
     directions = {
         direction_key(number): other.picture
@@ -46,7 +48,8 @@ def write_folder(
         if other.picture.size > 0
     }
     kept = {"texture": result.texture, "preview": preview, **(more or {}), **directions}
-    return write_files(folder, built, result.name, camera_file(built, result), kept, formats)
+    camera = camera_file(built, result) | ({OWNER: owner} if owner else {})
+    return write_files(folder, built, result.name, camera, kept, formats)
 
 
 def write_files(
@@ -62,8 +65,9 @@ def write_files(
     ``name`` is that of the mesh files; ``camera`` the content of camera.json; ``pictures`` (H, W, 3 or 4) uint8 are by
     their names without ending.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    names = {"camera": "camera.json"} | {kind: f"{kind}.png" for kind in pictures}
+    # The number keeps two processes apart that write one folder.
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    names = {"camera": CAMERA_FILE} | {kind: f"{kind}.png" for kind in pictures}
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

@@ -12,6 +12,15 @@ import bpy
 from . import choices, places
 from .wire import records
 
+_of_this_run = ""
+"""The interpreter that a command was told."""
+
+
+def use_interpreter(path: str) -> None:
+    """Has another interpreter used than the preferences name, as a command was told; empty: theirs again."""
+    global _of_this_run
+    _of_this_run = path
+
 
 def _stored() -> Any:
     """Returns the preferences as Blender keeps them; None in a run where the extension is not enabled."""
@@ -22,7 +31,7 @@ def _stored() -> Any:
 def interpreter() -> str:
     """Returns the path that the user chose, or an empty text."""
     stored = _stored()
-    return bpy.path.abspath(stored.interpreter) if stored is not None else ""
+    return _of_this_run or (bpy.path.abspath(stored.interpreter) if stored is not None else "")
 
 
 def package_index() -> str:

@@ -20,7 +20,9 @@ if TYPE_CHECKING or "." not in __package__:
         records,
         region_map,
         regions,
+        run_files,
         shape_space,
+        version,
         view_set,
     )
     from backend.ipc import client, protocol
@@ -35,7 +37,9 @@ else:
         records,
         region_map,
         regions,
+        run_files,
         shape_space,
+        version,
         view_set,
     )
     from ..backend.ipc import client, protocol
@@ -52,6 +56,8 @@ __all__ = [
     "records",
     "region_map",
     "regions",
+    "run_files",
     "shape_space",
+    "version",
     "view_set",
 ]

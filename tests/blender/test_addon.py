@@ -16,7 +16,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import batch, environment, handles, job, masks, pixels, scene, session
+from addon import batch, batch_inputs, environment, handles, job, masks, pixels, scene, session
 from addon.operators import image_to_3d
 from addon.ui import handle_panels
 from addon.wire import client
@@ -355,8 +355,8 @@ def test_a_read_only_output_folder_is_one_sentence(photo, tmp_path, capsys):
 def test_photos_of_one_name_get_folders_of_their_own(tmp_path):
     from pathlib import Path
 
-    names = batch.folder_names([Path("a/car.jpg"), Path("b/car.png"), Path("c/Car.webp"), Path(".jpg")])
-    assert names[:3] == ["car", "car-2", "Car-3"]
+    names = batch_inputs.folder_names([Path("a/car.jpg"), Path("b/car.png"), Path("c/Car.webp"), Path(".jpg")])
+    assert names[:3] == ["car", "car-b", "Car-c"]
     assert len(set(names)) == 4
 
 
