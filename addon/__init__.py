@@ -11,7 +11,18 @@ from contextlib import contextmanager
 def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
     from . import animation, cli, handles, neural_render, operators, palette, session
-    from .ui import handle_panels, neural_panel, panels, preferences, properties, shape_key_menu, train_panels
+    from .ui import (
+        handle_panels,
+        menus,
+        neural_panel,
+        panels,
+        preferences,
+        properties,
+        shape_key_menu,
+        train_panels,
+        train_properties,
+        train_runs_panel,
+    )
 
     return [
         properties,
@@ -20,8 +31,11 @@ def _modules() -> list:
         panels,
         handle_panels,
         neural_panel,
+        train_properties,
         train_panels,
+        train_runs_panel,
         shape_key_menu,
+        menus,
         handles,
         animation,
         palette,

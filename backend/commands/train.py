@@ -129,7 +129,7 @@ def kept_record(options: argparse.Namespace) -> AbstractContextManager[None]:
         return nullcontext()
     record = run_files.RunRecord(
         options.task,
-        str(options.data),
+        str(options.data.absolute() if options.data.exists() else options.data),  # a bundle's name, or - for none
         options.preset,
         tuple(options.settings),
         tuple(words_of_category(options)),

@@ -88,14 +88,15 @@ class RunRecord:
 
 def read(folder: Path) -> RunRecord | None:
     """What a folder says of its run, as it is now; None where it says nothing that can be read."""
-    record = _stored(folder)
-    if record is None or not record.is_under_way:
-        return record
+    record = stored(folder)
+    return replace(record, state="died") if record is not None and is_gone(record) else record
+
+
+def is_gone(record: RunRecord) -> bool:
+    """Whether no process is at a run that is said to be under way."""
     if record.state == "starting":
-        gone = not record.pid and time.time() - record.began > STARTING_SECONDS
-    else:
-        gone = not processes.is_running(record.pid, record.birth)
-    return replace(record, state="died") if gone else record
+        return time.time() - record.began > STARTING_SECONDS
+    return record.state == "running" and not processes.is_running(record.pid, record.birth)
 
 
 def write(folder: Path, record: RunRecord) -> None:
@@ -105,7 +106,8 @@ def write(folder: Path, record: RunRecord) -> None:
     files.write_json(Path(folder) / RUN, {"format": 1, **content, **more})
 
 
-def _stored(folder: Path) -> RunRecord | None:
+def stored(folder: Path) -> RunRecord | None:
+    """What a folder says of its run, whether that is still so or not."""
     document = _json(Path(folder) / RUN)
     if document is None:
         return None

@@ -313,7 +313,7 @@ class Context:
 
     def __init__(self, width):
         self.region = type("Region", (), {"width": width})
-        self.scene = bpy.context.scene
+        self.scene, self.window_manager = bpy.context.scene, bpy.context.window_manager
 
 
 def drawn(panel, width=300):
