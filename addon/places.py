@@ -69,6 +69,11 @@ def shape_spaces() -> dict[str, Path]:
     return _bundles_with(bundle_files.SHAPE_SPACE)
 
 
+def makers() -> dict[str, Path]:
+    """Returns name and folder of the bundles that make objects without a photo, in the same order."""
+    return {**shape_spaces(), **_bundles_with(bundle_files.SHAPE_GENERATOR)}
+
+
 def _bundles_with(network: str) -> dict[str, Path]:
     """As the worker finds them: the user's hide the extension's own of the same name."""
     found = bundle_files.bundles_in([bundle_files.BUNDLED, *bundle_folders()], network)

@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 from mathutils import Color, Matrix, Vector
 
-from . import directions, followed, light, looks, palette, parts, pixels, shape_codes, surface, textures
+from . import directions, followed, generated, light, looks, palette, parts, pixels, shape_codes, surface, textures
 from .camera import SENSOR_WIDTH, camera_to_numbers, focal_length, lens_shift
 from .wire import pinhole, records
 
@@ -88,6 +88,7 @@ def build(
     for other, further in zip(further_cameras, result.further, strict=True):
         collection.objects.link(other)
         place_camera(other, mesh_object, further.camera, size)
+    generated.finish(mesh_object, camera, result)
     palette.remember(mesh_object, result)
     remember(mesh_object, result, camera, photo_path, size)
     if set_up_scene:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Generate: new objects with parts from seeds, in a row at the 3D cursor."""
+"""Generate: new objects from seeds, in a row at the 3D cursor."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ import bpy
 from bpy.props import FloatProperty, IntProperty
 from mathutils import Vector
 
-from .. import handles, job, parts, preferences, scene, session
+from .. import choices, handles, job, parts, preferences, scene, session
 from ..wire import records
 
 GAP = 0.3
 """Room between two objects, in widths of the wider one."""
-TEXTURE_SIZE = 1024
-"""Side of a texture where the settings leave it to the photo, of which there is none here."""
 AS_PANEL = "Below 0: what the panel says"
 
 
 class UNRENDER_OT_generate(job.JobOperator, bpy.types.Operator):
-    """Make new objects with parts, which no photo shows, in a row at the 3D cursor; a seed is always the same object"""
+    """Make new objects, which no photo shows, in a row at the 3D cursor; a seed is always the same object"""
 
     bl_idname = "unrender.generate"
     bl_label = "Generate"
@@ -35,30 +33,32 @@ class UNRENDER_OT_generate(job.JobOperator, bpy.types.Operator):
         settings = target.unrender
         seed = settings.new_seed if self.seed < 0 else self.seed
         count = settings.new_count if self.count < 1 else self.count
-        variety = settings.new_variety if self.variety < 0 else self.variety
         results: list[records.Reconstruction] = []
         for number in range(count):
             stage = "Making an object" if count == 1 else f"Making object {number + 1} of {count}"
-            request = records.GenerateRequest(
-                seed=seed + number,
-                truncation=variety,
-                texture_size=int(settings.texture_size) or TEXTURE_SIZE,
-                bundle=preferences.bundle(settings.bundle),
-                device=preferences.device(settings.device),
-            )
+            request = request_of(settings, seed + number, self.variety)
             results.append((yield session.request(request, progress=records.Progress(stage, number / count))))
-        objects = [_built(target, result) for result in results]
-        _line_up(objects, target.cursor.location.copy())
-        for selected in context.selected_objects:
-            selected.select_set(False)
-        for owner in objects:
-            owner.select_set(True)
-        context.view_layer.objects.active = objects[0]
+        objects = [built_alone(target, result).object for result in results]
+        line_up(objects, target.cursor.location.copy())
+        select(context, objects)
         settings.new_seed = seed + count
         return f"{objects[0].name} is done" if count == 1 else f"{count} objects are done"
 
 
-def _built(target: bpy.types.Scene, result: records.Reconstruction) -> bpy.types.Object:
+def request_of(settings: bpy.types.PropertyGroup, seed: int, variety: float = -1.0) -> records.GenerateRequest:
+    """Returns what the panel's settings ask for of a seed. Raises ValueError where their weights are gone."""
+    chosen = settings.bundle if settings.new_bundle == choices.DEFAULT else settings.new_bundle
+    return records.GenerateRequest(
+        seed=seed,
+        truncation=settings.new_variety if variety < 0 else variety,
+        texture_size=int(settings.texture_size),
+        bundle=preferences.bundle(chosen),
+        device=preferences.device(settings.device),
+        with_parts=settings.shape == choices.SHAPES[0][0],
+    )
+
+
+def built_alone(target: bpy.types.Scene, result: records.Reconstruction) -> scene.Built:
     """Adds an object to a scene, whose camera, light and size stay as they are."""
     settings = target.unrender
     built = scene.build(target, result, real_size=settings.real_size, set_up_scene=False, materials=settings.materials)
@@ -66,25 +66,35 @@ def _built(target: bpy.types.Scene, result: records.Reconstruction) -> bpy.types
     bpy.data.worlds.remove(built.world)
     for image in images:
         bpy.data.images.remove(image)
-    return built.object
+    return built
 
 
-def _line_up(objects: list[bpy.types.Object], place: Vector) -> None:
+def select(context: bpy.types.Context, objects: list[bpy.types.Object]) -> None:
+    """Selects objects alone and makes the first one active."""
+    for selected in context.selected_objects:
+        selected.select_set(False)
+    for owner in objects:
+        owner.select_set(True)
+    context.view_layer.objects.active = objects[0]
+
+
+def line_up(objects: list[bpy.types.Object], place: Vector) -> None:
     """Puts objects side by side from a place on, to the right as their fronts look at us; their cameras go along."""
-    before = 0.0
-    for number, owner in enumerate(objects):
-        width = _width(owner)
-        if number:
-            place = place + Vector((before / 2 + width / 2 + GAP * max(before, width), 0, 0))
-        owner.location, before = place, width
+    before: tuple[float, float] | None = None
+    for owner in objects:
+        left, right = _reach(owner)
+        if before is not None:
+            room = GAP * max(before[1] - before[0], right - left)
+            place = place + Vector((before[1] - left + room, 0, 0))
+        owner.location, before = place, (left, right)
         handles.place_camera(owner, owner)
 
 
-def _width(owner: bpy.types.Object) -> float:
-    """Returns the metres that an object takes along X, with its wheels."""
+def _reach(owner: bpy.types.Object) -> tuple[float, float]:
+    """Returns how far an object with its wheels reaches along X from its origin, in metres."""
     corners = [corner[0] for corner in owner.bound_box]
     corners += [child.location.x + corner[0] for child in parts.turning(owner) for corner in child.bound_box]
-    return max(corners) - min(corners)
+    return min(corners), max(corners)
 
 
 CLASSES = (UNRENDER_OT_generate,)

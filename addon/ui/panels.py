@@ -104,10 +104,13 @@ class UNRENDER_PT_generate(UnrenderPanel, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.unrender
+        layout.prop(settings, "new_bundle")
         for name in ("new_seed", "new_count"):
             layout.prop(settings, name)
         layout.prop(settings, "new_variety", slider=True)
         layout.operator("unrender.generate", icon="ADD")
+        layout.prop(settings, "new_second_seed")
+        layout.operator("unrender.interpolate", icon="IPO_EASE_IN_OUT")
 
 
 CLASSES = (

@@ -36,6 +36,16 @@ def bundle_items(_self: object, _context: object) -> list[choices.Choice]:
     return _bundle_items
 
 
+_maker_items: list[choices.Choice] = []
+
+
+def maker_items(_self: object, _context: object) -> list[choices.Choice]:
+    """Returns the choices of bundles that make objects without a photo, that of the options first."""
+    default = (choices.DEFAULT, "As in the Options", "The bundle that photos are made into objects with")
+    _maker_items[:] = choices.numbered([default, *choices.of_bundles(places.makers())], choices.DEFAULT)
+    return _maker_items
+
+
 _generator_items: list[choices.Choice] = []
 
 
@@ -123,7 +133,16 @@ class UnrenderScene(bpy.types.PropertyGroup):
         description="Render like the photo: its camera, size, light and plain colours",
         default=True,
     )
+    new_bundle: EnumProperty(
+        name="Weights",
+        description="What objects are made with. Where a bundle has a template with parts and a generator of shapes, "
+        "the option Shape says which of them",
+        items=maker_items,
+    )
     new_seed: IntProperty(name="Seed", description="Seed of the next object: the same one makes the same object", min=0)
+    new_second_seed: IntProperty(
+        name="To Seed", description="Seed of the object that Interpolate goes to, from the seed above", default=1, min=0
+    )
     new_count: IntProperty(
         name="Number", description="How many objects are made, from one seed on", default=1, min=1, max=50
     )

@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: 2026 Unrender contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a generator of shapes made besides a surface: the background, larger than its camera's frame."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import pixels
+from .wire import records
+
+BACKGROUND = "unrender_background"
+"""Property of an object: the image of the background that was made with it."""
+
+
+def finish(owner: bpy.types.Object, camera: bpy.types.Object, result: records.Reconstruction) -> None:
+    """Keeps a result's background with its object, and behind it in its camera; nothing for a result without one."""
+    if result.background.size == 0:
+        return
+    image = pixels.new_map(f"{result.name} background", result.background)
+    owner[BACKGROUND] = image
+    shown = camera.data.background_images.new()
+    shown.image, shown.alpha = image, 1.0
+    # A square as wide and high as the picture's longer side, that many times: its middle is what the frame shows.
+    shown.frame_method, shown.scale = "CROP", result.background_factor
+    camera.data.show_background_images = True
+    for slot in owner.material_slots:
+        for node in slot.material.node_tree.nodes:
+            if node.bl_idname == "ShaderNodeTexImage":
+                node.extension = "EXTEND"  # the chart goes up to the texture's border: the other side is none of it
+
+
+def background_of(owner: bpy.types.Object) -> bpy.types.Image | None:
+    """Returns the background that was made with an object, None where there is none."""
+    return owner.get(BACKGROUND)
