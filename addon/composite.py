@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from . import pixels, preview, scene
+from . import parts, pixels, preview, scene
 from .wire import records
 
 GROUND_SIZE = 6.0
@@ -18,9 +18,17 @@ LONGEST_SIDE = 1600
 
 
 def add_ground(built: scene.Built) -> bpy.types.Object:
-    """Returns a new ground below an object, invisible but for the shadows on it; it moves and turns with the object."""
-    owner = built.object
-    low = min(corner.z for one in (owner, *built.turning) for corner in _corners(one, owner))
+    """Returns a new ground below what was built, see :func:`ground_below`."""
+    return ground_below(built.object)
+
+
+def ground_below(owner: bpy.types.Object) -> bpy.types.Object:
+    """Returns the ground below an object, a new one where it has none, invisible but for the shadows on it; it moves
+    and turns with the object."""
+    there = next((child for child in owner.children if child.is_shadow_catcher), None)
+    if there is not None:
+        return there
+    low = min(corner.z for one in (owner, *parts.turning(owner)) for corner in _corners(one, owner))
     half = 0.5 * GROUND_SIZE * owner.unrender.real_size
     mesh = bpy.data.meshes.new(f"{owner.name} ground")
     mesh.from_pydata(
@@ -31,7 +39,7 @@ def add_ground(built: scene.Built) -> bpy.types.Object:
     ground.is_shadow_catcher = True
     ground.hide_select = True
     ground.display_type = "BOUNDS"  # type: ignore[assignment] # a sheet would hide what stands below it while modelling
-    built.collection.objects.link(ground)
+    owner.users_collection[0].objects.link(ground)
     return ground
 
 

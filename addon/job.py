@@ -152,7 +152,7 @@ class JobOperator:
 
     def _show_progress(self) -> None:
         self._seen = self._task.progress
-        session.status.stage, session.status.fraction = self._seen.stage, self._seen.fraction
+        session.status.proceed(self._seen.stage, self._seen.fraction)
         session.redraw()
 
     def _done(self, sentence: str) -> set[str]:

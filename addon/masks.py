@@ -4,12 +4,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import bpy
 import numpy as np
 
 from . import pixels, places
+
+
+def photo_of(settings: bpy.types.PropertyGroup) -> str:
+    """Returns the path of the picture that the scene's settings name, empty where they name none."""
+    return os.path.normpath(bpy.path.abspath(settings.image_path)) if settings.image_path else ""
+
+
+def is_for(settings: bpy.types.PropertyGroup, photo: str) -> bool:
+    """Says whether the settings' mask was made for a photo. Files of before masks had photos: for the one named."""
+    return settings.mask_image is not None and (settings.mask_photo or photo_of(settings)) == photo
 
 
 def show(name: str, mask: np.ndarray) -> bpy.types.Image:

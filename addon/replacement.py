@@ -141,11 +141,14 @@ def _once(blocks) -> list:
 
 
 def _worlds(target: bpy.types.Scene, state: bpy.types.PropertyGroup, new: bpy.types.World) -> list[Pair]:
-    """Gives the scene the light of the new result if it has that of the old one; returns what goes, and its images."""
+    """Gives the object the light of the new result, and the scene too if it has that of the old one; returns what
+    goes, and its images. A duplicate has no light of its own, and gets none."""
     old = state.world
-    if old is None or old != target.world:
+    if old is None:
         return [(new, None), *((image, None) for image in _images_in(new))]
-    target.world = state.world = new
+    state.world = new
+    if target.world == old:
+        target.world = new
     return [(old, new), *zip_longest(_images_in(old), _images_in(new))]
 
 

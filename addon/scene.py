@@ -24,6 +24,8 @@ SHAPE_CODE, TEXTURE_CODE, CAMERA = shape_codes.SHAPE_CODE, textures.TEXTURE_CODE
 """Names under which an object keeps the numbers that its sliders start from."""
 PROVENANCE = "unrender_provenance"
 """Property of an object: how it was made, a group of texts."""
+PHOTO_SIZE = "unrender_photo_size"
+"""Property of an object: width and height of its photo in pixels."""
 ROUGHNESS = 0.7
 PLAIN_GLOSS = 0.5
 """Blender's own level of specular reflection: that of paint, plastic and glass."""
@@ -91,9 +93,9 @@ def build(
     generated.finish(mesh_object, camera, result)
     palette.remember(mesh_object, result)
     remember(mesh_object, result, camera, photo_path, size)
+    mesh_object.unrender.world = world
     if set_up_scene:
         render_like_the_photo(scene, result, camera, world)
-        mesh_object.unrender.world = world
     return Built(collection, mesh_object, camera, world, texture, tuple(turning), tuple(further_cameras))
 
 
@@ -277,12 +279,18 @@ def render_like_the_photo(
     """Sets camera, size, world and colours so that a render lies over the photo."""
     scene.camera = camera
     scene.world = world
+    size_like(scene, result.image_width, result.image_height)
+    plain_colours(scene)
+
+
+def size_like(scene: bpy.types.Scene, width: int, height: int) -> None:
+    """Has a scene rendered in a picture's size, where that is known, transparent around what is in it."""
     render = scene.render
-    render.resolution_x, render.resolution_y = result.image_width, result.image_height
+    if min(width, height) > 0:
+        render.resolution_x, render.resolution_y = width, height
     render.resolution_percentage = 100
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
     render.film_transparent = True
-    plain_colours(scene)
 
 
 def plain_colours(scene: bpy.types.Scene) -> None:
@@ -305,6 +313,7 @@ def remember(
     mesh_object[TEXTURE_CODE] = result.texture_code.astype(float).tolist()
     mesh_object[CAMERA] = camera_to_numbers(result.camera)
     mesh_object[PROVENANCE] = result.provenance
+    mesh_object[PHOTO_SIZE] = [result.image_width, result.image_height]
     state = mesh_object.unrender
     state.bundle = result.bundle
     state.photo_path = photo_path

@@ -19,8 +19,19 @@ WORTH_WAITING = 0.05
 that, and the viewport be drawn twice."""
 LONGEST_IMPATIENCE = 15
 """Answers that are not waited for, at most, after those that took longer."""
+LEAST_FRACTION, LEAST_SECONDS = 0.05, 1.5
+"""Of a task: part done and seconds gone from which on the time that is left can be told."""
 GLANCE_SECONDS = 0.001
 """Time between two looks at the worker meanwhile."""
+
+
+@dataclass
+class Waiting:
+    """A picture in the queue."""
+
+    path: str
+    error: str = ""
+    """Why nothing came of it; empty: it waits, or is being worked on."""
 
 
 @dataclass
@@ -35,11 +46,38 @@ class Status:
     warnings: list[str] = field(default_factory=list)
     check: str = ""
     """Sentence about what the last look at the environment found."""
+    queue: list[Waiting] = field(default_factory=list)
+    """Pictures that wait, the first of them in work while a job runs on them; failed ones stay until dismissed."""
+    began: float = 0.0
+    """When the present task began, on the monotonic clock."""
 
     def begin(self) -> None:
         """A job starts: what the last one left is gone."""
-        self.running, self.stage, self.fraction, self.cancel_requested = True, "Starting", 0.0, False
+        self.running, self.cancel_requested = True, False
+        self.begin_task()
         self.error, self.warnings = "", []
+
+    def begin_task(self) -> None:
+        """One of a job's objects begins."""
+        self.stage, self.fraction, self.began = "Starting", 0.0, time.monotonic()
+
+    def forget_last(self) -> None:
+        """What is shown of the last job goes, as another picture is chosen."""
+        if not self.running:
+            self.error, self.warnings = "", []
+
+    def proceed(self, stage: str, fraction: float) -> None:
+        """Takes in a report of progress; the bar never goes back within a task."""
+        self.stage, self.fraction = stage, max(self.fraction, min(fraction, 1.0))
+
+    def text(self) -> str:
+        """Returns the stage, how far the task is and, once that can be told, how long it still takes."""
+        passed = time.monotonic() - self.began
+        words = f"{self.stage}: {100 * self.fraction:.0f} %"
+        if self.fraction < LEAST_FRACTION or passed < LEAST_SECONDS:
+            return words
+        left = passed / self.fraction * (1 - self.fraction)
+        return f"{words}, {left:.0f} s left" if left < 100 else f"{words}, {left / 60:.0f} min left"
 
 
 status = Status()

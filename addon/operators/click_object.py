@@ -96,6 +96,7 @@ class UNRENDER_OT_click_object(job.JobOperator, bpy.types.Operator):
             found = yield from self._pick(context, image_path)
         session.status.warnings = list(found.warnings)
         settings.mask_image = masks.show(Path(image_path).stem, found.mask)
+        settings.mask_photo = image_path
         return "The mask of the clicked object is used from now on"
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

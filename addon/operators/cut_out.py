@@ -54,6 +54,7 @@ class UNRENDER_OT_cut_out(job.JobOperator, bpy.types.Operator):
         found = yield session.request(request_of(settings, image_path))
         session.status.warnings = list(found.warnings)
         settings.mask_image = masks.show(Path(image_path).stem, found.mask)
+        settings.mask_photo = image_path
         return "The mask is in the Image Editor's list"
 
 

@@ -1,33 +1,32 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Image to 3D: the photo of the scene's settings, or one that is dropped onto the viewport, becomes an object."""
+"""Image to 3D: the photo of the scene's settings, or those of the queue, become objects."""
 
 from __future__ import annotations
 
-import os
+from dataclasses import dataclass
 
 import bpy
 from bpy.props import StringProperty
 
-from .. import choices, job, masks, preferences, scene, session
-from ..wire import pictures, protocol, records
+from .. import choices, job, masks, matching, placing, preferences, scene, session
+from ..wire import client, protocol, records
+
+PLAIN_SHADING = {"MATERIAL", "OBJECT", "RANDOM", "SINGLE"}
+"""Colours of a viewport's solid shading that show no texture; *Vertex* is somebody's choice."""
 
 
 def request_of(
-    settings: bpy.types.PropertyGroup,
-    image_path: str,
-    azimuth: float | None = None,
-    with_mask: bool = True,
+    settings: bpy.types.PropertyGroup, image_path: str, azimuth: float | None = None
 ) -> records.ReconstructRequest:
     """Returns the request that the scene's settings stand for. Raises ValueError for a mask without pixels.
 
-    ``azimuth`` is the direction where it is known, in radians; ``with_mask``: whether the settings' mask is used.
+    ``azimuth`` is the direction where it is known, in radians. The settings' mask is used if it was made for the photo.
     """
-    has_mask = with_mask and settings.mask_image is not None
     refine_steps = {choices.DEFAULT: -1, "NONE": 0, "CUSTOM": settings.refine_steps}[settings.refinement]
     return records.ReconstructRequest(
         image_path=image_path,
-        mask_path=str(masks.write(settings.mask_image)) if has_mask else "",
+        mask_path=str(masks.write(settings.mask_image)) if masks.is_for(settings, image_path) else "",
         bundle=preferences.bundle(settings.bundle),
         device=preferences.device(settings.device),
         quality=settings.quality,
@@ -39,8 +38,22 @@ def request_of(
     )
 
 
+@dataclass(frozen=True)
+class Attention:
+    """What the user looks at: so that a finished job is not taken for a reason to look elsewhere."""
+
+    mode: str
+    active: bpy.types.Object | None
+    selected: frozenset[bpy.types.Object]
+
+    @classmethod
+    def now(cls, context: bpy.types.Context) -> Attention:
+        """Returns what the window's user looks at."""
+        return cls(context.mode, context.view_layer.objects.active, frozenset(context.selected_objects))
+
+
 class UNRENDER_OT_image_to_3d(job.JobOperator, bpy.types.Operator):
-    """Make a textured mesh and the camera that took it from a photo"""
+    """Make a textured mesh and the camera that took it from a photo, at the 3D cursor or beside what stands there"""
 
     bl_idname = "unrender.image_to_3d"
     bl_label = "Image to 3D"
@@ -49,54 +62,79 @@ class UNRENDER_OT_image_to_3d(job.JobOperator, bpy.types.Operator):
     filepath: StringProperty(name="Picture", subtype="FILE_PATH", options={"SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Takes over a dropped file as the scene's picture, then starts."""
+        """Takes over a given file as the scene's picture, or what waits in the queue, then starts."""
         settings = context.scene.unrender
         if self.filepath:
             settings.image_path = self.filepath
-            settings.mask_image = None
-        if not settings.image_path:
+        if not settings.image_path and not _waiting():
             self.report({"ERROR"}, "Choose a picture first.")
             return {"CANCELLED"}
+        self._space = context.space_data if context.area is not None and context.area.type == "VIEW_3D" else None
         return super().execute(context)
 
     def steps(self, context: bpy.types.Context) -> job.Steps:
+        """Makes the pictures of the queue one after the other, whether or not one of them fails; else the one named."""
+        if not _waiting():
+            return (yield from self._one(context, masks.photo_of(context.scene.unrender)))
+        done = failed = 0
+        while waiting := _waiting():
+            session.status.begin_task()
+            try:
+                yield from self._one(context, waiting[0].path)
+            except client.WorkerCancelled:
+                raise
+            except job.EXPECTED_ERRORS as error:
+                waiting[0].error, failed = str(error), failed + 1
+            else:
+                session.status.queue.remove(waiting[0])
+                done += 1
+        return f"{done} of {done + failed} are done" + (": the panel says why the others are not" if failed else "")
+
+    def _one(self, context: bpy.types.Context, image_path: str) -> job.Steps:
         """Reconstruct, fetch the photo's pixels, build the scene."""
         target = context.scene
         settings = target.unrender
-        image_path = os.path.normpath(bpy.path.abspath(settings.image_path))
+        before = Attention.now(context)
         result = yield session.request(request_of(settings, image_path))
         picture = yield session.request(
             protocol.PictureRequest(image_path), progress=records.Progress("Building the scene", 0.95)
         )
         session.status.warnings = list(result.warnings)
         built = scene.build(
-            target,
-            result,
-            picture.pixels,
-            image_path,
-            settings.real_size,
-            set_up_scene=settings.set_up_scene,
-            materials=settings.materials,
-        )
-        for selected in context.selected_objects:
-            selected.select_set(False)
-        built.object.select_set(True)
-        context.view_layer.objects.active = built.object
+            target, result, picture.pixels, image_path, settings.real_size,
+            set_up_scene=False, materials=settings.materials,
+        )  # fmt: skip
+        placing.put(target, built)
+        if settings.set_up_scene:
+            matching.match(target, built.object)
+        self._show(context, built.object, before)
         return f"{result.name} is done"
 
-
-class UNRENDER_FH_picture(bpy.types.FileHandler):
-    """Pictures dropped onto the viewport"""
-
-    bl_idname = "UNRENDER_FH_picture"
-    bl_label = "Image to 3D"
-    bl_import_operator = "unrender.image_to_3d"
-    bl_file_extensions = ";".join(pictures.ENDINGS)
-
-    @classmethod
-    def poll_drop(cls, context: bpy.types.Context) -> bool:
-        """Only over a viewport, and only one job at a time."""
-        return context.area is not None and context.area.type == "VIEW_3D" and not session.status.running
+    def _show(self, context: bpy.types.Context, made: bpy.types.Object, before: Attention) -> None:
+        """Selects what was made, as an import does, unless the user has turned to something else meanwhile."""
+        if before.mode == "OBJECT" and Attention.now(context) == before:
+            for selected in context.selected_objects:
+                selected.select_set(False)
+            made.select_set(True)
+            context.view_layer.objects.active = made
+        if context.scene.unrender.show_textured and self._space in _viewports(context):
+            shading = self._space.shading
+            if shading.type == "SOLID" and shading.color_type in PLAIN_SHADING:
+                shading.color_type = "TEXTURE"
 
 
-CLASSES = (UNRENDER_OT_image_to_3d, UNRENDER_FH_picture)
+def _waiting() -> list[session.Waiting]:
+    return [one for one in session.status.queue if not one.error]
+
+
+def _viewports(context: bpy.types.Context) -> list[bpy.types.Space]:
+    """Returns what the viewports of all windows show; the one that was there at the start may be gone."""
+    return [
+        area.spaces.active
+        for window in context.window_manager.windows
+        for area in window.screen.areas
+        if area.type == "VIEW_3D"
+    ]
+
+
+CLASSES = (UNRENDER_OT_image_to_3d,)

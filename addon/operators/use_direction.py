@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 
 import bpy
 from bpy.props import IntProperty
@@ -57,15 +56,11 @@ class UNRENDER_OT_use_direction(job.JobOperator, bpy.types.Operator):
 def request_of(
     settings: bpy.types.PropertyGroup, owner: bpy.types.Object, azimuth: float
 ) -> records.ReconstructRequest:
-    """Returns the request for an object as seen from another direction; the settings are those of the scene.
-
-    Their mask is used only while their picture is the object's photo.
-    """
+    """Returns the request for an object as seen from another direction; the settings are those of the scene."""
     state = owner.unrender
     if not state.photo_path:
         raise ValueError(f"The photo of {owner.name} is not known any more: make it again from its photo.")
-    chosen = os.path.normpath(bpy.path.abspath(settings.image_path)) if settings.image_path else ""
-    request = image_to_3d.request_of(settings, state.photo_path, azimuth, chosen == state.photo_path)
+    request = image_to_3d.request_of(settings, state.photo_path, azimuth)
     return dataclasses.replace(request, bundle=state.bundle, with_parts=parts.has_parts(owner))
 
 

@@ -18,6 +18,7 @@ from .. import (
     directions,
     handle_tools,
     looks,
+    matching,
     palette,
     parts,
     proportions,
@@ -120,6 +121,12 @@ class UNRENDER_PT_camera(HandlePanel, bpy.types.Panel):
         if owner.unrender.camera is None:
             layout.label(text="Its camera was deleted", icon="INFO")
         layout.operator("unrender.look_through", icon="VIEW_CAMERA")
+        column = layout.column(align=True)
+        row = column.row(align=True)
+        row.operator("unrender.match_photo", icon="SCENE")
+        if matching.is_matched(context.scene):
+            row.operator("unrender.unmatch_photo", icon="LOOP_BACK")
+        column.operator("unrender.composite", icon="NODE_COMPOSITING")
 
 
 class UNRENDER_PT_other_directions(HandlePanel, bpy.types.Panel):

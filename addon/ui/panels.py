@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import os
+
 import bpy
 
-from .. import session, thumbnails
+from .. import masks, session, thumbnails
 from .layout import UnrenderPanel, draw_text
+
+SHOWN_IN_QUEUE = 8
 
 
 class UNRENDER_PT_main(UnrenderPanel, bpy.types.Panel):
@@ -26,7 +30,7 @@ class UNRENDER_PT_main(UnrenderPanel, bpy.types.Panel):
         if icon:
             layout.template_icon(icon, scale=8)
         if status.running:
-            layout.progress(text=status.stage, factor=status.fraction)
+            layout.progress(text=status.text(), factor=status.fraction)
             row = layout.row()
             row.enabled = not status.cancel_requested
             row.operator("unrender.cancel", text="Cancelling" if status.cancel_requested else "Cancel", icon="X")
@@ -34,14 +38,34 @@ class UNRENDER_PT_main(UnrenderPanel, bpy.types.Panel):
             layout.row().prop(settings, "quality", expand=True)
             row = layout.row()
             row.scale_y = 1.6
-            row.enabled = bool(settings.image_path)
-            row.operator("unrender.image_to_3d", icon="MESH_MONKEY")
+            waiting = [one for one in status.queue if not one.error]
+            row.enabled = bool(settings.image_path or waiting)
+            text = f"Go On with {len(waiting)} Pictures" if waiting else "Image to 3D"
+            row.operator("unrender.image_to_3d", text=text, icon="MESH_MONKEY")
             if not settings.image_path:
-                layout.label(text="Choose a picture, or drop one here", icon="INFO")
+                layout.label(text="Choose a picture, or drop some onto the view", icon="INFO")
+        if status.queue:
+            draw_queue(layout, status)
         if status.error:
             draw_text(layout.box(), status.error, "ERROR", context.region.width)
         for warning in status.warnings:
             draw_text(layout.box(), warning, "INFO", context.region.width)
+
+
+def draw_queue(layout: bpy.types.UILayout, status: session.Status) -> None:
+    """Draws which pictures wait, which one is in work, and why nothing came of others."""
+    box = layout.box().column(align=True)
+    head = box.row()
+    head.label(text=f"{sum(not one.error for one in status.queue)} in the queue")
+    head.operator("unrender.forget_pictures", text="", icon="TRASH", emboss=False)
+    first = next((one for one in status.queue if not one.error), None)
+    for one in status.queue[:SHOWN_IN_QUEUE]:
+        icon = "ERROR" if one.error else "PLAY" if one is first and status.running else "TIME"
+        box.label(text=os.path.basename(one.path), icon=icon)
+        if one.error:
+            draw_text(box, one.error, "BLANK1", bpy.context.region.width)
+    if len(status.queue) > SHOWN_IN_QUEUE:
+        box.label(text=f"and {len(status.queue) - SHOWN_IN_QUEUE} more", icon="BLANK1")
 
 
 class UNRENDER_PT_mask(UnrenderPanel, bpy.types.Panel):
@@ -59,6 +83,9 @@ class UNRENDER_PT_mask(UnrenderPanel, bpy.types.Panel):
         if settings.mask_image is not None:
             settings.mask_image.preview_ensure()
             self.layout.template_icon(settings.mask_image.preview.icon_id, scale=6)
+            if not masks.is_for(settings, masks.photo_of(settings)):
+                text = f"Not used: it was made for {os.path.basename(settings.mask_photo)}"
+                draw_text(self.layout, text, "INFO", context.region.width)
         column = self.layout.column(align=True)
         column.operator("unrender.cut_out", icon="MOD_MASK")
         column.operator("unrender.click_object", icon="RESTRICT_SELECT_OFF")
@@ -87,6 +114,7 @@ class UNRENDER_PT_options(UnrenderPanel, bpy.types.Panel):
         if settings.refinement == "CUSTOM":
             layout.prop(settings, "refine_steps")
         layout.prop(settings, "device")
+        layout.prop(settings, "show_textured")
         layout.prop(settings, "set_up_scene")
 
 

@@ -19,7 +19,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from .. import choices, handles, places, proportions
+from .. import choices, handles, masks, places, proportions, session
 from ..wire import records
 from .handle_properties import HandleProperties
 
@@ -68,15 +68,27 @@ def _on_code(self: UnrenderObject, _context: bpy.types.Context) -> None:
     handles.follow_sliders(cast(bpy.types.Object, self.id_data))
 
 
+def _on_picture(_self: UnrenderScene, _context: bpy.types.Context) -> None:
+    session.status.forget_last()
+
+
+def _on_mask(self: UnrenderScene, _context: bpy.types.Context) -> None:
+    self.mask_photo = masks.photo_of(self) if self.mask_image is not None else ""
+
+
 class UnrenderScene(bpy.types.PropertyGroup):
     """Settings of the next *Image to 3D*."""
 
-    image_path: StringProperty(name="Picture", description="Photo of the object", subtype="FILE_PATH")
+    image_path: StringProperty(
+        name="Picture", description="Photo of the object", subtype="FILE_PATH", update=_on_picture
+    )
     mask_image: PointerProperty(
         type=bpy.types.Image,
         name="Mask",
         description="Used in place of the automatic cut-out: white where the object is. Of the same shape as the photo",
+        update=_on_mask,
     )
+    mask_photo: StringProperty(name="Photo of the Mask", description="Picture that the mask was made for")
     bundle: EnumProperty(name="Weights", description="Bundle of networks to use", items=bundle_items)
     device: EnumProperty(
         name="Device",
@@ -129,10 +141,21 @@ class UnrenderScene(bpy.types.PropertyGroup):
         unit="LENGTH",
     )
     set_up_scene: BoolProperty(
-        name="Set Up Scene",
-        description="Render like the photo: its camera, size, light and plain colours",
+        name="Match Photo",
+        description="Render like the photo at once: its camera, size, light and plain colours. What the scene had "
+        "before can be brought back",
+        default=False,
+    )
+    show_textured: BoolProperty(
+        name="Show Textures",
+        description="A viewport in solid shading shows textures from a finished object on: the one whose sidebar "
+        "started it, no other",
         default=True,
     )
+    matched: PointerProperty(type=bpy.types.Object, name="Matched", description="Whose photo the scene renders like")
+    before: StringProperty(name="Before", description="What the scene had before it was matched; empty: it is not")
+    before_camera: PointerProperty(type=bpy.types.Object, name="Camera before the Match")
+    before_world: PointerProperty(type=bpy.types.World, name="World before the Match")
     new_bundle: EnumProperty(
         name="Weights",
         description="What objects are made with. Where a bundle has a template with parts and a generator of shapes, "
@@ -189,7 +212,7 @@ class UnrenderObject(HandleProperties, bpy.types.PropertyGroup):
         type=bpy.types.Image, name="Texture without Changes", description="What the texture sliders start from"
     )
     world: PointerProperty(
-        type=bpy.types.World, name="Light", description="World with the light that was found, where the scene got it"
+        type=bpy.types.World, name="Light", description="World with the light that was found in the photo"
     )
     confidence: FloatProperty(
         name="Confidence",

@@ -15,7 +15,7 @@ bpy = pytest.importorskip("bpy")
 from mathutils import Vector
 
 import addon
-from addon import directions, environment, parts, pixels, session
+from addon import directions, environment, matching, parts, pixels, session
 from addon.operators import use_direction
 from addon.ui import handle_panels
 from addon.wire import client
@@ -80,6 +80,7 @@ def test_another_direction_takes_the_objects_place(made):
     before, low = height(made)
     wheels, camera, everything = parts.turning(made), made.unrender.camera, names()
     azimuth = made.unrender.directions[0].azimuth
+    matching.match(bpy.context.scene, made)
 
     assert bpy.ops.unrender.use_direction(number=0) == {"FINISHED"}
     after = bpy.data.objects["mine"]
@@ -151,12 +152,14 @@ def test_what_cannot_be_made_again_says_so_and_stays(made):
     assert not handle_panels.UNRENDER_PT_other_directions.poll(bpy.context)
 
 
-def test_a_mask_is_used_only_for_its_own_photo(made):
+def test_a_mask_is_used_only_for_its_own_photo(made, tmp_path):
     settings = bpy.context.scene.unrender
     settings.mask_image = pixels.new_image("mask", np.full((40, 60, 3), 255, np.uint8))
     request = use_direction.request_of(settings, made, 1.25)
     assert request.azimuth == 1.25 and request.mask_path and request.with_parts == parts.has_parts(made)
-    settings.image_path = "another.png"
+    settings.image_path = str(tmp_path / "another.png")
+    assert use_direction.request_of(settings, made, 1.25).mask_path, "it is still that photo's"
+    settings.mask_image = pixels.new_image("another mask", np.full((40, 60, 3), 255, np.uint8))
     request = use_direction.request_of(settings, made, 1.25)
     assert request.mask_path == "" and request.image_path == made.unrender.photo_path
 
