@@ -57,7 +57,8 @@ def make(
     side_width, side_height = (TILE_WIDTH - GAP) // 2, (TILE_HEIGHT - GAP) // 2
     with render_settings(target):
         overlay = render(target, built.camera, width, height)
-        sides = [render_side(target, built, pose, side_width, side_height) for pose in side_poses(result.camera)]
+        poses = side_poses(result.camera, side_distance(built.object, side_height / side_width))
+        sides = [render_side(target, built, pose, side_width, side_height) for pose in poses]
     canvas = np.full((TILE_HEIGHT + 2 * GAP, 3 * TILE_WIDTH + 4 * GAP, 3), BACKGROUND, np.float32)
     left, top = (TILE_WIDTH - width) // 2, (TILE_HEIGHT - height) // 2
     paste(canvas, pixels.resized(photo.astype(np.float32) / 255, height, width), GAP + left, GAP + top)
@@ -69,12 +70,23 @@ def make(
     return Preview(pixels.to_bytes(canvas), overlay)
 
 
-def side_poses(camera: records.Camera) -> list[records.Camera]:
+def side_poses(camera: records.Camera, distance: float = SIDE_DISTANCE) -> list[records.Camera]:
     """Returns four cameras around the object, none of them where the photo was taken."""
     return [
-        records.Camera(camera.azimuth + math.radians(72 * turn), SIDE_ELEVATION, SIDE_DISTANCE, 0.0, SIDE_FIELD_OF_VIEW)
+        records.Camera(camera.azimuth + math.radians(72 * turn), SIDE_ELEVATION, distance, 0.0, SIDE_FIELD_OF_VIEW)
         for turn in range(1, 5)
     ]
+
+
+def side_distance(owner: bpy.types.Object, height: float) -> float:
+    """Returns the distance, in lengths of the object, at which it fits into a tile of a height in widths of the tile.
+
+    Long objects fit by their length; tall ones need more.
+    """
+    width, depth, tall = (side / owner.unrender.real_size for side in owner.dimensions)
+    seen = tall * math.cos(SIDE_ELEVATION) + math.hypot(width, depth) * math.sin(SIDE_ELEVATION)
+    shown = 2 * SIDE_DISTANCE * math.tan(0.5 * SIDE_FIELD_OF_VIEW) * height
+    return SIDE_DISTANCE * max(1.0, seen / shown)
 
 
 def silhouette_iou(overlay: np.ndarray, mask: np.ndarray) -> float:

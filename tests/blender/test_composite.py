@@ -82,3 +82,24 @@ def test_objects_of_one_surface_get_a_ground_too():
         assert ground.is_shadow_catcher
     finally:
         addon.unregister()
+
+
+def test_a_tall_object_is_whole_in_the_previews_tiles():
+    bpy.ops.wm.read_homefile(use_empty=True)
+    addon.register()
+    try:
+        result = toy.reconstruction("box")
+        lower, upper = result.vertices.min(axis=0), result.vertices.max(axis=0)
+        size = np.array([0.3, 0.3, 1.0], np.float32)
+        result.vertices[:] = ((result.vertices - lower) / (upper - lower) - 0.5) * size
+        made = scene.build(bpy.context.scene, result, np.zeros((40, 60, 3), np.uint8))
+        bpy.context.view_layer.update()
+        distance = preview.side_distance(made.object, 2 / 3)
+        with preview.render_settings(bpy.context.scene):
+            for pose in preview.side_poses(result.camera, distance):
+                alpha = preview.render_side(bpy.context.scene, made, pose, 60, 40)[..., 3]
+                assert not alpha[[0, -1]].any() and not alpha[:, [0, -1]].any() and alpha.max() > 0.9
+            cut = preview.render_side(bpy.context.scene, made, preview.side_poses(result.camera)[0], 60, 40)[..., 3]
+        assert cut[0].any(), "from as near as a car it would be cut off"
+    finally:
+        addon.unregister()
