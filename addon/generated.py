@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import pixels
+from . import parts, pixels, textures
 from .wire import records
 
 BACKGROUND = "unrender_background"
@@ -33,3 +33,8 @@ def finish(owner: bpy.types.Object, camera: bpy.types.Object, result: records.Re
 def background_of(owner: bpy.types.Object) -> bpy.types.Image | None:
     """Returns the background that was made with an object, None where there is none."""
     return owner.get(BACKGROUND)
+
+
+def has_sliders(owner: bpy.types.Object) -> bool:
+    """Says whether an object has handles of shape and colours: what a generator of shapes made has none."""
+    return parts.has_parts(owner) or len(owner.get(textures.TEXTURE_CODE, ())) > 0

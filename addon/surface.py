@@ -75,11 +75,6 @@ def shapes_of(owner: bpy.types.Object, index: int) -> tuple[np.ndarray, np.ndarr
     return None if found is None or direction is None else (found, direction)
 
 
-def has_directions(owner: bpy.types.Object) -> bool:
-    """Says whether shape sliders have anywhere to move an object of one surface."""
-    return owner.data.attributes.get(FOUND_ATTRIBUTE) is not None
-
-
 def shows(owner: bpy.types.Object, index: int, amount: float) -> bool:
     """Says whether one could see it if a shape slider went to ``amount`` standard deviations."""
     shapes = shapes_of(owner, index)

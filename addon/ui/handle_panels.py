@@ -16,7 +16,9 @@ import bpy
 from .. import (
     direction_pictures,
     directions,
+    generated,
     handle_tools,
+    interpolation,
     looks,
     matching,
     palette,
@@ -181,9 +183,20 @@ class UNRENDER_PT_shape(HandlePanel, bpy.types.Panel):
     bl_idname = "UNRENDER_PT_shape"
     bl_label = "Shape"
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for objects that have such a slider."""
+        owner = active_object(context)
+        return owner is not None and (generated.has_sliders(owner) or interpolation.key_of(owner) is not None)
+
     def draw(self, context: bpy.types.Context) -> None:
         """Draws one slider a proportion, or a direction where the object has no parts."""
         layout, owner = self.layout, active_object(context)
+        key = interpolation.key_of(owner)
+        if key is not None:
+            split_row(layout).prop(key, "value", text="Interpolation", slider=True)
+        if not generated.has_sliders(owner):
+            return
         column = layout.column(align=True)
         if not parts.has_parts(owner):
             for index in range(records.NUMBER_OF_SLIDERS):
@@ -235,6 +248,12 @@ class UNRENDER_PT_colours(HandlePanel, bpy.types.Panel):
 
     bl_idname = "UNRENDER_PT_colours"
     bl_label = "Colours"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Not for what a generator of shapes made: nothing but its texture says what colours it has."""
+        owner = active_object(context)
+        return owner is not None and generated.has_sliders(owner)
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draws the colours that an artist reaches for first, or those of a surface's texture."""
@@ -301,6 +320,12 @@ class UNRENDER_PT_tools(HandlePanel, bpy.types.Panel):
 
     bl_idname = "UNRENDER_PT_tools"
     bl_label = "Tools"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for objects with sliders to move."""
+        owner = active_object(context)
+        return owner is not None and generated.has_sliders(owner)
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draws the tools, and why another object cannot be copied from."""

@@ -147,3 +147,16 @@ def test_weights_that_are_gone_are_one_sentence(asked):
     with pytest.raises(RuntimeError, match="are not installed"):
         bpy.ops.unrender.generate(seed=1)
     assert "are not installed" in session.status.error and not made()
+
+
+def test_handles_that_it_has_not_are_not_shown(asked, user):
+    shown_of = {}
+    for bundle in ("blobs", "both"):
+        bpy.context.scene.unrender.new_bundle = bundle
+        assert bpy.ops.unrender.generate(seed=1) == {"FINISHED"}
+        panels = [getattr(bpy.types, f"UNRENDER_PT_{name}") for name in ("shape", "colours", "tools")]
+        shown_of[bundle] = [panel.poll(bpy.context) for panel in panels]
+    assert shown_of == {"blobs": [False] * 3, "both": [True] * 3}
+    bpy.context.scene.unrender.new_bundle = "blobs"
+    assert bpy.ops.unrender.interpolate(seed=1, to_seed=2) == {"FINISHED"}
+    assert bpy.types.UNRENDER_PT_shape.poll(bpy.context)
