@@ -40,7 +40,7 @@ from . import (
     session,
 )
 from .batch_loop import Item, Show
-from .wire import bundle_files, client, records, version
+from .wire import bundle_files, client, protocol, records, version
 
 __all__ = ["Item", "Parser", "Show", "add_options", "run"]
 
@@ -147,7 +147,7 @@ def run(
             with batch_lock.locked(out, options.shard):
                 report, left = _begin(parser, options, kind, path, items)
                 if left and needs_backend:
-                    _start_backend(options)
+                    _refuse_device(options)
                 report.write(batch_report.RUNNING)
                 begun = True
                 with batch_loop.writing_end(report):
@@ -252,13 +252,18 @@ def _begin(
     return report, left
 
 
-def _start_backend(options: argparse.Namespace) -> None:
-    """Starts the worker. Raises ValueError, NoEnvironment or WorkerError with a sentence."""
+def start_backend() -> protocol.Ready:
+    """Starts the worker; returns its handshake. Raises NoEnvironment or WorkerError with one sentence."""
     task = session.ReadyTask(session.worker())
     while not task.done:
         if not task.poll():
             time.sleep(client.IDLE_SECONDS)
-    ready = task.outcome()
+    return task.outcome()
+
+
+def _refuse_device(options: argparse.Namespace) -> None:
+    """Starts the worker. Raises ValueError, NoEnvironment or WorkerError with a sentence."""
+    ready = start_backend()
     device = bundle_and_device(options)[1]
     if device != "auto" and ready.devices and device not in {name.partition(":")[0] for name in ready.devices}:
         have = ", ".join(["auto", *ready.devices])

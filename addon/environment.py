@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,8 @@ REQUIREMENTS = (
 """Packages of the backend: those of pyproject.toml, which does not travel with the extension; a test compares them."""
 INTERPRETER_VARIABLE = "UNRENDER_PYTHON"
 """Variable that tells the worker in what folders to look for bundles beside its own."""
+UNREACHABLE = ("Connection", "Temporary failure", "timed out", "getaddrinfo", "CERTIFICATE_VERIFY_FAILED")
+"""Words of pip about a network that failed; after them it says that the package does not exist."""
 FINISHED_MARK = "unrender-complete"
 """File that is written into an environment when everything is installed."""
 
@@ -102,12 +105,19 @@ def worker_command(chosen: str = "") -> client.WorkerCommand:
 class Installation:
     """Makes the extension's own environment: child processes one after the other, looked at by :meth:`poll`."""
 
-    def __init__(self, package_index: str = ""):
+    def __init__(self, package_index: str = "", python: str = "", wheels: Path | None = None):
+        """``package_index`` is an address (empty: the usual one), ``python`` makes the environment (empty: Blender's).
+
+        ``wheels`` is a folder with all packages, which takes the place of any index: nothing connects to the network.
+        """
         folder = own_folder()
         index = ["--index-url", package_index] if package_index else []
+        if wheels is not None:
+            index = ["--no-index", "--find-links", str(wheels)]
+        self._wheels = wheels
         pip = [str(interpreter_in(folder)), "-m", "pip", "--disable-pip-version-check", "--no-input"]
         self._steps: list[tuple[str, float, list[str]]] = [
-            ("Making the environment", 0.0, [sys.executable, "-m", "venv", "--clear", str(folder)]),
+            ("Making the environment", 0.0, [python or sys.executable, "-m", "venv", "--clear", str(folder)]),
             ("Installing packages", 0.05, [*pip, "install", "--progress-bar", "off", *index, *REQUIREMENTS]),
         ]
         self._folder = folder
@@ -196,10 +206,12 @@ class Installation:
         output = self.log_path.read_text("utf-8", "replace")
         if "ensurepip" in output:
             return "This Python cannot make environments: install the system's package python3-venv, or choose another."
+        if self._wheels is not None and (lacking := re.search(r"No matching distribution found for (\S+)", output)):
+            return f"The folder {self._wheels} has no wheel of {lacking[1]} for this Python: put one there."
+        if any(sign in output for sign in UNREACHABLE):
+            return "The package index cannot be reached: check the connection and try again."
         if "No matching distribution" in output:
             return f"The package index has no torch for Python {sys.version_info.major}.{sys.version_info.minor} here."
         if "No space left" in output:
             return "The disk is full: the environment needs a few gigabytes."
-        if any(sign in output for sign in ("Connection", "Temporary failure", "timed out", "getaddrinfo")):
-            return "The package index cannot be reached: check the connection and try again."
         return "Making the environment failed."
