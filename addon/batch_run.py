@@ -48,7 +48,9 @@ LARGEST_TEXTURE = 8192
 EXPORTERS = {"obj": "obj_export", "usd": "usd_export"}
 """Formats that a Blender may have been built without, and their operators in ``bpy.ops.wm``."""
 MOST_SHARDS = 100_000
-NO_SETTINGS = {"out", "report", "device", "python", "inputs", "words", "seeds", "skipped", "resume", "shard", "list"}
+NO_SETTINGS = {
+    "out", "report", "device", "python", "inputs", "words", "seeds", "skipped", "resume", "shard", "list", "lenient"
+}  # fmt: skip
 """Options that do not decide what comes of an item: which items, where they go, and what makes them."""
 
 
@@ -92,6 +94,9 @@ def add_options(parser: Parser, item: str) -> None:
         "--resume",
         action="store_true",
         help="leave out what the report says was made of the same content with the same settings, and is still there",
+    )
+    parser.add_argument(
+        "--lenient", action="store_true", help="end with code 0 though items failed: the report tells which, and why"
     )
     parser.add_argument(
         "--shard",
@@ -152,7 +157,8 @@ def run(
                 begun = True
                 with batch_loop.writing_end(report):
                     batch_loop.run_all(left, report, signals, repeat_sentences)
-            return _tell(report, len(_part(items, options.shard)), len(left))
+            code = _tell(report, len(_part(items, options.shard)), len(left))
+            return 0 if options.lenient else code
     except (ValueError, OSError, environment.NoEnvironment, client.WorkerError, batch_loop.Halted) as error:
         return _refuse(parser, batch_inputs.shown(error), 1 if begun else 2)
     except batch_loop.Stopped as stop:
