@@ -29,6 +29,11 @@ TESTED_BY = {
     "scripts/build_extension.py": "tests/test_docs.py::test_the_extension_is_built_as_the_readme_installs_it",
     "scripts/image_to_3d.py": "tests/blender/test_image_to_3d.py",
     "unrender image-to-3d": "tests/window/test_window.py::test_the_command_works_without_a_window",
+    "unrender join": "tests/blender/test_batch_resume.py",
+    "unrender doctor": "tests/blender/test_doctor.py",
+    "unrender setup": "tests/blender/test_doctor.py",
+    "scripts/measuring/whole_batch.py": "tests/blender/test_whole_batch.py",
+    "scripts/farm/slurm_array.sh": "tests/blender/test_farm.py",
     "scripts/generate.py": "tests/blender/test_generate_script.py",
     "scripts/edit.py": "tests/blender/test_edit_script.py",
     "unrender edit": "tests/blender/test_edit_script.py",
@@ -159,7 +164,8 @@ def test_documented_flags_are_known(case: tuple[Path, list[str]]) -> None:
     script = script_of(case[1])
     if script and script.endswith(".sh"):
         return
-    known = set(re.findall(r"--[a-z0-9][\w-]*", help_of(script or "scripts/image_to_3d.py")))
+    script = script or f"scripts/{(key_of(case[1]) or '').split()[1].replace('-', '_')}.py"
+    known = set(re.findall(r"--[a-z0-9][\w-]*", help_of(script)))
     assert {word.split("=")[0] for word in arguments_of(case[1]) if word.startswith("--")} <= known
 
 

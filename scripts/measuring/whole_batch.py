@@ -31,6 +31,7 @@ SCRIPT = ROOT / "scripts" / "image_to_3d.py"
 JOIN = ROOT / "scripts" / "join.py"
 SIDE = 320
 ONE_BAD_IN = 20
+LOOK_SECONDS = 0.2
 SETTINGS = ("--quality", "draft", "--texture-size", "128", "--formats", "blend")
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
@@ -111,7 +112,7 @@ class Watched:
                 self.samples.append((count, megabytes(self._process.pid), megabytes(workers[0])))
             if kill_at and count >= kill_at:
                 self._process.send_signal(signal.SIGKILL)
-            time.sleep(0.5)
+            time.sleep(LOOK_SECONDS)
         self._log.close()
         return self._process.returncode
 
