@@ -3,7 +3,7 @@
 """Makes multi-view data with an image generator: every sampled content from every view of a view set, masked.
 
     python -m backend.commands.make_gan_views VIEWS --out GANDATA --objects N [--generator BUNDLE_OR_FILE] [--seed S]
-            [--truncation T] [--bundle car]
+            [--truncation T] [--bundle car] [--bundle none --segmenter FILE --category chair]
 
 VIEWS is a view set made by ``scripts/train.py views``. Pictures that show more than one object, too small a mask,
 another view than their view code's, or another colour than the object's other pictures are left out; report.json
@@ -33,7 +33,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the contents")
     parser.add_argument("--truncation", type=float, default=0.7, help="of the contents; 1: none")
-    parser.add_argument("--bundle", default="car", help="whose networks find masks and azimuths")
+    parser.add_argument("--bundle", default="car", help="whose networks find masks and azimuths; none: see --segmenter")
+    parser.add_argument(
+        "--segmenter", default="", help="file, or folder of a run: finds masks in place of the bundle's own"
+    )
+    parser.add_argument("--category", help="what the pictures show; default: the bundle's")
     parser.add_argument(
         "--azimuth",
         type=float,
@@ -71,25 +75,35 @@ def make(options: argparse.Namespace) -> dict[str, Any]:
     """Writes the data, and returns the report. Raises UnrenderError, ValueError or OSError."""
     from ..gan_views.dataset import write_gan_views
     from ..gan_views.objects import FilterConfig, GanViews, GanViewsConfig, ObservedGenerator
-    from ..gan_views.readings import NetworkReader
+    from ..gan_views.reader_choice import reader_of
     from ..gan_views.view_codes import load_view_codes
     from ..weights.bundle import choose_device
-    from ..weights.run_folder import load_bundle_or_run, load_generator_or_run
+    from ..weights.run_folder import load_generator_or_run
 
     device = choose_device(options.device)
     codes = load_view_codes(options.views)
     name = options.generator or codes.view_set.generator
     loaded = load_generator_or_run(name, device)
-    bundle = load_bundle_or_run(options.bundle, device)
-    reader = NetworkReader(bundle.inverse_graphics, bundle.segmenter, device, options.batch, options.looks)
+    reader = reader_of(options.bundle, options.segmenter, device, options.batch, options.looks)
     filters = FilterConfig(azimuth_deg=options.azimuth, colour=options.colour)
     source = GanViews(
         ObservedGenerator(loaded.generator, loaded.content, reader, device, options.batch),
         codes,
         GanViewsConfig(options.seed, options.truncation, filters),
     )
-    category = bundle.info.get("category", bundle.name)
+    category = options.category or category_of(options.bundle)
     return write_gan_views(options.out, source, options.objects, generator=name, category=category)
+
+
+def category_of(bundle: str) -> str:
+    """Returns the category of a bundle or run, or else its name. Raises BundleError."""
+    from ..gan_views.reader_choice import NO_BUNDLE
+    from ..weights.run_folder import load_bundle_or_run
+
+    if bundle == NO_BUNDLE:
+        return "object"
+    loaded = load_bundle_or_run(bundle)
+    return loaded.info.get("category", loaded.name)
 
 
 def summary(report: dict[str, Any]) -> str:

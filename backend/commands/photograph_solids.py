@@ -26,6 +26,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--resolution", type=int, default=32)
     parser.add_argument("--azimuth", type=float, default=90.0, help="half of the range about the front, in degrees")
     parser.add_argument("--elevation", type=float, nargs=2, default=(-5.0, 15.0), metavar=("LOW", "HIGH"))
+    parser.add_argument("--alpha", action="store_true", help="transparent where there is no solid")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
     options = parser.parse_args(arguments)
@@ -47,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
 
     use_threads(options.threads)
     prior = ViewpointPrior(options.azimuth, tuple(options.elevation))
-    write_solids(options.out, SolidsConfig(options.pictures, options.resolution, options.seed, prior))
+    write_solids(
+        options.out, SolidsConfig(options.pictures, options.resolution, options.seed, prior), alpha=options.alpha
+    )
     return 0
 
 

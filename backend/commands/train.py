@@ -29,7 +29,7 @@ PERSON_NEEDED = 3
 """The exit code of a run that waits for a person."""
 CATEGORY = "category"
 TASKS = {
-    CATEGORY: "commands.category",
+    CATEGORY: "training.category.task",
     "disentangle": "training.disentangle.task",
     "gan3d": "training.gan3d.task",
     "inverse-graphics": "training.inverse_graphics.known_cameras",

@@ -17,6 +17,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -138,8 +139,11 @@ def _json(path: Path) -> dict[str, Any] | None:
 def recorded(folder: Path, record: RunRecord) -> Iterator[None]:
     """Writes down that this process is at a run, and how the block was left. Raises ValueError where another is at it.
 
-    A FileExistsError, by which a training says that another run lies there, leaves what was written of that one.
+    A FileExistsError, by which a training says that another run lies there, leaves what was written of that one. Of a
+    run that fails before it has left anything in a new folder nothing stays.
     """
+    folder = Path(folder)
+    new = not folder.exists()
     before = read(folder)
     if before is not None and before.state == "running" and before.pid != os.getpid():
         raise ValueError(f"A training is at work in {folder} already: stop it, or choose another folder.")
@@ -165,6 +169,8 @@ def recorded(folder: Path, record: RunRecord) -> Iterator[None]:
         raise
     except BaseException as error:
         _end(folder, now, "failed", " ".join(str(error).split()) or type(error).__name__)
+        if new and {path.name for path in folder.iterdir()} <= {RUN, PROGRESS}:
+            shutil.rmtree(folder, ignore_errors=True)
         raise
     else:
         _end(folder, now, "finished", "")

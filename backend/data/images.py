@@ -196,6 +196,19 @@ def _cropped(image: Image.Image, crop: float, beyond: bool) -> Image.Image:
     return image.crop((x, y, x + side, y + side))
 
 
+def read_images(source: Path) -> tuple[list[str], Iterator[tuple[str, bytes]]]:
+    """Names of the images of a folder, with all folders in it, or of a zip, and what yields them with their bytes.
+
+    Bytes are empty where a file cannot be read. Raises ImageSetError where there is no image.
+    """
+    if not source.exists():
+        raise ImageSetError(f"There is no folder or zip {source}.")
+    names = list(_names(source))
+    if not names:
+        raise ImageSetError(f"No image lies in {source}; JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF and JPEG 2000 are read.")
+    return names, _read(source, names)
+
+
 def _names(source: Path) -> Iterator[str]:
     """In one order on every machine; of rendered objects their views alone, not what else lies beside them."""
     if source.is_dir():
@@ -214,7 +227,10 @@ def _names(source: Path) -> Iterator[str]:
 def _read(source: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
     if source.is_dir():
         for name in names:
-            yield name, (source / name).read_bytes()
+            try:
+                yield name, (source / name).read_bytes()
+            except OSError:  # a folder of that name, a dangling link, no permission
+                yield name, b""
         return
     with zipfile.ZipFile(source) as archive:
         for name in names:

@@ -63,15 +63,24 @@ def make_solids(count: int, seed: int, first: int = 0) -> Scene:
 
 def photographed(solids: Scene, config: SolidsConfig, numbers: Tensor) -> Tensor:
     """Pictures (N, 3, R, R) in [-1, 1] of solids at the viewpoints that numbers of the prior stand for."""
+    return photographed_with_masks(solids, config, numbers)[:, :3]
+
+
+def photographed_with_masks(solids: Scene, config: SolidsConfig, numbers: Tensor) -> Tensor:
+    """The same with the solids' masks (N, 4, R, R), which are in [-1, 1] too."""
     sharp = RenderConfig(renderer="boundary", margin=0.0, supersampling=3)
     viewpoints = config.viewpoints.viewpoints(numbers)
     side = config.resolution
     background = seen_background(solids.background, viewpoints.window, BACKGROUND_FACTOR, side, side)
-    return picture_of(solids_mesh(), solids, viewpoints, side, sharp).over(background).clamp(-1, 1)
+    drawn = picture_of(solids_mesh(), solids, viewpoints, side, sharp)
+    return torch.cat([drawn.over(background), 2 * drawn.mask.reshape(-1, 1, side, side) - 1], dim=1).clamp(-1, 1)
 
 
-def write_solids(folder: Path, config: SolidsConfig, *, progress: bool = True) -> None:
-    """Writes ``pictures/000000.png`` and following, and the truth beside them. Raises OSError."""
+def write_solids(folder: Path, config: SolidsConfig, *, alpha: bool = False, progress: bool = True) -> None:
+    """Writes ``pictures/000000.png`` and following, and the truth beside them. Raises OSError.
+
+    With ``alpha`` the pictures are transparent where there is no solid.
+    """
     numbers = config.viewpoints.draw(config.pictures, torch.Generator().manual_seed(config.seed))
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     vertices = []
@@ -80,7 +89,8 @@ def write_solids(folder: Path, config: SolidsConfig, *, progress: bool = True) -
         some = numbers[first : first + _BATCH]
         solids = make_solids(len(some), config.seed, first)
         vertices.append(solids.vertices.numpy())
-        pictures = photographed(solids, config, some).permute(0, 2, 3, 1).add(1).mul(127.5).round().byte().numpy()
+        drawn = photographed_with_masks(solids, config, some)[:, : 4 if alpha else 3]
+        pictures = drawn.permute(0, 2, 3, 1).add(1).mul(127.5).round().byte().numpy()
         for number, picture in enumerate(pictures, first):
             Image.fromarray(picture).save(folder / "pictures" / f"{number:06d}.png")
     with replacing(folder / TRUTH) as partial, open(partial, "wb") as file:

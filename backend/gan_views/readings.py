@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import cv2
@@ -29,6 +29,8 @@ NEIGHBOURHOOD = math.radians(45)
 """Largest difference between an azimuth and a vote for it, in radians."""
 _PAPER = 1.15
 """Side of the square that the segmenter sees over the picture's longer side: it knows objects with room around them."""
+_OUTLINE_SIDE = 16
+"""Side of the small masks that stand for shapes where no network reads shapes."""
 _PART = 0.02
 """Share of the largest part below which a part is a speck."""
 
@@ -78,21 +80,16 @@ class Reader(Protocol):
         """Readings of (N, h, w, 3) uint8 sRGB."""
 
 
-class NetworkReader:
-    """The :class:`Reader` made of a bundle's segmenter and inverse-graphics network."""
+class OutlineReader:
+    """A :class:`Reader` made of a segmenter alone: it knows masks and colours, and of no picture from where it is seen.
 
-    def __init__(
-        self,
-        inverse_graphics: InverseGraphics,
-        segmenter: Segmenter,
-        device: torch.device | str,
-        batch: int = 16,
-        looks: int = 2,
-    ) -> None:
+    So azimuths and elevations are 0, with the confidence 0. The shape is that of the mask in its crop.
+    """
+
+    def __init__(self, segmenter: Segmenter, device: torch.device | str, batch: int = 16, looks: int = 2) -> None:
         """``looks`` is 2 where the segmenter sees mirror images too, 1 where twice the pace is worth more."""
         # Channels last is twice as fast on the CPU.
         self.segmenter = segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network = inverse_graphics.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = torch.device(device)
         self.batch = batch
         self.looks = looks
@@ -103,26 +100,20 @@ class NetworkReader:
         return Readings.concatenate([self._read(pictures[start : start + self.batch]) for start in starts])
 
     def _read(self, pictures: np.ndarray) -> Readings:
-        probabilities = self._probabilities(pictures)
-        parts = [largest_part(probability) for probability in probabilities]
+        parts = [largest_part(probability) for probability in self._probabilities(pictures)]
         masks, second = np.stack([mask for mask, _ in parts]), np.array([share for _, share in parts])
-        area = (masks > 127).mean(axis=(1, 2))
-        rgba = torch.from_numpy(np.concatenate([pictures, masks[..., None]], axis=3))
-        crops = crops_around(masks)
-        seen = cut(_squared(rgba), _moved(crops, *pictures.shape[1:3]), self.network.config.image_size)
-        prediction = self.network(seen.to(self.device).contiguous(memory_format=torch.channels_last))
         weights = masks.astype(np.float64)[..., None] / 255
-        colour = (pictures * weights).sum(axis=(1, 2)) / np.maximum(weights.sum(axis=(1, 2)), 1e-6) / 255
-        shape = self.network.shape_decoder(prediction.shape_code).flatten(1)
+        unknown = np.zeros(len(masks))
+        outlines = seen_crops(pictures, masks, _OUTLINE_SIDE)[:, 3].flatten(1)
         return Readings(
             masks,
-            area,
-            second,
-            azimuth=_numbers(prediction.azimuth()),
-            confidence=np.where(area > 0, _confidence(prediction), 0.0),
-            elevation=_numbers(prediction.pose[:, 0]),
-            shape=_numbers(shape) / math.sqrt(shape.shape[1] / 3),
-            colour=colour,
+            area=(masks > 127).mean(axis=(1, 2)),
+            second=second,
+            azimuth=unknown,
+            confidence=unknown.copy(),
+            elevation=unknown.copy(),
+            shape=_numbers(outlines) / _OUTLINE_SIDE,
+            colour=(pictures * weights).sum(axis=(1, 2)) / np.maximum(weights.sum(axis=(1, 2)), 1e-6) / 255,
         )
 
     def _probabilities(self, pictures: np.ndarray) -> np.ndarray:
@@ -140,6 +131,41 @@ class NetworkReader:
             found = 0.5 * (plain + mirrored.flip(2))
         probability = _resized(found[:, None], side)[:, 0]
         return probability[:, top : top + height, left : left + width].cpu().numpy()
+
+
+class NetworkReader(OutlineReader):
+    """The :class:`Reader` made of a bundle's segmenter and inverse-graphics network."""
+
+    def __init__(
+        self,
+        inverse_graphics: InverseGraphics,
+        segmenter: Segmenter,
+        device: torch.device | str,
+        batch: int = 16,
+        looks: int = 2,
+    ) -> None:
+        """As an :class:`OutlineReader`."""
+        super().__init__(segmenter, device, batch, looks)
+        self.network = inverse_graphics.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _read(self, pictures: np.ndarray) -> Readings:
+        known = super()._read(pictures)
+        seen = seen_crops(pictures, known.masks, self.network.config.image_size)
+        prediction = self.network(seen.to(self.device).contiguous(memory_format=torch.channels_last))
+        shape = self.network.shape_decoder(prediction.shape_code).flatten(1)
+        return replace(
+            known,
+            azimuth=_numbers(prediction.azimuth()),
+            confidence=np.where(known.area > 0, _confidence(prediction), 0.0),
+            elevation=_numbers(prediction.pose[:, 0]),
+            shape=_numbers(shape) / math.sqrt(shape.shape[1] / 3),
+        )
+
+
+def seen_crops(pictures: np.ndarray, masks: np.ndarray, side: int) -> Tensor:
+    """Crops (N, 4, side, side) in [0, 1] about the masks (N, h, w) of pictures (N, h, w, 3) uint8, as networks see."""
+    rgba = torch.from_numpy(np.concatenate([pictures, masks[..., None]], axis=3))
+    return cut(_squared(rgba), _moved(crops_around(masks), *pictures.shape[1:3]), side)
 
 
 def largest_part(probability: np.ndarray) -> tuple[np.ndarray, float]:

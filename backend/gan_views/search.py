@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -22,10 +22,12 @@ from ..common.files import write_json
 from ..common.view_set import FILE_NAME, View, ViewSet
 from ..data.pictures import write_picture
 from ..models.stylegan2 import Generator
-from ..weights.run_folder import load_bundle_or_run, load_generator_or_run
+from ..weights.run_folder import load_generator_or_run
 from .objects import ObservedGenerator
 from .proposals import Candidate, Candidates, ProposalConfig, choose, measure_candidates
-from .readings import NetworkReader
+from .reader_choice import NO_BUNDLE, reader_of
+from .readings import Reader
+from .ring import fitted_reader
 from .split import SplitTable, measure_split
 from .view_codes import ViewCodes, save_view_codes
 
@@ -37,7 +39,12 @@ class ViewsTraining:
     """How view codes are looked for."""
 
     bundle: str = "car"
-    """Name or folder of the bundle whose networks read the pictures."""
+    """Name or folder of the bundle whose networks read the pictures; "none": ``segmenter`` finds the objects, and
+    azimuths are guessed from outlines and brightness (:mod:`.ring`)."""
+    segmenter: str = ""
+    """Without a bundle: the segmenter, a bundle's or a run's folder, or a file."""
+    ring_samples: int = 600
+    """Without a bundle: number of samples that the guesses of azimuths are fitted to."""
     pairs: int = 48
     """Number of pairs of samples between which codes are swapped; 0: nothing is measured, and ``split`` is taken."""
     split: int = 0
@@ -55,7 +62,9 @@ class ViewsTraining:
 
 
 PRESETS: dict[str, ViewsTraining] = {
-    "tiny": ViewsTraining(pairs=16, proposals=ProposalConfig(samples=0, candidates=60, contents=4, views=24)),
+    "tiny": ViewsTraining(
+        pairs=16, ring_samples=200, proposals=ProposalConfig(samples=0, candidates=60, contents=4, views=24)
+    ),
     "small": ViewsTraining(),
     "medium": ViewsTraining(pairs=256, proposals=ProposalConfig(samples=20_000, contents=16), batch=64),
     "full": ViewsTraining(pairs=512, proposals=ProposalConfig(samples=60_000, contents=24), batch=64),
@@ -78,10 +87,21 @@ def train(config: ViewsTraining, data: Path, out: Path, *, resume: bool, device:
             return {}
         raise FileExistsError(f"A view set lies in {out} already; choose another folder.")
     loaded = load_generator_or_run(str(data), device)
-    bundle = load_bundle_or_run(config.bundle, device)
-    reader = NetworkReader(bundle.inverse_graphics, bundle.segmenter, device, config.batch, config.looks)
+    reader = reader_of(config.bundle, config.segmenter, device, config.batch, config.looks)
     observed = ObservedGenerator(loaded.generator, loaded.content, reader, device, config.batch)
+    if config.bundle == NO_BUNDLE:
+        observed = replace(observed, reader=guessing_reader(config, observed))
     return find_views(config, observed, out, name=str(data))
+
+
+def guessing_reader(config: ViewsTraining, observed: ObservedGenerator) -> Reader:
+    """A reader that guesses azimuths as well, fitted to samples of the generator. Raises ValueError."""
+    generator = observed.generator
+    random = torch.Generator().manual_seed(config.seed + 2)
+    z = torch.randn(config.ring_samples, generator.config.z_dim, generator=random).to(observed.device)
+    with torch.no_grad():
+        w_plus = generator.map(z, config.proposals.view_truncation)
+    return fitted_reader(observed.reader, observed.pictures(w_plus), config.proposals.min_area)
 
 
 def find_views(

@@ -18,10 +18,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..common.bundle_files import SEGMENTER, network_file
 from ..data.compositing import CompositingConfig, Compositor
+from ..data.cut_outs import load_rgba
 from ..data.labelled_photographs import load_whole_photographs
 from ..data.panoramas import load_panoramas
 from ..data.pictures import write_picture
-from ..data.rendered_views import load_views
 from ..models.precision import computes_in_bfloat16
 from ..models.segmenter import Segmenter, SegmenterConfig, load_segmenter, save_segmenter
 from .averages import update_average
@@ -131,14 +131,14 @@ class SegmenterTask(Task):
             model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.optimizers = {"model": self.optimizer}
-        views = load_views(data)
+        rgba = load_rgba(data)
         self.panoramas = load_panoramas(Path(config.panoramas)) if config.panoramas else []
-        held_out = max(1, round(config.held_out * views.number_of_objects))
-        if held_out >= views.number_of_objects:
+        held_out = max(1, round(config.held_out * len(rgba)))
+        if held_out >= len(rgba):
             raise ValueError(f"One rendered object is too few to train with; render more into {data}.")
         shown, self.unseen_photographs = self._photographs()
         photographs = self._compositor(shown, config.photograph_compositing) if len(shown) else None
-        rendered, unseen = (self._compositor(part, config.compositing) for part in np.split(views.rgba, [-held_out]))
+        rendered, unseen = (self._compositor(part, config.compositing) for part in np.split(rgba, [-held_out]))
         self.pictures = Pictures(rendered, config.seed, photographs, config.photographed)
         self.unseen = Pictures(unseen, config.seed + 1)
         self.batches: Iterator[list[Tensor]] | None = None
@@ -234,7 +234,9 @@ def segmentation_losses(logits: Tensor, masks: Tensor) -> dict[str, Tensor]:
 
 
 def train(config: SegmenterTraining, data: Path, out: Path, *, resume: bool, device: torch.device) -> dict[str, float]:
-    """Trains on the rendered views in ``data``; leaves ``segmenter.safetensors`` in ``out``. Returns the last figures.
+    """Trains on the rendered views, cut-outs or generated views in ``data``; returns the last figures.
+
+    Leaves ``segmenter.safetensors`` in ``out``.
 
     Raises:
         FileNotFoundError: No rendered object lies in ``data``, or photographs that were named are missing.

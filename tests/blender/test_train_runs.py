@@ -110,7 +110,7 @@ def test_without_an_environment_it_is_one_sentence(tmp_path, monkeypatch):
 
 
 def test_the_panel_draws_every_state(tmp_path):
-    assert any("Train" in str(line) for line in drawn(train_runs_panel.UNRENDER_PT_runs))
+    assert ("operator", "unrender.start_training", "PLAY") in drawn(train_runs_panel.UNRENDER_PT_runs)
     for number, state in enumerate(training_runs.STATE_NAMES):
         if state not in ("starting", "running", "stopping"):
             record = run_files.RunRecord("parts", "-", state=state, sentence="A sentence.", began=number)

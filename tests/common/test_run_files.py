@@ -73,6 +73,17 @@ def test_a_record_tells_every_way_to_end(tmp_path: Path, error: BaseException, s
     assert (run_files.read(tmp_path).state, run_files.read(tmp_path).sentence) == (state, sentence)
 
 
+def test_nothing_stays_of_a_run_that_left_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(ValueError), run_files.recorded(out, RECORD):
+        raise ValueError("No data.")
+    assert not out.exists()
+    with pytest.raises(ValueError), run_files.recorded(out, RECORD):
+        (out / "log.jsonl").touch()
+        raise ValueError("Damaged.")
+    assert run_files.read(out).state == "failed"
+
+
 def test_a_run_whose_process_is_gone_has_died(tmp_path: Path, ended: Owner) -> None:
     run_files.write(tmp_path, RunRecord("parts", state="running", pid=ended.pid, birth=ended.birth))
     assert run_files.read(tmp_path).state == "died"
