@@ -17,10 +17,10 @@ import numpy as np
 
 from . import (
     batch,
-    batch_generate,
     batch_inputs,
     batch_run,
     choices,
+    contact_sheet,
     edit_sources,
     edit_swaps,
     export,
@@ -349,7 +349,7 @@ def _write(
     if photo is not None:
         beside = pixels.to_bytes(pixels.read(photo)[..., :3])
     else:
-        beside = batch_generate.texture_sheet(kept.get("texture", np.zeros((2, 2, 3), np.uint8)))
+        beside = contact_sheet.texture_sheet(kept.get("texture", np.zeros((2, 2, 3), np.uint8)))
     show(records.Progress("Rendering the preview", 0.94))
     with batch_run.quietly():
         made = preview.make(target, built, view, beside)

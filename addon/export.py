@@ -14,7 +14,7 @@ from typing import Any
 import addon_utils
 import bpy
 
-from . import looks, parts, pixels, scene
+from . import contact_sheet, looks, parts, pixels, scene
 from .batch_inputs import CAMERA_FILE, OWNER
 from .camera import SENSOR_WIDTH, focal_length
 from .wire import files, records
@@ -47,7 +47,8 @@ def write_folder(
         for number, other in enumerate(result.alternatives, FIRST_ALTERNATIVE)
         if other.picture.size > 0
     }
-    kept = {"texture": result.texture, "preview": preview, **(more or {}), **directions}
+    sides = {contact_sheet.KIND: contact_sheet.strip(result.sides)} if result.sides.size > 0 else {}
+    kept = {"texture": result.texture, "preview": preview, **(more or {}), **directions, **sides}
     camera = camera_file(built, result) | ({OWNER: owner} if owner else {})
     return write_files(folder, built, result.name, camera, kept, formats)
 

@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from . import parts, pixels, textures
 from .wire import records
+
+if TYPE_CHECKING:
+    from . import scene
 
 BACKGROUND = "unrender_background"
 """Property of an object: the image of the background that was made with it."""
@@ -28,6 +33,15 @@ def finish(owner: bpy.types.Object, camera: bpy.types.Object, result: records.Re
         for node in slot.material.node_tree.nodes:
             if node.bl_idname == "ShaderNodeTexImage":
                 node.extension = "EXTEND"  # the chart goes up to the texture's border: the other side is none of it
+
+
+def without_light(built: scene.Built) -> scene.Built:
+    """Takes the world that was built with an object out of the file, where no scene has it; returns the rest."""
+    images = [node.image for node in built.world.node_tree.nodes if getattr(node, "image", None) is not None]
+    bpy.data.worlds.remove(built.world)
+    for image in images:
+        bpy.data.images.remove(image)
+    return built
 
 
 def background_of(owner: bpy.types.Object) -> bpy.types.Image | None:

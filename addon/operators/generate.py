@@ -8,7 +8,7 @@ import bpy
 from bpy.props import FloatProperty, IntProperty
 from mathutils import Vector
 
-from .. import choices, handles, job, parts, preferences, scene, session
+from .. import choices, generated, handles, job, parts, preferences, scene, session
 from ..wire import records
 
 GAP = 0.3
@@ -62,11 +62,7 @@ def built_alone(target: bpy.types.Scene, result: records.Reconstruction) -> scen
     """Adds an object to a scene, whose camera, light and size stay as they are."""
     settings = target.unrender
     built = scene.build(target, result, real_size=settings.real_size, set_up_scene=False, materials=settings.materials)
-    images = [node.image for node in built.world.node_tree.nodes if getattr(node, "image", None) is not None]
-    bpy.data.worlds.remove(built.world)
-    for image in images:
-        bpy.data.images.remove(image)
-    return built
+    return generated.without_light(built)
 
 
 def select(context: bpy.types.Context, objects: list[bpy.types.Object]) -> None:

@@ -45,9 +45,9 @@ def test_two_seeds_give_two_scenes_with_wheels_that_turn(bundle: Path, tmp_path:
     for record, name in zip(report["objects"], ("car-000007", "car-000009"), strict=True):
         folder = out / name
         assert {path.name for path in folder.iterdir()} == {
-            "scene.blend", f"{name}.glb", "texture.png", "preview.png", "camera.json"
+            "scene.blend", f"{name}.glb", "texture.png", "preview.png", "sides.png", "camera.json"
         }  # fmt: skip
-        assert set(record["outputs"]) == {"blend", "glb", "texture", "preview", "camera"}
+        assert set(record["outputs"]) == {"blend", "glb", "texture", "preview", "sides", "camera"}
         bpy.ops.wm.open_mainfile(filepath=str(folder / "scene.blend"))
         car = bpy.data.objects[name]
         wheels = [child for child in car.children if child.get(parts.AXLE) is not None]
