@@ -29,11 +29,11 @@ from . import (
     batch_lock,
     batch_loop,
     batch_report,
+    bundle_check,
     choices,
     composite,
     environment,
     export,
-    places,
     preferences,
     preview,
     scene,
@@ -170,7 +170,10 @@ def run(
 
 def prepare(options: argparse.Namespace) -> None:
     """Makes the shared options ready to use. Raises ValueError with a sentence."""
-    if os.path.isdir(options.bundle):  # the worker runs in another folder
+    # The worker runs in another folder. A folder of results may have the name of a bundle.
+    if os.path.isdir(options.bundle) and (
+        os.path.dirname(options.bundle) or os.path.isfile(os.path.join(options.bundle, bundle_files.CARD))
+    ):
         options.bundle = os.path.abspath(options.bundle)
     if options.python:
         path = Path(options.python).expanduser().absolute()
@@ -214,6 +217,9 @@ def _refuse_what_cannot_work(options: argparse.Namespace, out: Path, path: Path,
     )
     if refusal:
         raise ValueError(refusal)
+    bundle = bundle_and_device(options)[0]
+    if not os.path.isabs(bundle) and bundle not in (known := bundle_check.at_hand()):
+        raise ValueError(f"There is no weights bundle '{bundle}'; these are installed: {', '.join(sorted(known))}.")
 
 
 def _part(items: Sequence[Item], shard: batch_lock.Shard | None) -> list[tuple[int, Item]]:
@@ -286,8 +292,7 @@ def _tell(report: batch_report.Report, wanted: int, made: int) -> int:
 
 def _hash_of_bundle(name: str) -> str:
     """Returns one hash of a bundle's networks and templates; empty where there is no such bundle."""
-    folders = bundle_files.bundles_in([bundle_files.BUNDLED, *places.bundle_folders()])
-    folder = Path(name) if os.path.isdir(name) else folders.get(name)
+    folder = Path(name) if os.path.isabs(name) else bundle_check.at_hand().get(name)
     files = sorted(file for file in folder.glob("*.*") if file.suffix in (".safetensors", ".npz")) if folder else []
     return hashlib.sha256("".join(batch_report.digest([file]) for file in files).encode()).hexdigest() if files else ""
 

@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import places
 from .wire import bundle_files
 
 POINTER = b"version https://git-lfs"
@@ -30,6 +31,12 @@ class Bundle:
     """Bytes of all of its files."""
     damage: tuple[str, ...]
     """A sentence for each file that cannot be used, without its full stop."""
+
+
+def at_hand() -> dict[str, Path]:
+    """Returns name and folder of every bundle that the worker finds by name."""
+    roots = [bundle_files.BUNDLED, bundle_files.RESEARCH, *places.bundle_folders()]
+    return bundle_files.bundles_in(roots)
 
 
 def look_at(name: str, folder: Path) -> Bundle:

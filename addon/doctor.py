@@ -20,7 +20,7 @@ import bpy
 import numpy as np
 
 from . import batch_run, bundle_check, environment, export, places, preferences, session
-from .wire import bundle_files, client, records, version
+from .wire import client, records, version
 
 MODELS = ("birefnet-general-lite", "birefnet-general", "isnet-general-use", "u2net", "u2netp")
 """Cut-out models that are looked for in their usual folder, the best first; the backend has the same list."""
@@ -193,8 +193,7 @@ def _cut_out(has_runtime: bool, python: Path) -> Finding:
 
 
 def _bundles() -> Iterator[Finding]:
-    folders = bundle_files.bundles_in([bundle_files.BUNDLED, *places.bundle_folders()])
-    for name, folder in sorted(folders.items()):
+    for name, folder in sorted(bundle_check.at_hand().items()):
         found = bundle_check.look_at(name, folder)
         about = ", ".join(filter(None, (found.title, found.category, found.licence, _size(found.size))))
         remedy = "; ".join(found.damage)

@@ -20,6 +20,7 @@ bpy = pytest.importorskip("bpy")
 
 from addon import batch, batch_join, batch_lock, batch_loop, batch_report, pixels, preview, session
 from addon.wire import files
+from tests.helpers import edited_scenes
 from tests.helpers.addon_at_work import addon_with_toy_worker
 
 
@@ -203,6 +204,7 @@ def test_what_cannot_work_is_refused_before_the_first_photo(photos, tmp_path, as
     assert (tmp_path / "notes.json").read_text() == '["mine"]'
     assert "device cuda is not available" in refused(["--device", "cuda"], photos, out, capsys)
     assert "no interpreter" in refused(["--python", tmp_path / "nowhere"], photos, out, capsys)
+    assert "no weights bundle 'lorries'" in refused(["--bundle", "lorries"], photos, out, capsys)
     assert "is too long" in refused(["--out", tmp_path / ("long/" * 200)], photos, out, capsys)
     assert asked == []
 
@@ -268,3 +270,25 @@ def test_a_signal_ends_a_run_with_its_code_and_a_report(root: Path, photos: Path
 def test_a_report_of_a_shard_lies_beside_the_whole_ones(tmp_path: Path):
     assert batch_report.path_of(tmp_path / "told.json", (2, 4)) == tmp_path / "told-2-of-4.json"
     assert batch_report.path_of(tmp_path / "told.json", None) == tmp_path / "told.json"
+
+
+def test_edited_objects_and_seeds_resume_too(tmp_path: Path, asked, monkeypatch):
+    bundle = edited_scenes.write_bundle(tmp_path / "small")
+    scene = edited_scenes.write_scene(bundle, tmp_path, 7, 8)
+    words = (scene, "length=0.5", "--out", tmp_path / "out", "--formats", "blend")
+    assert edited_scenes.edit(*words) == 0
+    first = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/*/scene.blend")}
+    (tmp_path / "out" / "car-000008" / "preview.png").unlink()
+    assert edited_scenes.edit(*words, "--resume") == 0
+    again = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/*/scene.blend")}
+    assert [path.parent.name for path in first if first[path] != again[path]] == ["car-000008"]
+    assert len(edited_scenes.report(tmp_path / "out")) == 2
+    assert edited_scenes.edit(scene, "length=0.6", *words[2:], "--resume") == 0
+    assert all(again[path] != path.stat().st_mtime_ns for path in again)
+
+
+def test_a_folder_of_results_is_not_taken_for_weights(photos: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "car").mkdir()
+    assert run(photos / "a.png", "--out", tmp_path / "out", "--bundle", "car") == 0
+    assert report(tmp_path / "out" / "report.json")["bundle"] == "car"
