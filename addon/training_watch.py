@@ -17,7 +17,8 @@ import bpy.utils.previews
 import numpy as np
 from bpy.app.handlers import persistent
 
-from . import pixels, places, thumbnails, training_figures, training_runs
+from . import pixels, places, thumbnails, training_chain, training_figures, training_runs, training_use
+from .wire import category_steps
 
 BUSY_SECONDS, IDLE_SECONDS = 0.5, 3.0
 """Time between two looks while a run is under way, and while none is."""
@@ -42,6 +43,8 @@ class Watch:
     drawn: object = None
     """What the pictures were made of."""
     log: training_figures.Log | None = None
+    steps: tuple[object, list[category_steps.Step]] | None = None
+    """Steps of the category that the panel names, and what they were read from."""
     previews: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
@@ -70,6 +73,39 @@ def runs() -> training_runs.Runs:
 def chosen() -> training_runs.Run | None:
     """Returns the run that is chosen in the list."""
     return runs().find(watch.chosen)
+
+
+def category_folder(scene: bpy.types.Scene) -> Path | None:
+    """Returns the folder of the category that the panel names; None where it has no name."""
+    try:
+        return training_chain.folder_of(root(scene), scene.unrender_training.category)
+    except ValueError:
+        return None
+
+
+def category_run(scene: bpy.types.Scene) -> training_runs.Run | None:
+    """Returns the run of that category, once it has begun."""
+    return runs().find(category_folder(scene))
+
+
+def category_steps_of(scene: bpy.types.Scene) -> list[category_steps.Step]:
+    """Returns the steps of that category; read again only where their file has changed."""
+    folder, run = category_folder(scene), category_run(scene)
+    if folder is None:
+        return category_steps.fresh()
+    try:
+        changed = (folder / category_steps.FILE_NAME).stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    key = (folder, changed, run is not None and run.is_under_way)
+    if watch.steps is None or watch.steps[0] != key:
+        watch.steps = (key, training_chain.steps_of(folder, run))
+    return watch.steps[1]
+
+
+def is_usable(run: training_runs.Run) -> bool:
+    """Says whether Image to 3D can use what a run has learned."""
+    return training_use.weights_of(run) is not None
 
 
 def choose(folder: Path) -> None:

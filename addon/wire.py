@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING or "." not in __package__:
     from backend.common import (
         bundle_files,
+        category_steps,
         files,
         harmonics,
         pictures,
@@ -29,6 +30,7 @@ if TYPE_CHECKING or "." not in __package__:
 else:
     from ..backend.common import (
         bundle_files,
+        category_steps,
         files,
         harmonics,
         pictures,
@@ -46,6 +48,7 @@ else:
 
 __all__ = [
     "bundle_files",
+    "category_steps",
     "client",
     "files",
     "harmonics",

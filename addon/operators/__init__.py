@@ -23,6 +23,7 @@ from . import (
     propose_views,
     repaint,
     shape_keys,
+    train_category,
     train_runs,
     use_direction,
     views,
@@ -49,6 +50,7 @@ CLASSES = (
     *annotate_views.CLASSES,
     *propose_views.CLASSES,
     *train_runs.CLASSES,
+    *train_category.CLASSES,
     *neural_render.CLASSES,
 )
 

@@ -53,6 +53,7 @@ class UNRENDER_PT_views(UnrenderPanel, bpy.types.Panel):
     bl_idname = "UNRENDER_PT_views"
     bl_parent_id = "UNRENDER_PT_train"
     bl_label = "Views"
+    bl_order = 1
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draws what opens a set, or the set that is open."""

@@ -44,6 +44,7 @@ class UNRENDER_PT_runs(UnrenderPanel, bpy.types.Panel):
     bl_parent_id = "UNRENDER_PT_train"
     bl_label = "Runs"
     bl_options = {"DEFAULT_CLOSED"}
+    bl_order = 2
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draws the form, the list and the chosen run."""
