@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def add_shape_generator(
             precision = "float32"
         more = {VIEWPOINTS: json.dumps(asdict(viewpoints)), PICTURES: json.dumps(asdict(pictures))}
         save_network(folder / SHAPE_GENERATOR, generator, generator.config, precision=precision, more=more)
-        write_card(folder, {**info, BLOCK: {"resolution": pictures.resolution, **block}})
+        write_card(folder, {"date": date.today().isoformat(), **info, BLOCK: {"resolution": pictures.resolution, **block}})
     except (OSError, ValueError, SafetensorError) as error:
         raise BundleError(f"The weights bundle {folder} cannot be written: {reason(error)}.") from error
     return pictures.resolution
