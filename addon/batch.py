@@ -16,6 +16,7 @@ from . import batch_inputs, batch_run, choices, export, job, preferences, previe
 from .wire import protocol, records
 
 MOST_STEPS = 100_000
+MOST_SAMPLES = 4096
 SIZES = (0.001, 100_000.0)
 """Real sizes that Blender's scenes can hold, in metres."""
 
@@ -83,6 +84,14 @@ def parser() -> batch_run.Parser:
         type=_finite,
         metavar="DEGREES",
         help="direction that the object is seen from, for a single photo: 0 its front, 90 its left side",
+    )
+    result.add_argument(
+        "--preview-samples",
+        type=batch_run.whole_number(1, MOST_SAMPLES),
+        default=preview.SAMPLES,
+        metavar="N",
+        help="samples a pixel of the preview, which takes most of a draft's time without a graphics card "
+        f"(default: {preview.SAMPLES})",
     )
     result.add_argument(
         "--composite",

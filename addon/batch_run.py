@@ -323,7 +323,7 @@ def write_scene(
     built = scene.build(target, result, materials=options.materials, **settings)
     show(records.Progress("Rendering the preview", 0.94))
     more = {}
-    with quietly():
+    with quietly(), preview.samples(getattr(options, "preview_samples", preview.SAMPLES)):
         made = preview.make(target, built, result, picture)
         if getattr(options, "composite", False):
             composite.add_ground(built)

@@ -89,6 +89,17 @@ def side_distance(owner: bpy.types.Object, height: float) -> float:
     return SIDE_DISTANCE * max(1.0, seen / shown)
 
 
+@contextmanager
+def samples(count: int) -> Iterator[None]:
+    """While this is open, previews are rendered with so many samples a pixel."""
+    global SAMPLES
+    before, SAMPLES = SAMPLES, count
+    try:
+        yield
+    finally:
+        SAMPLES = before
+
+
 def silhouette_iou(overlay: np.ndarray, mask: np.ndarray) -> float:
     """Returns how well a render's silhouette lies over the mask (H, W) of the photo."""
     wanted = pixels.resized(mask[..., None].astype(np.float32) / 255, *overlay.shape[:2])[..., 0] > 0.5

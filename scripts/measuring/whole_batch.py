@@ -32,7 +32,7 @@ JOIN = ROOT / "scripts" / "join.py"
 SIDE = 320
 ONE_BAD_IN = 20
 LOOK_SECONDS = 0.2
-SETTINGS = ("--quality", "draft", "--texture-size", "128", "--formats", "blend")
+SETTINGS = ("--quality", "draft", "--texture-size", "128", "--formats", "blend", "--preview-samples", "4")
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 

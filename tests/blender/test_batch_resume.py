@@ -287,6 +287,14 @@ def test_edited_objects_and_seeds_resume_too(tmp_path: Path, asked, monkeypatch)
     assert all(again[path] != path.stat().st_mtime_ns for path in again)
 
 
+def test_previews_have_as_many_samples_as_asked_for(photos: Path, tmp_path: Path, monkeypatch):
+    rendered, seen, before = preview.make(), [], preview.SAMPLES
+    monkeypatch.setattr(preview, "make", lambda *arguments: seen.append(preview.SAMPLES) or rendered)
+    assert run(photos / "a.png", photos / "b.png", "--out", tmp_path / "out", "--preview-samples", 4) == 0
+    assert run(photos / "c.png", "--out", tmp_path / "out") == 0
+    assert seen == [4, 4, before] and preview.SAMPLES == before
+
+
 def test_a_folder_of_results_is_not_taken_for_weights(photos: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "car").mkdir()
