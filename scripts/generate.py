@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""New objects with parts, such as cars with wheels that turn, from seeds to Blender scenes, without a window.
+"""New objects from seeds to Blender scenes, without a window: cars with wheels that turn, or what paper B learned.
 
     blender -b -P scripts/generate.py -- --bundle NAME --seeds 1-100 --out DIR [options]
     python scripts/generate.py -- --bundle NAME --seeds 1-100 --out DIR [options]       (where bpy is a package)
 
-Every seed gets a folder: DIR/car-000007 holds scene.blend, car-000007.glb, texture.png and preview.png. The same seed
-and bundle make the same object. ``--help`` lists the options.
+Every seed gets a folder: DIR/car-000007 holds scene.blend, car-000007.glb, texture.png, preview.png and sides.png;
+DIR/sheet.png shows five sides of each. The same seed and bundle make the same object. ``--interpolate N`` makes the way
+from each seed to the next instead. ``--help`` lists the options.
 """
 
 from __future__ import annotations
