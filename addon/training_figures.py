@@ -82,11 +82,11 @@ def newest_sheet(folders: Sequence[Path]) -> Path | None:
 
 
 def time_text(seconds: float | None) -> str:
-    """Returns a length of time in words; empty where it is not known."""
-    if seconds is None or not math.isfinite(seconds):
+    """Returns a length of time in words; empty where it is not known or over."""
+    if seconds is None or not math.isfinite(seconds) or seconds <= 0:
         return ""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s left"
+        return f"{math.ceil(seconds)} s left"
     if seconds < 90 * 60:
         return f"{round(seconds / 60)} min left"
     return f"{seconds / 3600:.1f} h left" if seconds < 36 * 3600 else f"{seconds / 86400:.1f} days left"

@@ -47,6 +47,7 @@ TESTED_BY = {
     "scripts/evaluate_gan3d.py": "tests/commands/test_evaluate_gan3d.py",
     "scripts/train.py views": "tests/commands/test_view_commands.py",
     "scripts/train.py parts": "tests/training/test_parts_training.py",
+    "scripts/train.py category": "tests/training/test_category.py",
     "scripts/train.py disentangle": "tests/training/test_disentangle.py",
     "scripts/encode_cars.py": "tests/dataset/test_encode_cars.py",
     "scripts/evaluate_neural_renderer.py": "tests/commands/test_evaluate_neural_renderer.py",

@@ -204,7 +204,7 @@ def test_a_plot_goes_down_where_the_figure_does_and_has_a_strip_each() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (None, ""), (0.2, "1 s left"), (80, "80 s left"), (600, "10 min left"), (7200, "2.0 h left"),
+        (None, ""), (0.0, ""), (0.2, "1 s left"), (80, "80 s left"), (600, "10 min left"), (7200, "2.0 h left"),
         (5e5, "5.8 days left"),
     ],
 )  # fmt: skip
