@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import batch, batch_join, batch_lock, batch_loop, batch_report, pixels, preview, session
+from addon import batch, batch_join, batch_lock, batch_loop, batch_report, pixels, preferences, preview, session
 from addon.wire import files
 from tests.helpers import edited_scenes
 from tests.helpers.addon_at_work import addon_with_toy_worker
@@ -163,6 +164,24 @@ def test_one_bad_file_never_stops_the_rest(photos: Path, tmp_path: Path, capsys)
     assert "g.png is a folder" in records[str(photos / "g.png")]["error"]
     assert "h.png is a named pipe" in records[str(photos / "h.png")]["error"]
     assert (tmp_path / "out" / "f_" / "texture.png").is_file()
+
+
+def test_the_longest_name_that_there_is_makes_a_result(photos: Path, tmp_path: Path):
+    long = photos / ("é" * 125 + ".png")
+    shutil.copy(photos / "a.png", long)
+    assert run(long, "--out", tmp_path / "out") == 0
+    (record,) = report(tmp_path / "out" / "report.json")["photos"]
+    assert all(Path(path).is_file() for path in record["outputs"].values())
+
+
+def test_an_interpreter_that_a_command_is_told_goes_before_the_preferences(photos, tmp_path, monkeypatch):
+    stored = types.SimpleNamespace(interpreter="/of/the/preferences", bundle="car", device="auto", cutout_model="")
+    stored.own_cut_out = True
+    monkeypatch.setattr(preferences, "_stored", lambda: stored)
+    used, worker = [], session.worker
+    monkeypatch.setattr(session, "worker", lambda: used.append(preferences.interpreter()) or worker())
+    assert run(photos / "a.png", "--out", tmp_path / "out", "--python", sys.executable) == 0
+    assert set(used) == {sys.executable} and preferences.interpreter() == "/of/the/preferences"
 
 
 def test_two_runs_into_one_folder_never_mix(photos: Path, tmp_path: Path):
