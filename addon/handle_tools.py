@@ -15,7 +15,7 @@ from typing import Literal
 import bpy
 import numpy as np
 
-from . import handles, palette, parts, proportions, scene, shape_codes
+from . import generated, handles, palette, parts, proportions, scene, shape_codes
 from .camera import camera_from_numbers
 from .wire import records, regions, shape_space
 
@@ -105,6 +105,8 @@ def randomise(owner: bpy.types.Object, seed: int, shape: bool = True, colours: b
 
     Raises ValueError where its weights are not at hand.
     """
+    if not generated.has_sliders(owner):
+        raise ValueError(f"{owner.name} was made of a seed and has no sliders: generate another one from another seed.")
     if not parts.has_parts(owner):
         _randomise_surface(owner, seed, shape, colours)
         return

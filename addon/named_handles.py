@@ -17,7 +17,7 @@ from typing import Literal
 import bpy
 import numpy as np
 
-from . import choices, handles, looks, palette, parts, places, proportions, session, shape_codes
+from . import choices, generated, handles, looks, palette, parts, places, proportions, session, shape_codes
 from .wire import bundle_files, records, shape_space
 
 Value = float | str
@@ -54,6 +54,8 @@ class Handle:
 
 def of_object(owner: bpy.types.Object) -> list[Handle]:
     """Returns the handles of an object, in the panel's order. Raises ValueError where its weights are not at hand."""
+    if not generated.has_sliders(owner):
+        return _of_camera()
     if not parts.has_parts(owner):
         return _of_surface()
     regions = palette.found_of(owner) if palette.has_palette(owner) else {}

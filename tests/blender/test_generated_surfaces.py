@@ -12,7 +12,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import generated, parts, pixels, preview, scene, session
+from addon import generated, handle_tools, named_handles, parts, pixels, preview, scene, session
 from backend.common.bundle_files import FOLDERS_VARIABLE
 from backend.common.records import GenerateRequest
 from backend.models.scene_pictures import CRISP, picture_of, shown
@@ -147,6 +147,17 @@ def test_weights_that_are_gone_are_one_sentence(asked):
     with pytest.raises(RuntimeError, match="are not installed"):
         bpy.ops.unrender.generate(seed=1)
     assert "are not installed" in session.status.error and not made()
+
+
+def test_what_moves_sliders_says_that_it_has_none(asked):
+    assert bpy.ops.unrender.generate(seed=1) == {"FINISHED"}
+    (one,) = made()
+    assert [handle.name for handle in named_handles.of_object(one)] == ["azimuth_deg", "elevation_deg", "zoom"]
+    with pytest.raises(ValueError, match="has no sliders: generate another one"):
+        handle_tools.randomise(one, 1)
+    places = [tuple(vertex.co) for vertex in one.data.vertices]
+    assert bpy.ops.unrender.reset_handles() == {"FINISHED"} and session.status.error == ""
+    assert [tuple(vertex.co) for vertex in one.data.vertices] == places
 
 
 def test_handles_that_it_has_not_are_not_shown(asked, user):
