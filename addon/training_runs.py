@@ -151,6 +151,7 @@ def start(command: client.WorkerCommand, request: Request) -> subprocess.Popen[b
         raise ValueError(f"A training is at work in {request.out} already.")
     if not request.resume and (before is not None or (request.out / CHECKPOINT).exists()):
         raise ValueError(f"A training run lies in {request.out} already: resume it, or choose another name.")
+    run_files.stop_file(request.out).unlink(missing_ok=True)
     record = before or run_files.RunRecord(request.task)
     run_files.write(
         request.out,

@@ -91,6 +91,7 @@ def test_a_run_is_followed_stopped_and_resumed(tmp_path: Path, command: client.W
     run_files.ask_to_stop(run.folder)
     run = wait(runs, "stopped")
     assert run.can_resume
+    run_files.ask_to_stop(run.folder)  # left by the run before
     again = Request.again(run, keep=True)
     assert again.resume and again.task == "parts" and "--resume" in again.arguments()
     runs.start(command, again)

@@ -190,7 +190,9 @@ class UNRENDER_OT_use_training(OfRun, bpy.types.Operator):
 
     @classmethod
     def refusal(cls, run: Run) -> str:
-        """Needs weights that something in the panel can use."""
+        """Needs weights that something in the panel can use, and a worker that can be ended for them."""
+        if session.status.running:
+            return "Another job is running"
         if training_use.weights_of(run) is not None or training_use.is_generator(run):
             return ""
         return "The run has saved nothing yet that Image to 3D or Views can use"

@@ -148,7 +148,8 @@ def recorded(folder: Path, record: RunRecord) -> Iterator[None]:
     if before is not None and before.state == "running" and before.pid != os.getpid():
         raise ValueError(f"A training is at work in {folder} already: stop it, or choose another folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    stop_file(folder).unlink(missing_ok=True)
+    if before is None or before.state != "starting":  # else who started it has cleared it, and may have asked already
+        stop_file(folder).unlink(missing_ok=True)
     (folder / PROGRESS).unlink(missing_ok=True)
     own = os.getpid()
     now = replace(record, state="running", pid=own, birth=processes.birth_of(own), began=time.time())

@@ -29,6 +29,7 @@ import numpy as np
 from PIL import Image
 
 from ..common.files import replacing, write_json, write_text
+from ..common.run_files import stop_if_asked
 from ..common.view_set import FILE_NAME
 from ..data.multi_views import GAN_VIEWS
 from ..data.pictures import write_picture
@@ -48,7 +49,8 @@ def write_gan_views(
 ) -> dict[str, Any]:
     """Makes objects 0 to ``objects`` unless they are there; returns the report.
 
-    Raises OutputError with one sentence where other data lie in the folder or nothing passes the filters.
+    Raises Stopped between two objects after a stop was asked for, and OutputError with one sentence where other data lie
+    in the folder or nothing passes the filters.
     """
     began = time.perf_counter()
     folder = Path(folder)
@@ -58,6 +60,7 @@ def write_gan_views(
     made = 0
     with (folder / LIST).open("a", encoding="utf-8") as listed:
         for number in tracked(missing, "Making views", unit="object", shown=progress):
+            stop_if_asked()
             record = _record(source.object(number), source.codes, folder)
             listed.write(json.dumps(record) + "\n")
             listed.flush()

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..common.run_files import stop_if_asked
 from ..common.view_set import NUMBER_OF_BINS, bin_of
 from ..progress_bar import Bar
 from .objects import ObservedGenerator
@@ -140,6 +141,7 @@ def measure_candidates(
     each = max(1, observed.batch // config.contents)
     with Bar("Looking at views", len(codes), unit="view", shown=progress) as bar:
         for some in codes.split(each):
+            stop_if_asked()
             readings = observed.read(with_contents(some, contents))
             for start in range(0, len(readings), config.contents):
                 measured.append(judged(len(measured), readings[slice(start, start + config.contents)], config))
@@ -166,6 +168,7 @@ def sound_readings(
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     with Bar("Reading samples", len(w_plus), unit="image", shown=progress) as bar:
         for some in w_plus.split(observed.batch):
+            stop_if_asked()
             readings = observed.read(some)
             sound = is_sound(readings, config) & (readings.confidence >= config.min_confidence)
             parts.append((np.degrees(readings.azimuth), np.degrees(readings.elevation), sound))

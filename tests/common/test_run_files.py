@@ -140,6 +140,13 @@ def test_a_new_beginning_forgets_an_old_stop(tmp_path: Path) -> None:
         assert not run_files.stop_is_asked(tmp_path)
 
 
+def test_a_stop_that_is_asked_before_the_process_has_begun_counts(tmp_path: Path) -> None:
+    run_files.write(tmp_path, RunRecord("parts", state="starting", began=time.time()))
+    run_files.ask_to_stop(tmp_path)
+    with run_files.recorded(tmp_path, RECORD):
+        assert run_files.stop_is_asked(tmp_path)
+
+
 def test_a_run_stops_with_the_process_it_belongs_to(tmp_path: Path, ended: Owner) -> None:
     with run_files.watched(tmp_path, Owner(os.getpid(), processes.birth_of(os.getpid()))):
         assert not run_files.stop_is_asked()
