@@ -49,8 +49,8 @@ def write_gan_views(
 ) -> dict[str, Any]:
     """Makes objects 0 to ``objects`` unless they are there; returns the report.
 
-    Raises Stopped between two objects after a stop was asked for, and OutputError with one sentence where other data lie
-    in the folder or nothing passes the filters.
+    Raises Stopped between two objects after a stop was asked for, and OutputError with one sentence where other data
+    lie in the folder or nothing passes the filters.
     """
     began = time.perf_counter()
     folder = Path(folder)
