@@ -110,7 +110,8 @@ def add_shape_generator(
             precision = "float32"
         more = {VIEWPOINTS: json.dumps(asdict(viewpoints)), PICTURES: json.dumps(asdict(pictures))}
         save_network(folder / SHAPE_GENERATOR, generator, generator.config, precision=precision, more=more)
-        write_card(folder, {"date": date.today().isoformat(), **info, BLOCK: {"resolution": pictures.resolution, **block}})
+        about_it = {"resolution": pictures.resolution, **block}
+        write_card(folder, {"date": date.today().isoformat(), **info, BLOCK: about_it})
     except (OSError, ValueError, SafetensorError) as error:
         raise BundleError(f"The weights bundle {folder} cannot be written: {reason(error)}.") from error
     return pictures.resolution
