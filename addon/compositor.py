@@ -49,8 +49,8 @@ def in_use(target: bpy.types.Scene) -> bool:
 def is_ours(target: bpy.types.Scene) -> bool:
     """Says whether these nodes were made here."""
     if hasattr(target, "compositing_node_group"):
-        return target.compositing_node_group is not None and OURS in target.compositing_node_group
-    return OURS in target
+        return target.compositing_node_group is not None and target.compositing_node_group.get(OURS) is not None
+    return target.get(OURS) is not None
 
 
 def give_back(target: bpy.types.Scene) -> None:

@@ -39,6 +39,20 @@ def match(target: bpy.types.Scene, owner: bpy.types.Object) -> None:
     scene.plain_colours(target)
 
 
+def render_with_cycles(target: bpy.types.Scene) -> None:
+    """Has a matched scene rendered by the engine that knows of ground which catches shadows.
+
+    Some builds of Blender have no denoiser, and then refuse to render with one. Raises ValueError without Cycles.
+    """
+    try:
+        target.render.engine = "CYCLES"  # type: ignore[assignment] # an add-on, so the stubs do not know it
+        import _cycles  # type: ignore[import-not-found]
+    except (ImportError, TypeError) as error:
+        raise ValueError("Shadows on the ground need Cycles: enable it among Blender's add-ons.") from error
+    if not getattr(_cycles, "with_openimagedenoise", True):
+        target.cycles.use_denoising = False
+
+
 def is_matched(target: bpy.types.Scene) -> bool:
     """Says whether :func:`take_back` has something to bring back."""
     return bool(target.unrender.before)
@@ -52,11 +66,12 @@ def take_back(target: bpy.types.Scene) -> None:
     kept: dict[str, dict[str, Any]] = json.loads(settings.before)
     target.camera, target.world = settings.before_camera, settings.before_world
     compositor.give_back(target)
-    for group, owner in (("render", target.render), ("colours", target.view_settings)):
+    groups = {"render": target.render, "colours": target.view_settings, "cycles": getattr(target, "cycles", None)}
+    for group, owner in groups.items():
         for name, value in kept.get(group, {}).items():
             try:
                 setattr(owner, name, value)
-            except TypeError:  # a look of a view transform that this colour configuration lacks, or an engine's add-on
+            except (AttributeError, TypeError):  # a look that this colour configuration lacks, or an engine's add-on
                 continue
     for name in ("before", "before_camera", "before_world", "matched"):
         settings.property_unset(name)
@@ -80,5 +95,6 @@ def _keep(target: bpy.types.Scene) -> None:
         {
             "render": {name: getattr(render, name) for name in (*_RENDER, *_FURTHER_RENDER)},
             "colours": {name: getattr(colours, name) for name in _COLOURS},
+            "cycles": {"use_denoising": target.cycles.use_denoising} if hasattr(target, "cycles") else {},
         }
     )

@@ -54,13 +54,13 @@ def _standing(target: bpy.types.Scene) -> list[bpy.types.Object]:
     layer = target.view_layers[0]
     return [
         one for one in target.objects
-        if one.type in KINDS and one.visible_get(view_layer=layer) and min(one.dimensions) > 0
+        if one.type in KINDS and one.visible_get(view_layer=layer) and min(*one.dimensions) > 0
     ]  # fmt: skip
 
 
 def _box(objects: Iterable[bpy.types.Object]) -> Box:
-    corners = [one.matrix_world @ Vector(tuple(corner)) for one in objects for corner in one.bound_box]
-    points = np.array([tuple(corner) for corner in corners])
+    corners = [one.matrix_world @ Vector(corner) for one in objects for corner in one.bound_box]
+    points = np.array([(corner.x, corner.y, corner.z) for corner in corners])
     return points.min(axis=0), points.max(axis=0)
 
 

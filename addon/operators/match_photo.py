@@ -65,10 +65,10 @@ class UNRENDER_OT_composite(HandleOperator, bpy.types.Operator):
             if compositor.in_use(target) and not compositor.is_ours(target):
                 compositor.put_behind(target, photo)  # says why not
             matching.match(target, owner)
-            target.render.engine = "CYCLES"  # type: ignore[assignment] # an add-on, so the stubs do not know it
+            matching.render_with_cycles(target)
             compositor.put_behind(target, photo)
             composite.ground_below(owner)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         look_through(context)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import bpy
 
@@ -56,11 +57,12 @@ def draw_queue(layout: bpy.types.UILayout, status: session.Status) -> None:
     """Draws which pictures wait, which one is in work, and why nothing came of others."""
     box = layout.box().column(align=True)
     head = box.row()
-    head.label(text=f"{sum(not one.error for one in status.queue)} in the queue")
+    waiting = sum(not one.error for one in status.queue)
+    head.label(text=f"{waiting} in the queue" if waiting else f"{len(status.queue)} failed")
     head.operator("unrender.forget_pictures", text="", icon="TRASH", emboss=False)
     first = next((one for one in status.queue if not one.error), None)
     for one in status.queue[:SHOWN_IN_QUEUE]:
-        icon = "ERROR" if one.error else "PLAY" if one is first and status.running else "TIME"
+        icon: Any = "ERROR" if one.error else "PLAY" if one is first and status.running else "TIME"
         box.label(text=os.path.basename(one.path), icon=icon)
         if one.error:
             draw_text(box, one.error, "BLANK1", bpy.context.region.width)

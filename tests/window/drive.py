@@ -63,6 +63,7 @@ def story():
     told["is_unrender"] = made.unrender.is_unrender
     told["vertices"] = len(made.data.vertices)
     told["dimensions"] = list(made.dimensions)
+    click(bpy.ops.unrender.match_photo)
     told["camera_is_the_scenes"] = bpy.context.scene.camera == made.unrender.camera
     yield from move_sliders(made)
     if MODE == "toy":

@@ -101,6 +101,8 @@ def story():
     told["error"] = session.status.error
     owner = bpy.context.view_layer.objects.active
     told["vertices"] = len(owner.data.vertices)
+    with driver.in_viewport(right):
+        bpy.ops.unrender.match_photo()
     # The panel names the picture without the folders of the machine that the screenshot is taken on.
     os.chdir(PHOTO.parent)
     bpy.context.scene.unrender.image_path = PHOTO.name
