@@ -105,7 +105,9 @@ def plot(series: Series, width: int, height: int) -> np.ndarray:
         top, bottom = (height * place // len(shown) for place in (number, number + 1))
         if number:
             picture[top, :, :3] = LINE
-        _draw(picture[top + 1 : bottom], np.asarray(steps, float) / max(last, 1), np.asarray(values), COLOURS[number])
+        thinned = slice(len(steps) - 1, None, -max(1, len(steps) // width))  # the last one in any case
+        places, heights = (np.asarray(numbers[thinned], float)[::-1] for numbers in (steps, values))
+        _draw(picture[top + 1 : bottom], places / max(last, 1), heights, COLOURS[number])
     return picture
 
 

@@ -22,7 +22,10 @@ from .wire import category_steps
 
 BUSY_SECONDS, IDLE_SECONDS = 0.5, 3.0
 """Time between two looks while a run is under way, and while none is."""
-PLOT_WIDTH, PLOT_HEIGHT = 480, 320
+PLOT_WIDTH, PLOT_HEIGHT = 960, 640
+"""Size of the plot in an Image Editor, in pixels."""
+SMALL_SIDE = 240
+"""Side of the plot in the panel."""
 IMAGE_OF = "unrender_training"
 """Custom property of the images that show a run: which of its pictures they are."""
 PLOT, SHEET = "losses", "samples"
@@ -215,7 +218,7 @@ def _draw_plot() -> None:
         watch.previews = bpy.utils.previews.new()
     if PLOT not in watch.previews:
         watch.previews.new(PLOT)
-    picture = training_figures.plot(watch.series, PLOT_HEIGHT, PLOT_HEIGHT)
+    picture = training_figures.plot(watch.series, SMALL_SIDE, SMALL_SIDE)
     preview = watch.previews[PLOT]
     preview.image_size = picture.shape[1::-1]
     preview.image_pixels_float.foreach_set((np.ascontiguousarray(picture[::-1], np.float32) / 255).reshape(-1))
@@ -272,7 +275,7 @@ def is_shown(image: bpy.types.Image) -> bool:
 
 def _write_image(image: bpy.types.Image, kind: str) -> None:
     if kind == PLOT:
-        picture = training_figures.plot(watch.series, 2 * PLOT_WIDTH, 2 * PLOT_HEIGHT)[..., :3]
+        picture = training_figures.plot(watch.series, PLOT_WIDTH, PLOT_HEIGHT)[..., :3]
     elif watch.sheet is not None:
         read = bpy.data.images.load(str(watch.sheet))
         try:

@@ -202,6 +202,13 @@ def test_a_plot_goes_down_where_the_figure_does_and_has_a_strip_each() -> None:
     assert figures.plot({}, 10, 10).shape == (10, 10, 4)
 
 
+def test_a_long_log_is_drawn_to_its_last_value() -> None:
+    long = (list(range(1, 5001)), [1.0] * 4999 + [9.0])
+    picture = figures.plot({"long": long}, 100, 50)
+    inked = np.argwhere((picture[:, :, :3] == figures.COLOURS[0]).all(axis=2))
+    assert inked[inked[:, 1] == 99, 0].min() < 10 and inked[inked[:, 1] == 50, 0].min() > 40
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
