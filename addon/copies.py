@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import bpy
 
-from . import looks, parts, textures
+from . import key_looks, looks, parts, textures
 
 _known: list[bpy.types.Object] | None = None
 """All objects that were made here; None: they have to be looked for."""
@@ -120,12 +120,24 @@ def own_look(owner: bpy.types.Object) -> None:
 
 
 def separate_looks() -> None:
-    """Gives objects looks of their own whose slider *Photo* says something else than what their material shows."""
+    """Gives objects looks of their own whose slider *Photo*, or whose shape key of two looks, says something else than
+    what their material shows."""
     for owner in objects():
         shown = owner.get(looks.PHOTO)
         driver = looks.driver_of(owner.active_material) if shown is not None else None
         if driver is not None and driver != owner and driver.get(looks.PHOTO) != shown:
             own_look(owner)
+        _follow_own_key(owner)
+
+
+def _follow_own_key(owner: bpy.types.Object) -> None:
+    """Gives an object a look of its own where that follows a shape key of another object's mesh."""
+    key = key_looks.key_of(owner)
+    if key is None or key_looks.followed(owner.active_material) in (None, key.id_data):
+        return
+    own_look(owner)
+    for material in _materials(family(owner)):
+        key_looks.follow(material, key)
 
 
 def family(owner: bpy.types.Object) -> list[bpy.types.Object]:

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import bpy
 
-from . import kept_shapes, looks, palette, parts, scene
+from . import kept_shapes, key_looks, looks, palette, parts, scene
+from .key_looks import KEY, MIX, key_of
 
-KEY = "unrender_interpolation"
-"""Property of an object: the name of its shape key that goes to the other one."""
-MIX = "Interpolation"
-"""Name of the node that mixes both looks."""
+__all__ = ["KEY", "MIX", "join", "key_of"]
+
 _COPIED = ("image", "extension", "interpolation", "mode", "space", "uv_map")
 """What else than its inputs decides what a node does, of those that materials here are made of."""
 _BELOW = 900.0
@@ -36,13 +35,6 @@ def join(first: scene.Built, second: scene.Built) -> bpy.types.ShapeKey:
         _mix(material, counterpart, key)
     _remove(second)
     return key
-
-
-def key_of(owner: bpy.types.Object) -> bpy.types.ShapeKey | None:
-    """Returns the key that takes an object to the other one, None where it has none."""
-    name = owner.get(KEY)
-    keys = owner.data.shape_keys if name is not None and owner.type == "MESH" else None
-    return keys.key_blocks.get(name) if keys is not None else None
 
 
 def _materials(owner: bpy.types.Object) -> list[bpy.types.Material]:
@@ -68,16 +60,7 @@ def _mix(material: bpy.types.Material, other: bpy.types.Material, key: bpy.types
         tree.links.new(source.outputs["BSDF"], mix.inputs[place])
     tree.links.new(mix.outputs["Shader"], output.inputs["Surface"])
     output.is_active_output = True
-    factor = mix.inputs[0]
-    factor.default_value = key.value
-    driver = factor.driver_add("default_value").driver
-    driver.type = "AVERAGE"  # of one value: it needs no Python, which a file from elsewhere may not run
-    variable = driver.variables.new()
-    variable.name = "value"
-    target = variable.targets[0]
-    target.id_type = "KEY"
-    target.id = key.id_data
-    target.data_path = f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
+    key_looks.follow(material, key)
 
 
 def _copied_into(tree: bpy.types.NodeTree, source: bpy.types.NodeTree) -> dict[bpy.types.Node, bpy.types.Node]:

@@ -138,6 +138,23 @@ def test_undo_takes_it_back_and_redo_brings_it_with_its_driver(asked):
     assert factor_of(owner) == pytest.approx(0.5)
 
 
+def test_a_duplicate_has_a_slider_and_a_look_of_its_own(asked):
+    for bundle in ("blobs", "cars"):
+        bpy.context.scene.unrender.new_bundle = bundle
+        bpy.ops.unrender.interpolate(seed=1, to_seed=2)
+        owner = bpy.context.view_layer.objects.active
+        assert bpy.ops.object.duplicate() == {"FINISHED"}
+        copy = bpy.context.view_layer.objects.active
+        bpy.context.view_layer.update()
+        interpolation.key_of(copy).value = 1.0
+        assert (factor_of(owner), factor_of(copy)) == (0.0, 1.0)
+        assert copy.active_material != owner.active_material
+    assert bpy.ops.object.duplicate(linked=True) == {"FINISHED"}
+    linked = bpy.context.view_layer.objects.active
+    bpy.context.view_layer.update()
+    assert linked.data == copy.data and linked.active_material == copy.active_material
+
+
 def test_a_file_keeps_it_and_needs_no_addon_to_show_it(asked, tmp_path):
     bpy.ops.unrender.interpolate(seed=1, to_seed=2)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "kept.blend"))
