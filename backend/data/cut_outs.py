@@ -28,6 +28,7 @@ from ..progress_bar import tracked
 from .images import ImageSetConfig, fitted, read_images
 from .labelled_files import largest_piece
 from .multi_views import KINDS, kind_of, load_multi_views
+from .pictures import in_eight_bits
 from .rendered_views import load_views
 
 CUT_OUTS = "cut-outs"
@@ -57,7 +58,7 @@ def masks_in(folder: Path) -> MaskOf:
         if path is None:
             return None
         with Image.open(path) as picture:
-            mask = np.asarray(ImageOps.exif_transpose(picture).convert("L"))
+            mask = np.asarray(in_eight_bits(ImageOps.exif_transpose(picture)).convert("L"))
         # A mask of another shape belongs to another picture.
         if abs(mask.shape[0] * rgb.shape[1] - mask.shape[1] * rgb.shape[0]) > 0.02 * mask.size**0.5 * max(rgb.shape):
             raise ValueError(f"{path.name} has another shape than its photograph")
@@ -121,7 +122,7 @@ def cut_out(name: str, data: bytes, resolution: int, mask_of: MaskOf | None) -> 
     try:
         rgb = fitted(data, config)
         with Image.open(io.BytesIO(data)) as opened:
-            picture = ImageOps.exif_transpose(opened)
+            picture = in_eight_bits(ImageOps.exif_transpose(opened))
             mask = own_mask(picture)
             if mask is None and mask_of is not None:
                 mask = mask_of(name, np.asarray(picture.convert("RGB")))

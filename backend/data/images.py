@@ -30,8 +30,9 @@ from ..common.files import replacing, write_json
 from ..common.pictures import is_picture
 from ..errors import UnrenderError
 from ..progress_bar import tracked
+from .pictures import in_eight_bits
 
-_VERSION = 3
+_VERSION = 4
 
 Alpha = Literal["black", "plain", "ignore"]
 Fit = Literal["crop", "pad"]
@@ -147,7 +148,7 @@ def load_images(source: Path, config: ImageSetConfig, packed: Path, progress: bo
 def fitted(data: bytes, config: ImageSetConfig) -> np.ndarray:
     """One encoded image in the square: (R, R, 3) uint8."""
     with Image.open(io.BytesIO(data)) as opened:
-        image = ImageOps.exif_transpose(opened)
+        image = in_eight_bits(ImageOps.exif_transpose(opened))
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             image = image.convert("RGBA")
             if config.crop > 0:

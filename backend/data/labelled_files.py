@@ -29,6 +29,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from .pictures import in_eight_bits
+
 LABELS = "labels.csv"
 HELD_OUT = 0.2
 """Share of the groups that trainings keep for validation."""
@@ -132,7 +134,7 @@ def _reader(base: Path) -> Iterator[Callable[[str], Image.Image]]:
             try:
                 data = archive.read(name) if archive is not None else (base / name).read_bytes()
                 picture = Image.open(io.BytesIO(data))
-                return ImageOps.exif_transpose(picture)
+                return in_eight_bits(ImageOps.exif_transpose(picture))
             except _UNREADABLE as error:
                 which = f"{name} of {base if archive is None else file}"
                 raise ValueError(f"{which} {_reason(error)}; set its ok to 0 to leave it out.") from error

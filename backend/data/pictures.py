@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures that people look at, written as PNG files."""
+"""Pictures that people look at, written as PNG files; and pictures of others in eight bits."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..common.bit_depth import eight_bit
 from ..common.files import replacing
 
 
@@ -16,3 +17,11 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     """Writes (H, W), (H, W, 3) or (H, W, 4) uint8 as PNG in place of what was there. Raises OSError."""
     with replacing(path) as partial:
         Image.fromarray(np.ascontiguousarray(picture)).save(partial, format="PNG")
+
+
+def in_eight_bits(image: Image.Image) -> Image.Image:
+    """Returns an opened picture in a mode of Pillow's that converts rightly: grey ones of 16 bits or more and of floats
+    would become white or black."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return Image.fromarray(eight_bit(np.asarray(image)))
+    return image

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from ..common.bit_depth import eight_bit
 from ..errors import PhotoError
 from .exif import field_of_view
 
@@ -194,20 +195,9 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 def _channels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """(H, W, 3) uint8 and (H, W) uint8 or None, of a picture in any of Pillow's modes."""
     if image.mode.startswith("I") or image.mode == "F":
-        grey = _eight_bit(np.asarray(image, dtype=np.float32), image.mode)
+        grey = eight_bit(np.asarray(image))
         return np.repeat(grey[..., None], 3, axis=2), None
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         pixels = np.asarray(image.convert("RGBA"))
         return np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])
     return np.array(image.convert("RGB")), None
-
-
-def _eight_bit(values: np.ndarray, mode: str) -> np.ndarray:
-    """Grey values of 16 or 32 bits, integer or float, as uint8."""
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    brightest = float(values.max(initial=0.0))
-    if mode == "F":
-        full = 1.0 if brightest <= 1.0 else max(brightest, 255.0)
-    else:
-        full = max(brightest, 65535.0)
-    return np.clip(values / full * 255.0 + 0.5, 0, 255).astype(np.uint8)
