@@ -73,8 +73,8 @@ class UNRENDER_OT_image_to_3d(job.JobOperator, bpy.types.Operator):
         return super().execute(context)
 
     def steps(self, context: bpy.types.Context) -> job.Steps:
-        """Makes the pictures of the queue one after the other, whether or not one of them fails; else the one named."""
-        if not _waiting():
+        """Makes the pictures of the queue one after the other, whether or not one of them fails; or the one named."""
+        if self.filepath or not _waiting():
             return (yield from self._one(context, masks.photo_of(context.scene.unrender)))
         done = failed = 0
         while waiting := _waiting():

@@ -41,7 +41,7 @@ class UNRENDER_OT_add_pictures(bpy.types.Operator):
             self.report({"ERROR"}, "Choose at least one picture.")
             return {"CANCELLED"}
         status, settings = session.status, context.scene.unrender
-        queued = len(paths) > 1 or status.running
+        queued = len(paths) > 1 or status.running or any(not one.error for one in status.queue)
         settings.image_path = paths[0] if not status.running else settings.image_path
         if queued:
             status.queue += [session.Waiting(path) for path in paths]

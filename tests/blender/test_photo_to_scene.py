@@ -200,6 +200,15 @@ def test_several_pictures_are_made_one_after_the_other_and_a_bad_one_says_why(ph
     assert not session.status.running
 
 
+def test_a_picture_that_comes_while_others_wait_is_not_forgotten(photo):
+    session.status.queue.append(session.Waiting(photo("waiting.png")))
+    assert bpy.ops.unrender.add_pictures(filepath=photo("new.png")) == {"FINISHED"}
+    assert {"waiting", "new"} <= set(bpy.data.objects.keys()) and session.status.queue == []
+    session.status.queue.append(session.Waiting(photo("later.png")))
+    assert bpy.ops.unrender.image_to_3d(filepath=photo("named.png")) == {"FINISHED"}
+    assert "named" in bpy.data.objects and "later" not in bpy.data.objects and len(session.status.queue) == 1
+
+
 def test_one_dropped_picture_needs_no_queue(photo):
     path = photo()
     assert bpy.ops.unrender.add_pictures(filepath=path) == {"FINISHED"}
