@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import os
 import stat
 from collections import defaultdict
@@ -13,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .wire import pictures
+from .wire import json_files, pictures
 
 LONGEST_NAME = 160
 """Bytes of a result's name at most: file systems take 255, and endings and marks of unfinished files come on top."""
@@ -123,8 +122,7 @@ def is_free(folder: Path, owner: str) -> bool:
     try:
         if not any(folder.iterdir()):
             return True
-        card = json.loads((folder / CAMERA_FILE).read_text(encoding="utf-8"))
-        told = card.get(OWNER) if isinstance(card, dict) else ""
+        told = json_files.read_object(folder / CAMERA_FILE).get(OWNER)
     except (OSError, ValueError):
         return False
     # Older versions did not say what they had made a folder from.

@@ -8,7 +8,6 @@ It is written beside its place and renamed after each item, so whatever ends a r
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .batch_lock import Shard
-from .wire import files
+from .wire import files, json_files
 
 FORMAT = 1
 NAME = "report.json"
@@ -107,10 +106,10 @@ def siblings(path: Path) -> list[Path]:
 def read(path: Path) -> dict[str, Any] | None:
     """Returns a report's content, None where there is none or it is something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = json_files.read_object(path)
+    except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) and content.get("format") == FORMAT else None
+    return content if content.get("format") == FORMAT else None
 
 
 def finished(path: Path, kind: str, settings: Mapping[str, Any]) -> list[Record]:

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import places
-from .wire import bundle_files
+from .wire import bundle_files, json_files
 
 POINTER = b"version https://git-lfs"
 LONGEST_HEADER = 100 * 2**20
@@ -44,10 +43,8 @@ def look_at(name: str, folder: Path) -> Bundle:
     files = sorted(path for path in folder.iterdir() if path.is_file())
     damage = [sentence for path in files if (sentence := damage_of(path))]
     try:
-        card = json.loads((folder / bundle_files.CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        card = None
-    if not isinstance(card, dict):
+        card = json_files.read_object(folder / bundle_files.CARD)
+    except (OSError, ValueError):
         card = {}
         damage.append(f"{bundle_files.CARD} is no JSON object")
     told = {key: text if isinstance(text := card.get(key), str) else "" for key in ("title", "category", "licence")}
@@ -89,8 +86,8 @@ def _is_whole(path: Path, start: bytes) -> bool:
     with path.open("rb") as file:
         file.seek(8)
         try:
-            header = json.loads(file.read(length))
+            header = json_files.parse_object(file.read(length), path.name)
             ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             return False
     return 8 + length + max(ends, default=0) == size

@@ -5,12 +5,11 @@
 from __future__ import annotations
 
 import functools
-import json
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from .wire import bundle_files
+from .wire import bundle_files, json_files
 
 DEFAULT = "DEFAULT"
 """The choice that stands for what the preferences say."""
@@ -106,8 +105,7 @@ def read_card(folder: Path) -> dict[str, str]:
 def _texts_of(path: Path, _changed: int) -> dict[str, str]:
     """Blender asks for the choices with every redraw, so a card is read again only after it has changed."""
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        card = json_files.read_object(path)
+    except (ValueError, OSError):
         return {}
-    texts = card.items() if isinstance(card, dict) else ()
-    return {key: " ".join(text.split()) for key, text in texts if isinstance(text, str)}
+    return {key: " ".join(text.split()) for key, text in card.items() if isinstance(text, str)}

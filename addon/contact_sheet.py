@@ -7,7 +7,6 @@ The strips are read from the objects' folders, so that a sheet also shows what a
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import bpy
 import numpy as np
 
 from . import batch_report, pixels
+from .wire import json_files
 
 KIND = "sides"
 """Name of an object's strip among its outputs."""
@@ -54,7 +54,7 @@ def write(path: Path, report: Path, kind: str) -> int:
 
     None is written where no record has a strip. ``kind`` is the name of the list of records.
     """
-    records = json.loads(report.read_text(encoding="utf-8"))[kind]
+    records = json_files.read_object(report)[kind]
     shown = [(label_of(one), Path(one["outputs"][KIND])) for one in records if KIND in one.get("outputs", {})]
     cells = [_cell(label, file) for label, file in shown[:MOST] if file.is_file()]
     if cells:

@@ -20,7 +20,7 @@ import bpy
 import numpy as np
 
 from . import batch_run, bundle_check, environment, export, places, preferences, session
-from .wire import client, records, version
+from .wire import client, json_files, records, version
 
 MODELS = ("birefnet-general-lite", "birefnet-general", "isnet-general-use", "u2net", "u2netp")
 """Cut-out models that are looked for in their usual folder, the best first; the backend has the same list."""
@@ -169,10 +169,10 @@ def _packages(python: Path) -> dict[str, str] | None:
             text=True,
             timeout=ASK_SECONDS,
         )
-        told = json.loads(done.stdout)
+        told = json_files.parse_object(done.stdout, "What it said")
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return told if isinstance(told, dict) and set(told) == {*NEEDED, *OPTIONAL} else None
+    return told if set(told) == {*NEEDED, *OPTIONAL} else None
 
 
 def _cut_out(has_runtime: bool, python: Path) -> Finding:

@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 
 from . import compositor, scene
+from .wire import json_files
 
 _RENDER = ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
 _FURTHER_RENDER = ("film_transparent", "engine")
@@ -63,15 +64,21 @@ def take_back(target: bpy.types.Scene) -> None:
     settings = target.unrender
     if not settings.before:
         return
-    kept: dict[str, dict[str, Any]] = json.loads(settings.before)
+    try:
+        kept: dict[str, Any] = json_files.parse_object(settings.before, "What the scene had before")
+    except json_files.JsonError:  # a file that somebody else made
+        kept = {}
     target.camera, target.world = settings.before_camera, settings.before_world
     compositor.give_back(target)
     groups = {"render": target.render, "colours": target.view_settings, "cycles": getattr(target, "cycles", None)}
     for group, owner in groups.items():
-        for name, value in kept.get(group, {}).items():
+        values = kept.get(group, {})
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if name not in (*_RENDER, *_FURTHER_RENDER, *_COLOURS, "use_denoising"):
+                continue
             try:
                 setattr(owner, name, value)
-            except (AttributeError, TypeError):  # a look that this colour configuration lacks, or an engine's add-on
+            except (AttributeError, TypeError, ValueError):  # a look or an engine that is not here
                 continue
     for name in ("before", "before_camera", "before_world", "matched"):
         settings.property_unset(name)

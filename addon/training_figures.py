@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from .wire import json_files
 
 LOG = "log.jsonl"
 COLOURS = ((204, 60, 60), (80, 170, 70), (80, 130, 235), (230, 190, 50), (165, 100, 225), (60, 185, 165))
@@ -51,10 +52,10 @@ class Log:
 
     def _take(self, line: bytes) -> None:
         try:
-            record = json.loads(line)
+            record = json_files.parse_object(line, "log.jsonl")
             step = int(record.pop("step"))
             values = {str(name): float(value) for name, value in record.items()}
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return
         for name, value in values.items():
             if math.isfinite(value):

@@ -8,7 +8,6 @@ was killed in between, says of it what is so. A run that is not to outlive Blend
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -21,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import training_figures as figures
-from .wire import client, run_files
+from .wire import client, json_files, run_files
 
 MODULE = "backend.commands.train"
 PRESETS = ("tiny", "small", "medium", "full")
@@ -302,9 +301,9 @@ def _unrecorded(folder: Path) -> Run:
     series = figures.read_log(folder)
     steps = max((numbers[-1] for numbers, _ in series.values()), default=0)
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = json_files.read_object(folder / CONFIG)
         wanted = int(config["loop"]["steps"] if "loop" in config else config["kimg"] * 1000 / config["batch"])
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
         pass
     fraction = min(1.0, steps / wanted) if wanted else 0.0
     state = "finished" if wanted and steps >= wanted else "stopped"

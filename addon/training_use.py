@@ -7,7 +7,6 @@ It is a copy because the run goes on and may be thrown away, and because an obje
 
 from __future__ import annotations
 
-import json
 import shutil
 import struct
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from .training_figures import read_log
 from .training_runs import CATEGORY, CONFIG, Run
-from .wire import bundle_files, files, records
+from .wire import bundle_files, files, json_files, records
 
 FORMAT = 1
 """Of cards."""
@@ -85,15 +84,14 @@ def resolution_of(path: Path) -> int:
     try:
         with path.open("rb") as file:
             (size,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(size, LARGEST_HEADER)))
-        return int(json.loads(header["__metadata__"]["config"])["image_size"])
-    except (OSError, ValueError, KeyError, TypeError, struct.error, RecursionError):
+            header = json_files.parse_object(file.read(min(size, LARGEST_HEADER)), path.name)
+        return int(json_files.parse_object(header["__metadata__"]["config"], path.name)["image_size"])
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, struct.error):
         return 0
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return json_files.read_object(path)
+    except (OSError, ValueError):
         return {}
-    return document if isinstance(document, dict) else {}

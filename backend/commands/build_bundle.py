@@ -24,7 +24,6 @@ DIR holds anew, in 8 bits a weight, or changes how the add-on shows the bundle; 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -43,6 +42,7 @@ from ..common.bundle_files import (
     TEMPLATE,
 )
 from ..common.files import replacing
+from ..common.json_files import read_object
 from ..errors import BundleError
 from ._build_bundle_card import KEPT, PARTS_BLOCK, SEGMENTER_BLOCK, TEXTS, put_block, put_texts
 from ._build_bundle_generators import put_generator, put_neural_renderer, put_shape_generator
@@ -184,7 +184,7 @@ def training_of(run: Run) -> dict[str, Any]:
         "recipe": f"train.py inverse-graphics, preset values as in this card, seed {config['seed']}",
     }
     if (run.folder / "cameras.json").exists():
-        cameras = json.loads((run.folder / "cameras.json").read_text(encoding="utf-8"))
+        cameras = read_object(run.folder / "cameras.json")
         training["cameras"] = {"views": len(cameras["views"]), "mean_change_deg": float(cameras["mean_change_deg"])}
     return training
 

@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..common.json_files import read_object
 from ..common.records import DEFAULT_BUNDLE, OWN_CUT_OUT, QUALITIES
 from .entry import guarded
 from .outputs import write_picture, write_report
@@ -189,7 +190,7 @@ def former_records(path: Path, report: dict[str, Any]) -> dict[str, Record]:
     if not path.is_file():
         return {}
     try:
-        former = json.loads(path.read_text(encoding="utf-8"))
+        former = read_object(path)
         settings = former["data"], former["settings"]
         records = {record["file"]: record for record in former["records"]}
     except (ValueError, KeyError, TypeError) as error:

@@ -14,13 +14,13 @@ what other objects of the same data get, and a ball of their mean size.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..common.json_files import read_object
 from .entry import guarded, use_threads
 from .outputs import write_picture, write_report
 
@@ -136,7 +136,7 @@ def viewpoints_of(options: argparse.Namespace, run_folder: Path) -> ViewpointPri
 def settings_of(run_folder: Path) -> dict[str, Any]:
     """A run's ``config.json``. Raises ValueError with one sentence where it is none of ``gan3d``."""
     try:
-        settings = json.loads((run_folder / "config.json").read_text(encoding="utf-8"))
+        settings = read_object(run_folder / "config.json")
         if {"images", "viewpoints"} <= settings.keys():
             return settings
     except (OSError, ValueError, AttributeError):

@@ -7,12 +7,12 @@ Both processes know the steps by this file. Standard library alone.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from . import files
+from .json_files import read_object
 
 FILE_NAME = "category.json"
 MASKS, SEGMENTER, GENERATOR, VIEWS, SIDES = "masks", "segmenter", "stylegan2", "views", "sides"
@@ -59,11 +59,10 @@ def fresh() -> list[Step]:
 def read(folder: Path) -> list[Step]:
     """The steps of a category's folder; all open where it says nothing that can be read."""
     try:
-        with (Path(folder) / FILE_NAME).open("rb") as file:
-            document = json.loads(file.read(MAX_BYTES))
+        document = read_object(Path(folder) / FILE_NAME, MAX_BYTES)
         found = {str(entry["name"]): entry for entry in document["steps"]}
         return [_step(name, found.get(name, {})) for name in TITLES]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return fresh()
 
 

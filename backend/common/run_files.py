@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from . import files, processes
+from .json_files import read_object
 from .progress import Report, progress_to
 
 RUN, PROGRESS, STOP, OUTPUT = "run.json", "progress.json", "stop", "output.log"
@@ -127,12 +128,9 @@ def stored(folder: Path) -> RunRecord | None:
 def _json(path: Path) -> dict[str, Any] | None:
     """The object in a file; None where there is none."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES)
-        document = json.loads(content)
-    except (OSError, ValueError, RecursionError):
+        return read_object(path, MAX_BYTES)
+    except (OSError, ValueError):
         return None
-    return document if isinstance(document, dict) else None
 
 
 @contextlib.contextmanager

@@ -19,14 +19,13 @@ P named proportions.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import array_files
 from .files import replacing
 
 FORMAT = 1
@@ -262,10 +261,10 @@ class ShapeSpace:
     def load(path: Path) -> ShapeSpace:
         """Reads a file of :meth:`save`. Raises ValueError with one sentence where it is none, OSError as it comes."""
         try:
-            with np.load(path, allow_pickle=False) as data:
-                if int(data["format"]) != FORMAT:
-                    raise ValueError(f"format {int(data['format'])} is not {FORMAT}")
-                arrays = {name: data[name] for name in data.files if name != "format"}
+            arrays: dict[str, Any] = array_files.read(path, ("format",))
+            version = int(arrays.pop("format"))
+            if version != FORMAT:
+                raise ValueError(f"format {version} is not {FORMAT}")
             for name in ("markings", "proportions"):
                 arrays[name] = tuple(str(text) for text in arrays[name])
             arrays["basis"] = _sums(arrays["basis"], (1,)).astype(np.float32) * np.float32(arrays.pop("basis_step"))
@@ -275,8 +274,10 @@ class ShapeSpace:
             space = ShapeSpace(**{**arrays, "reach": float(arrays["reach"]), "fold": fold, "sink": sink})
             space._check()
             return space
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f"{path.name} is no shape space: {error}") from error
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, MemoryError) as error:
+            raise ValueError(
+                f"{path} is no shape space: {getattr(error, 'reason', error)}; copy or make it again."
+            ) from error
 
     def _whole(self, code: np.ndarray) -> np.ndarray:
         code = np.asarray(code, np.float32).reshape(-1)
@@ -286,6 +287,8 @@ class ShapeSpace:
 
     def _check(self) -> None:
         """Raises ValueError where the arrays do not fit each other."""
+        if self.basis.ndim != 3 or self.sheet_mean.ndim != 3 or not all(self.basis.shape) or not self.proportions:
+            raise ValueError("it is empty, or its arrays have other numbers of dimensions")
         codes, half = self.basis.shape[:2]
         markings, proportions = len(self.markings), len(self.proportions)
         sheet = self.sheet_mean.shape[1:]
@@ -302,8 +305,11 @@ class ShapeSpace:
                 raise ValueError(f"{name} has the shape {array.shape} instead of {shape}")
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} holds numbers that are not finite")
-        if len(self.kept) and not (self.kept.min() >= 0 and self.kept.max() < half):
-            raise ValueError("kept points beyond the vertices")
+            if array.dtype.kind not in "biuf":
+                raise ValueError(f"{name} holds {array.dtype} where numbers belong")
+        if not 0 < self.reach < np.inf:
+            raise ValueError(f"its reach is {self.reach}")
+        array_files.check(self.kept, "kept", (None,), below=half)
         if not np.array_equal(self.kept[:half], np.arange(half)) or self.mirrored[:half].any():
             raise ValueError("the kept vertices are not the template's first ones")
         if self.fold is not None:
@@ -311,15 +317,19 @@ class ShapeSpace:
             lists = (self.fold.vertices, self.fold.onto, self.fold.weights, self.fold.drops)
             if len({row.shape for row in lists}) != 1:
                 raise ValueError("the fold's lists differ in length")
-            if len(places) and not (places.min() >= 0 and places.max() < half):
-                raise ValueError("the fold points beyond the vertices")
+            array_files.check(places, "fold", (None,), below=half)
+            for name, row in (("the fold's weights", self.fold.weights), ("the fold's drops", self.fold.drops)):
+                array_files.check(row, name, (None,))
+            if not -np.inf < self.fold.begin < self.fold.end < np.inf:
+                raise ValueError("the fold ends before it begins")
         if self.sink is not None:
             places, limits = self.sink.places, np.array(sheet)
             if self.sink.vertices.shape != places.shape[:1] or not 0 <= self.sink.marking < markings:
                 raise ValueError("the sink's lists do not fit")
-            inside = (places >= 0).all() and (places < limits).all()
-            if len(places) and not (inside and self.sink.vertices.max() < half):
-                raise ValueError("the sink points beyond the vertices or the sheet")
+            array_files.check(self.sink.vertices, "sink", (None,), below=half)
+            array_files.check(places, "the sink's places", (None, 2), below=int(limits.max()))
+            if not (places < limits).all() or not np.isfinite([self.sink.slope, self.sink.depth]).all():
+                raise ValueError("the sink points beyond the sheet, or is no depth")
 
 
 def _popped(arrays: dict[str, np.ndarray], kind: str, record: type) -> Any:

@@ -7,11 +7,12 @@ Letters: N objects, K length of a code, R regions, T texture side.
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from . import array_files
 
 FILE_NAME = "codes.npz"
 
@@ -35,11 +36,11 @@ def read_truth_codes(folder: Path, names: list[str]) -> TruthCodes:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; write it with scripts/encode_cars.py {folder}.")
     try:
-        with np.load(path, allow_pickle=False) as data:
-            place = {str(name): number for number, name in enumerate(data["names"])}
-            order = [place[name] for name in names]
-            return TruthCodes(data["codes"][order].astype(np.float32), data["textures"][order])
+        data = array_files.read(path)
+        place = {str(name): number for number, name in enumerate(data["names"])}
+        order = [place[name] for name in names]
+        return TruthCodes(data["codes"][order].astype(np.float32), data["textures"][order])
     except KeyError as error:
         raise ValueError(f"{path} lacks {error}; write it again with scripts/encode_cars.py {folder}.") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, IndexError, TypeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error

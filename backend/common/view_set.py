@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from . import json_files
 from .files import replacing
 
 FORMAT = 1
@@ -130,9 +131,9 @@ def read(folder: Path) -> ViewSet:
     if len(content) > MAX_BYTES:
         raise ViewSetError(f"{path} is too large for a list of views.")
     try:
-        document = json.loads(content.decode("utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise ViewSetError(f"{path} is not valid JSON ({error}).") from error
+        document = json_files.parse(content, str(path), numbers_only=True)
+    except json_files.JsonError as error:
+        raise ViewSetError(str(error)) from error
     try:
         found = _view_set(folder, document)
     except ViewSetError as error:
@@ -185,10 +186,6 @@ def _record(view: View) -> dict[str, Any]:
         "source": view.source,
         **view.more,
     }
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number")
 
 
 def _view_set(folder: Path, document: Any) -> ViewSet:

@@ -11,8 +11,6 @@ Letters: K photographs, R picture side, M views of an object.
 
 from __future__ import annotations
 
-import io
-import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +26,8 @@ from ..progress_bar import tracked
 from .images import ImageSetConfig, fitted, read_images
 from .labelled_files import largest_piece
 from .multi_views import KINDS, kind_of, load_multi_views
-from .pictures import in_eight_bits
+from .object_files import read_record
+from .pictures import UNREADABLE, in_eight_bits, open_picture
 from .rendered_views import load_views
 
 CUT_OUTS = "cut-outs"
@@ -57,7 +56,7 @@ def masks_in(folder: Path) -> MaskOf:
         path = next((path for path in (folder / place, folder / place.name) if path.is_file()), None)
         if path is None:
             return None
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             mask = np.asarray(in_eight_bits(ImageOps.exif_transpose(picture)).convert("L"))
         # A mask of another shape belongs to another picture.
         if abs(mask.shape[0] * rgb.shape[1] - mask.shape[1] * rgb.shape[0]) > 0.02 * mask.size**0.5 * max(rgb.shape):
@@ -121,12 +120,12 @@ def cut_out(name: str, data: bytes, resolution: int, mask_of: MaskOf | None) -> 
     config = ImageSetConfig(resolution, fit="pad", alpha="plain")
     try:
         rgb = fitted(data, config)
-        with Image.open(io.BytesIO(data)) as opened:
+        with open_picture(data) as opened:
             picture = in_eight_bits(ImageOps.exif_transpose(opened))
             mask = own_mask(picture)
             if mask is None and mask_of is not None:
                 mask = mask_of(name, np.asarray(picture.convert("RGB")))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, UnrenderError) as error:
+    except (*UNREADABLE, UnrenderError) as error:
         return None, f"{DAMAGED}: {error}"
     if mask is None:
         return None, NO_MASK
@@ -172,7 +171,7 @@ def load_rgba(folder: Path) -> np.ndarray:
 
 def _written(folder: Path) -> Iterator[Path]:
     for record in sorted(folder.glob("objects/*/object.json")):
-        for view in json.loads(record.read_text(encoding="utf-8"))["views"]:
+        for view in read_record(record.parent)["views"]:
             yield record.parent / view["file"]
 
 

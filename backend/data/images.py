@@ -11,26 +11,30 @@ Letters: K images, R the square's side, N batch.
 from __future__ import annotations
 
 import colorsys
-import io
-import json
+import contextlib
+import hashlib
+import os
+import stat
+import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ..common.content import of_aspect
 from ..common.files import replacing, write_json
-from ..common.pictures import is_picture
+from ..common.json_files import read_object
+from ..common.pictures import LARGEST_FILE, is_picture
 from ..errors import UnrenderError
 from ..progress_bar import tracked
-from .pictures import in_eight_bits
+from .pictures import UNREADABLE, in_eight_bits, open_picture
 
 _VERSION = 4
 
@@ -109,45 +113,107 @@ def load_images(source: Path, config: ImageSetConfig, packed: Path, progress: bo
     """Images of a folder, with all folders in it, or of a zip, packed into the file ``packed`` (.npy) if not yet there.
 
     Of a folder made by scripts/render_dataset.py the views are taken; with ``alpha`` "ignore" and no ``crop``, as they
-    were rendered, ground and shadow included. Damaged files are left out and counted in ``packed``'s .json. Raises
-    ImageSetError where nothing usable is found.
+    were rendered, ground and shadow included. Files that cannot be read are left out, counted and named in ``packed``'s
+    .json, which also holds a fingerprint of all names, sizes and times: where they have changed since, that is said and
+    they are packed anew, unless no image is left. Raises ImageSetError where nothing usable is found, or where there is
+    no room for it.
     """
     card = packed.with_suffix(".json")
     wanted = {"version": _VERSION, "source": str(source), **asdict(config)}
-    if packed.exists() and card.exists():
-        known = json.loads(card.read_text(encoding="utf-8"))
-        if {key: known.get(key) for key in wanted} == wanted:
-            return ImageSet(np.load(packed, mmap_mode="r", allow_pickle=False), config)
-    if not source.exists():
-        raise ImageSetError(f"There is no folder or zip {source}.")
-    names = list(_names(source))
-    if not names:
-        raise ImageSetError(f"No image lies in {source}; JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF and JPEG 2000 are read.")
-    packed.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = packed.with_suffix(".unfinished.npy")
-    shape = (len(names), config.resolution, config.resolution, 3)
-    images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
-    damaged = []
-    kept = 0
-    for name, data in tracked(_read(source, names), "Packing images", count=len(names), unit="image", shown=progress):
-        try:
-            images[kept] = fitted(data, config)
-            kept += 1
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            damaged.append(f"{name}: {error}")
+    known = _known(card, packed)
+    is_alike = {key: known.get(key) for key in wanted} == wanted
+    names = list(_names(source)) if source.exists() or not is_alike else []
+    found = fingerprint(source, names)
+    if is_alike and (not names or known.get("fingerprint", found) == found):
+        return ImageSet(np.load(packed, mmap_mode="r", allow_pickle=False), config)
+    if is_alike:
+        print(f"The images in {source} have changed since they were packed into {packed.name}.", file=sys.stderr)
+    names, pictures = read_images(source)
+    try:
+        packed.parent.mkdir(parents=True, exist_ok=True)
+        packed.with_suffix(".unfinished.npy").unlink(missing_ok=True)  # of a version before, after a kill
+        shown = tracked(pictures, "Packing images", count=len(names), unit="image", shown=progress)
+        kept, damaged = _pack(shown, packed, config)
+    except OSError as error:
+        raise ImageSetError(
+            f"The images of {source} cannot be packed into {packed}: {error.strerror or error}."
+        ) from error
     if kept == 0:
         raise ImageSetError(f"None of the {len(names)} images in {source} could be read; the first: {damaged[0]}.")
-    with replacing(packed) as partial, open(partial, "wb") as file:
-        np.save(file, images[:kept])
-    del images
-    unfinished.unlink()
-    write_json(card, {**wanted, "images": kept, "damaged": damaged})
+    write_json(card, {**wanted, "images": kept, "fingerprint": found, "damaged": damaged})
+    if damaged:
+        rest = f", and {len(damaged) - 1} more" if damaged[1:] else ""
+        print(f"Left out of {source}: {damaged[0]}{rest} (all in {card.name}).", file=sys.stderr)
     return ImageSet(np.load(packed, mmap_mode="r", allow_pickle=False), config)
+
+
+def _known(card: Path, packed: Path) -> dict[str, Any]:
+    """What a card says of packed images that are whole; empty where there are none."""
+    try:
+        known = read_object(card)
+        images = np.load(packed, mmap_mode="r", allow_pickle=False)
+        side = known.get("resolution")
+        return known if images.dtype == np.uint8 and images.shape == (known.get("images"), side, side, 3) else {}
+    except (OSError, ValueError, EOFError):
+        return {}
+
+
+def _pack(pictures: Iterable[tuple[str, bytes]], packed: Path, config: ImageSetConfig) -> tuple[int, list[str]]:
+    """Writes what can be read one by one; returns how many these are, and what is wrong with the others."""
+    kept, damaged = 0, []
+    with contextlib.suppress(_Nothing), replacing(packed) as partial, open(partial, "wb") as file:
+        file.write(_header(0, config.resolution))
+        for name, data in pictures:
+            try:
+                square = fitted(data, config)
+            except UNREADABLE as error:
+                reason = (
+                    "it is no picture" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())
+                )
+                damaged.append(f"{name}: {reason[:200] or type(error).__name__}")
+                continue
+            file.write(square.tobytes())  # not into mapped memory, where a full disk ends the process
+            kept += 1
+        if not kept:
+            raise _Nothing
+        file.seek(0)
+        file.write(_header(kept, config.resolution))
+    return kept, damaged
+
+
+class _Nothing(Exception):
+    """No image could be read: nothing is to stay."""
+
+
+def _header(count: int, side: int) -> bytes:
+    """The beginning of an .npy file (count, side, side, 3) uint8, of the same length for any count."""
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({count}, {side}, {side}, 3), }}"
+    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117).encode("ascii") + b"\n"
+
+
+def fingerprint(source: Path, names: list[str]) -> str:
+    """A hash of names, sizes and times of change of images; of those in a zip, of their checksums in place of times."""
+    digest = hashlib.sha256()
+    if source.is_dir():
+        for name in names:
+            try:
+                about = os.stat(source / name)
+                entry = f"{name}\0{about.st_size}\0{about.st_mtime_ns}"
+            except OSError:
+                entry = f"{name}\0-"
+            digest.update(f"{entry}\n".encode("utf-8", "surrogateescape"))
+    elif names:
+        with zipfile.ZipFile(source) as archive:
+            for name in names:
+                member = archive.getinfo(name)
+                entry = f"{name}\0{member.file_size}\0{member.CRC}\n"
+                digest.update(entry.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def fitted(data: bytes, config: ImageSetConfig) -> np.ndarray:
     """One encoded image in the square: (R, R, 3) uint8."""
-    with Image.open(io.BytesIO(data)) as opened:
+    with open_picture(data) as opened:
         image = in_eight_bits(ImageOps.exif_transpose(opened))
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             image = image.convert("RGBA")
@@ -220,7 +286,7 @@ def _names(source: Path) -> Iterator[str]:
     try:
         with zipfile.ZipFile(source) as archive:
             inside = sorted(archive.namelist())
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ImageSetError(f"{source} is neither a folder nor a zip that can be read: {error}.") from error
     yield from (name for name in inside if is_picture(name))
 
@@ -228,14 +294,21 @@ def _names(source: Path) -> Iterator[str]:
 def _read(source: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
     if source.is_dir():
         for name in names:
-            try:
-                yield name, (source / name).read_bytes()
-            except OSError:  # a folder of that name, a dangling link, no permission
-                yield name, b""
+            yield name, _bytes_of(source / name)
         return
     with zipfile.ZipFile(source) as archive:
         for name in names:
             try:
-                yield name, archive.read(name)
-            except (zipfile.BadZipFile, OSError, RuntimeError):
+                large = archive.getinfo(name).file_size > LARGEST_FILE
+                yield name, b"" if large else archive.read(name)
+            except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, EOFError, KeyError, zlib.error):
                 yield name, b""
+
+
+def _bytes_of(path: Path) -> bytes:
+    """A file's bytes; none of what is a folder or a pipe, dangles, may not be read or is too large."""
+    try:
+        about = path.stat()
+        return path.read_bytes() if stat.S_ISREG(about.st_mode) and about.st_size <= LARGEST_FILE else b""
+    except OSError:
+        return b""

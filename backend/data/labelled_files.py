@@ -17,10 +17,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
-import io
 import math
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -29,14 +27,12 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .pictures import in_eight_bits
+from .pictures import UNREADABLE, in_eight_bits, open_picture
 
 LABELS = "labels.csv"
 HELD_OUT = 0.2
 """Share of the groups that trainings keep for validation."""
-_UNREADABLE = (
-    KeyError, OSError, SyntaxError, ValueError, zipfile.BadZipFile, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
+_UNREADABLE = (*UNREADABLE, zipfile.BadZipFile)
 """Errors with which archives and Pillow's decoders refuse a picture."""
 
 Reader = Callable[["Label"], tuple[np.ndarray, np.ndarray]]
@@ -133,7 +129,7 @@ def _reader(base: Path) -> Iterator[Callable[[str], Image.Image]]:
         def read(name: str) -> Image.Image:
             try:
                 data = archive.read(name) if archive is not None else (base / name).read_bytes()
-                picture = Image.open(io.BytesIO(data))
+                picture = open_picture(data)
                 return in_eight_bits(ImageOps.exif_transpose(picture))
             except _UNREADABLE as error:
                 which = f"{name} of {base if archive is None else file}"

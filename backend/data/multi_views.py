@@ -10,7 +10,6 @@ Letters: K objects, M views, P pictures at hand (filters leave gaps: P <= K * M)
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -18,14 +17,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ..common import view_set
+from ..common.json_files import read_object
 from ..common.records import Camera
 from ..common.view_set import View, bin_of
 from ..progress_bar import tracked
 from ..render.camera import Cameras
+from .object_files import read_picture, read_record
 from .rendered_views import crops_around, cut, load_views
 
 GAN_VIEWS = "gan-views"
@@ -69,8 +69,7 @@ class MultiViews:
 def kind_of(folder: Path) -> str:
     """``kind`` of a dataset's ``dataset.json``; empty where there is none."""
     try:
-        index = json.loads((Path(folder) / "dataset.json").read_text(encoding="utf-8"))
-        return str(index.get("kind", "")) if isinstance(index, dict) else ""
+        return str(read_object(Path(folder) / "dataset.json").get("kind", ""))
     except (OSError, ValueError):
         return ""
 
@@ -152,7 +151,7 @@ def _load_gan_views(folder: Path, limit: int | None, progress: bool) -> MultiVie
     objects: list[Tensor] = []
     folders: list[Path] = []
     for path in tracked(done, "Reading views", unit="object", shown=progress, stay=False):
-        record = json.loads((path / "object.json").read_text(encoding="utf-8"))
+        record = read_record(path)
         # A view that was dropped after its pictures were made is left out with them.
         shown = sorted((position[v["view"]], v["file"]) for v in record["views"] if v["view"] in position)
         if not shown:
@@ -171,7 +170,7 @@ def _load_gan_views(folder: Path, limit: int | None, progress: bool) -> MultiVie
 
 def _square(path: Path) -> np.ndarray:
     """(R, R, 4) uint8 of a picture, in the middle of a square that is empty around it."""
-    picture = np.asarray(Image.open(path).convert("RGBA"))
+    picture = read_picture(path, "RGBA")
     height, width = picture.shape[:2]
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,27 @@ from PIL import Image
 
 from ..common.bit_depth import eight_bit
 from ..common.files import replacing
+from ..common.pictures import FORMATS
+
+UNREADABLE = (
+    OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError, SyntaxError, MemoryError,
+    struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow's decoders raise on damaged data, depending on where the damage is."""
+
+
+def open_picture(source: Path | bytes) -> Image.Image:
+    """Opens a picture of one of the formats that photographs come in, by its content alone: others start programs.
+
+    Raises one of :data:`UNREADABLE`, here or when its pixels are read.
+    """
+    Image.init()
+    if not source:
+        raise ValueError("it is empty or cannot be read")
+    if isinstance(source, Path) and not source.is_file():  # a pipe would have its reader wait
+        raise ValueError("it is no file")
+    names = [name for name in FORMATS if name in Image.OPEN]
+    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=names)
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:

@@ -7,20 +7,22 @@ Letters: K objects, M views of each, R picture side, N batch, S crop side.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
+from ..common import array_files
+from ..common.json_files import read_object
 from ..common.records import Camera
 from ..models.crop import crop_around
 from ..progress_bar import tracked
 from ..render.camera import Cameras, focal_length_in_pixels
+from .object_files import read_mesh, read_picture, read_record
 
 UNKNOWN_REGION = 255
 """Number in the part maps where the material of a model tells no region."""
@@ -53,8 +55,7 @@ class RenderedViews:
 
     def mesh(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """True vertices (V, 3) and triangles (F, 3) of an object, in the canonical frame."""
-        with np.load(self.folders[index] / "mesh.npz", allow_pickle=False) as data:
-            return data["vertices"].astype(np.float32), data["faces"].astype(np.int64)
+        return read_mesh(self.folders[index])
 
     def truth(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """What the views of an object show: canonical coordinates (M, R, R, 3) float32, NaN in the background, and
@@ -65,9 +66,9 @@ class RenderedViews:
         file = self.folders[index] / "truth.npz"
         if not file.is_file():
             raise FileNotFoundError(f"{file} is missing; render the dataset with scripts/render_dataset.py --truth.")
-        with np.load(file, allow_pickle=False) as data:
-            # Rows are stored as differences modulo 65536 of 1 + 4095 (c + 0.5); scripts/dataset/truth_file.py says why.
-            planes, regions = np.cumsum(data["coordinates"], axis=-1, dtype=np.uint16), data["regions"]
+        data = array_files.read(file, ("coordinates", "regions"))
+        # Rows are stored as differences modulo 65536 of 1 + 4095 (c + 0.5); scripts/dataset/truth_file.py says why.
+        planes, regions = np.cumsum(data["coordinates"], axis=-1, dtype=np.uint16), data["regions"]
         coordinates = (np.moveaxis(planes, 1, -1).astype(np.float32) - 1) / 4095 - 0.5
         coordinates[regions == 0] = np.nan
         return coordinates, regions
@@ -80,11 +81,18 @@ def load_views(folder: Path, limit: int | None = None, progress: bool = True) ->
         raise FileNotFoundError(f"No rendered object lies in {folder}; make some with scripts/render_dataset.py.")
     rgba, cameras, light = [], [], []
     for path in tracked(done, "Reading views", unit="object", shown=progress, stay=False):
-        record = json.loads((path / "object.json").read_text(encoding="utf-8"))
-        rgba.append(np.stack([np.asarray(Image.open(path / view["file"])) for view in record["views"]]))
-        for view in record["views"]:
-            cameras.append(Camera(**{f.name: float(view["camera"][f.name]) for f in fields(Camera)}))
-            light.append(view["light"])
+        record = read_record(path)
+        try:
+            rgba.append(np.stack([read_picture(path / view["file"], "RGBA") for view in record["views"]]))
+            for view in record["views"]:
+                cameras.append(Camera(**{f.name: float(view["camera"][f.name]) for f in fields(Camera)}))
+                light.append(_light(view["light"]))
+            if rgba[-1].shape != rgba[0].shape:
+                raise ValueError(
+                    f"its views are {rgba[-1].shape[:3]} and those of the first object {rgba[0].shape[:3]}"
+                )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"The object in {path} is damaged: {error}; render it again.") from error
     packed = np.stack(rgba)
     masks = packed[..., 3].reshape(-1, *packed.shape[2:4])
     crops = crops_around(masks)
@@ -92,10 +100,19 @@ def load_views(folder: Path, limit: int | None = None, progress: bool = True) ->
     return RenderedViews(packed, Cameras.batch(cameras), lights, crops, done, _regions(Path(folder)))
 
 
+def _light(values: Any) -> list[list[float]]:
+    """Coefficients of a light as ``object.json`` has them. Raises ValueError or TypeError."""
+    numbers = np.asarray(values, np.float64)
+    if numbers.shape != (9, 3) or not np.isfinite(numbers).all():
+        raise ValueError("a light is not nine rows of three numbers")
+    coefficients: list[list[float]] = numbers.tolist()
+    return coefficients
+
+
 def _regions(folder: Path) -> tuple[str, ...]:
     """The names of the regions that a dataset's description gives, if any."""
     index = folder / "dataset.json"
-    return tuple(json.loads(index.read_text(encoding="utf-8")).get("regions", ())) if index.is_file() else ()
+    return tuple(map(str, read_object(index).get("regions", ()))) if index.is_file() else ()
 
 
 def crops_around(masks: np.ndarray) -> Tensor:

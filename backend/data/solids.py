@@ -12,7 +12,6 @@ Letters: N solids, V vertices, T side of a texture, B side of a background.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..common.files import replacing, write_json
+from ..common.json_files import read_object
 from ..models.scene_pictures import picture_of
 from ..models.shape_generator import Scene, SceneMesh
 from ..models.storage import tuples
@@ -101,7 +101,7 @@ def write_solids(folder: Path, config: SolidsConfig, *, alpha: bool = False, pro
 def read_config(folder: Path) -> SolidsConfig:
     """The config of a folder of :func:`write_solids`. Raises ValueError where it is none."""
     try:
-        values = json.loads((folder / "solids.json").read_text(encoding="utf-8"))
+        values = read_object(folder / "solids.json")
         prior = tuples(values.pop("viewpoints"))
         return SolidsConfig(**values, viewpoints=ViewpointPrior(**prior))
     except (OSError, KeyError, TypeError, ValueError) as error:

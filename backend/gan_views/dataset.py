@@ -29,9 +29,11 @@ import numpy as np
 from PIL import Image
 
 from ..common.files import replacing, write_json, write_text
+from ..common.json_files import parse_object, read_object
 from ..common.run_files import stop_if_asked
 from ..common.view_set import FILE_NAME
 from ..data.multi_views import GAN_VIEWS
+from ..data.object_files import read_picture, read_record
 from ..data.pictures import write_picture
 from ..errors import OutputError
 from ..progress_bar import tracked
@@ -94,7 +96,7 @@ def _begin(folder: Path, source: GanViews, objects: int, generator: str, categor
     path = folder / DATASET
     if path.exists():
         try:
-            old = json.loads(path.read_text(encoding="utf-8"))
+            old = read_object(path)
             # Data made before have other names for minimums.
             filters = {name.replace("least_", "min_", 1): value for name, value in old.get("filters", {}).items()}
             old["filters"] = filters
@@ -165,7 +167,7 @@ def _read_list(path: Path) -> dict[int, dict[str, Any]]:
         return records
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            record = json.loads(line)
+            record = parse_object(line, str(path))
             records[int(record["object"])] = {**record, "kept": int(record["kept"]), "views": dict(record["views"])}
         except (ValueError, KeyError, TypeError):
             continue
@@ -190,8 +192,8 @@ def contact_sheet(folder: Path, codes: ViewCodes, rows: int = SHEET_OBJECTS) -> 
     column = {view.identity: number for number, view in enumerate(views)}
     lines = []
     for path in sorted(folder.glob("objects/*/object.json"))[:rows]:
-        shown = json.loads(path.read_text(encoding="utf-8"))["views"]
-        cells = {column[v["view"]]: outlined(np.asarray(Image.open(path.parent / v["file"]))) for v in shown}
+        shown = read_record(path.parent)["views"]
+        cells = {column[v["view"]]: outlined(read_picture(path.parent / v["file"], "RGBA")) for v in shown}
         height, width = next(iter(cells.values())).shape[:2]
         line = np.full((height, len(views) * (width + 1), 3), 255, np.uint8)
         for number, cell in cells.items():

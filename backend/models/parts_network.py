@@ -11,7 +11,6 @@ Letters: N batch, S side of the crop, h = S / 2 side of the maps, B bins, K numb
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -21,8 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..common.regions import REGIONS
+from .network_files import build, config_of
 from .segmenter import ResidualBlock, convolution
-from .storage import Precision, load_state, read_tensors, save_network, tuples
+from .storage import Precision, read_tensors, save_network
 
 POSE = ("elevation", "distance", "roll")
 """Numbers of the camera beside the azimuth: radians, the logarithm of lengths of the object, radians."""
@@ -233,10 +233,5 @@ def load_parts_network(path: Path, device: torch.device | str = "cpu") -> PartsN
     Raises ValueError with one sentence if the file is missing, damaged or of another version.
     """
     tensors, metadata = read_tensors(path)
-    try:
-        config = PartsNetworkConfig(**tuples(json.loads(metadata.get("config", "{}"))))
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"The weights file {path} does not fit this version: {error}") from error
-    network = PartsNetwork(config)
-    load_state(network, tensors, path)
-    return network.to(device).eval().requires_grad_(False)
+    config = config_of(path, metadata, PartsNetworkConfig)
+    return build(path, tensors, lambda: PartsNetwork(config), device)

@@ -8,7 +8,6 @@ network is deep where the picture is small, for context, and thin where it is la
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .storage import load_state, read_tensors, save_network, tuples
+from .network_files import build, config_of
+from .storage import read_tensors, save_network
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,5 @@ def save_segmenter(path: Path, model: Segmenter) -> None:
 def load_segmenter(path: Path, device: torch.device | str = "cpu") -> Segmenter:
     """The network of a file, ready to use. Raises ValueError with one sentence if the file is missing or damaged."""
     tensors, metadata = read_tensors(path)
-    config = SegmenterConfig(**tuples(json.loads(metadata.get("config", "{}"))))
-    model = Segmenter(config)
-    load_state(model, tensors, path)
-    return model.to(device).eval().requires_grad_(False)
+    config = config_of(path, metadata, SegmenterConfig)
+    return build(path, tensors, lambda: Segmenter(config), device)

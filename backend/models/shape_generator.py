@@ -17,7 +17,6 @@ background.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +27,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..render.shading import sample_texture
-from .storage import load_state, read_tensors, save_network, tuples
+from .network_files import build, config_of
+from .storage import read_tensors, save_network
 from .stylegan2 import Generator, GeneratorConfig, Noise
 from .surface_maps import SurfaceConfig, make_surface
 
@@ -238,15 +238,5 @@ def save_shape_generator(path: Path, generator: ShapeGenerator, *, half: bool = 
 def load_shape_generator(path: Path, device: torch.device | str = "cpu") -> ShapeGenerator:
     """The generator of a file, ready to use. Raises ValueError with one sentence if the file is missing or damaged."""
     tensors, metadata = read_tensors(path)
-    generator = ShapeGenerator(_config_of(path, metadata))
-    load_state(generator, tensors, path)
-    return generator.to(device).eval().requires_grad_(False)
-
-
-def _config_of(path: Path, metadata: dict[str, str]) -> ShapeGeneratorConfig:
-    try:
-        values = tuples(json.loads(metadata.get("config", "{}")))
-        groups = {"maps": GeneratorConfig, "background": GeneratorConfig, "surface": SurfaceConfig}
-        return ShapeGeneratorConfig(**{k: groups[k](**tuples(v)) if k in groups else v for k, v in values.items()})
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"The weights file {path} does not fit this version: {error}") from error
+    config = config_of(path, metadata, ShapeGeneratorConfig)
+    return build(path, tensors, lambda: ShapeGenerator(config), device)

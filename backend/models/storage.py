@@ -10,7 +10,8 @@ number times its channel's step. All else is in half precision. Readers see floa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,8 @@ from ..common.files import replacing
 
 Precision = Literal["float32", "half", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "half", "int8")
+UNREADABLE = (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError)
+"""What damaged files of tensors lead to: their types and shapes may be none that torch knows."""
 _SCALE = ".scale"
 _MIN_ELEMENTS = 4096
 """A tensor smaller than this saves too little in 8 bits."""
@@ -101,11 +104,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 def read_metadata(path: Path) -> dict[str, str]:
     """Metadata of a file alone. Raises ValueError with one sentence if the file is missing or damaged."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"The weights file {path} cannot be read: {error}") from error
+    return _read(path, lambda file: {})[1]
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -113,16 +112,22 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     Raises ValueError with one sentence if the file is missing or damaged.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"The weights file {path} cannot be read: {error}") from error
+    tensors, metadata = _read(path, lambda file: {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     precision = metadata.get("precision", "")  # older files say none
     if precision not in ("", *PRECISIONS):
         raise ValueError(f"The weights file {path} is in a precision that is not known here: {precision}.")
     return (_dequantised(tensors, path) if precision == "int8" else tensors), metadata
+
+
+def _read(path: Path, tensors_of: Callable[[Any], dict[str, Tensor]]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would have its reader wait
+            raise OSError("it is no file")
+        with safe_open(path, framework="pt") as file:
+            return tensors_of(file), file.metadata() or {}
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split())[:160].rstrip(".")
+        raise ValueError(f"The weights file {path} cannot be read: {reason}; copy or make it again.") from error
 
 
 def _dequantised(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
@@ -144,14 +149,29 @@ def tuples(values: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
+def unfitting(own: dict[str, Tensor], tensors: dict[str, Tensor]) -> str:
+    """What of tensors does not fit a network's own ones in names, shapes or kind, as the end of a sentence; or ""."""
+    lacking, strange = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    if lacking:
+        return f"it lacks {lacking[0]}" + (f" and {len(lacking) - 1} more" if lacking[1:] else "")
+    if strange:
+        return f"it holds {strange[0]:.80}, which is not known" + (
+            f", and {len(strange) - 1} more" if strange[1:] else ""
+        )
+    for name, value in own.items():
+        found = tensors[name]
+        if found.shape != value.shape:
+            return f"{name} has the shape {tuple(found.shape)} instead of {tuple(value.shape)}"
+        if found.is_complex():
+            return f"{name} holds complex numbers"
+    return ""
+
+
 def load_state(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Loads tensors into a network in its own precision. Raises ValueError where names or shapes differ."""
     own = network.state_dict()
-    try:
-        network.load_state_dict(
-            {name: value.to(own[name].dtype) if name in own else value for name, value in tensors.items()}
-        )
-    except RuntimeError as error:
-        raise ValueError(f"The weights file {path} does not fit this version: {error}") from error
+    if wrong := unfitting(own, tensors):
+        raise ValueError(f"The weights file {path} does not fit this version: {wrong}.")
+    network.load_state_dict({name: value.to(own[name].dtype) for name, value in tensors.items()})
     if any(value.is_floating_point() and not torch.isfinite(value).all() for value in own.values()):
         raise ValueError(f"The weights file {path} holds numbers that are not finite.")

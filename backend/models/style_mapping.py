@@ -15,7 +15,6 @@ texture and background.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,8 @@ from torch import Tensor, nn
 
 from ..render.camera import Cameras
 from .inverse_graphics import apparent_size_of
-from .storage import load_state, read_tensors, save_network, tuples
+from .network_files import build, config_of
+from .storage import read_tensors, save_network
 
 CAMERA_NUMBERS = 5
 """Azimuth, elevation, logarithm of the apparent size, and where the object's centre is seen."""
@@ -198,6 +198,9 @@ def save_style_mapping(path: Path, mapping: StyleMapping) -> None:
 def load_style_mapping(path: Path, device: torch.device | str = "cpu") -> StyleMapping:
     """The networks of a file, ready to use. Raises ValueError with one sentence if the file is missing or damaged."""
     tensors, metadata = read_tensors(path)
-    mapping = StyleMapping(StyleMappingConfig(**tuples(json.loads(metadata.get("config", "{}")))))
-    load_state(mapping, tensors, path)
-    return mapping.to(device).eval().requires_grad_(False)
+    config = config_of(path, metadata, StyleMappingConfig)
+    mapping = build(path, tensors, lambda: StyleMapping(config), device)
+    for index in (mapping.view_index, mapping.content_index):
+        if len(index) and not (0 <= int(index.min()) and int(index.max()) < config.styles):
+            raise ValueError(f"The weights file {path} is damaged: it names more than {config.styles} styles.")
+    return mapping

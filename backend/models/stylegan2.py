@@ -20,7 +20,8 @@ from typing import Literal, NamedTuple, get_args, overload
 import torch
 from torch import Tensor, nn
 
-from .storage import load_state, read_tensors, save_network
+from .network_files import build, config_of
+from .storage import read_tensors, save_network
 from .stylegan2_layers import (
     EPSILON,
     EqualisedLinear,
@@ -28,7 +29,6 @@ from .stylegan2_layers import (
     Resampler,
     ToImage,
     check_pyramid,
-    config_of,
     default_channels,
     precision_at,
 )
@@ -325,6 +325,5 @@ def save_generator(path: Path, generator: Generator, *, half: bool = False) -> N
 def load_generator(path: Path, device: torch.device | str = "cpu") -> Generator:
     """The generator of a file, ready to use. Raises ValueError with one sentence if the file is missing or damaged."""
     tensors, metadata = read_tensors(path)
-    generator = Generator(config_of(path, metadata, GeneratorConfig))
-    load_state(generator, tensors, path)
-    return generator.to(device).eval().requires_grad_(False)
+    config = config_of(path, metadata, GeneratorConfig)
+    return build(path, tensors, lambda: Generator(config), device)

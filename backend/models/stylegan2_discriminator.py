@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .storage import load_state, read_tensors, save_network
+from .network_files import build, config_of
+from .storage import read_tensors, save_network
 from .stylegan2_layers import (
     EPSILON,
     EqualisedConv,
     EqualisedLinear,
     check_pyramid,
-    config_of,
     default_channels,
     precision_at,
 )
@@ -132,6 +132,5 @@ def save_discriminator(path: Path, discriminator: Discriminator, *, half: bool =
 def load_discriminator(path: Path, device: torch.device | str = "cpu") -> Discriminator:
     """The discriminator of a file. Raises ValueError with one sentence if the file is missing or damaged."""
     tensors, metadata = read_tensors(path)
-    discriminator = Discriminator(config_of(path, metadata, DiscriminatorConfig))
-    load_state(discriminator, tensors, path)
-    return discriminator.to(device).eval().requires_grad_(False)
+    config = config_of(path, metadata, DiscriminatorConfig)
+    return build(path, tensors, lambda: Discriminator(config), device)

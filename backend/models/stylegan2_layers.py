@@ -10,17 +10,14 @@ Letters: N batch, C, or I and O, channels in and out, H, W picture, R resolution
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .precision import computes_in_bfloat16
-from .storage import tuples
 
 SLOPE = 0.2
 """Of the leaky ReLU for negative numbers."""
@@ -46,17 +43,6 @@ def check_pyramid(resolution: int, channels: tuple[int, ...], half_type: str) ->
         raise ValueError(f"The channels {channels} are not one positive number for each of 4, 8, ..., {resolution} px.")
     if half_type not in HALF_TYPES:
         raise ValueError(f"half_type is one of {', '.join(HALF_TYPES)}, not {half_type!r}.")
-
-
-Config = TypeVar("Config")
-
-
-def config_of(path: Path, metadata: dict[str, str], kind: type[Config]) -> Config:
-    """The config in a file's metadata. Raises ValueError with one sentence if it is another network's, or damaged."""
-    try:
-        return kind(**tuples(json.loads(metadata.get("config", "{}"))))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"The weights file {path} does not fit this version: {error}") from error
 
 
 def precision_at(resolution: int, half_from: int | None, half_type: str, weight: Tensor) -> torch.dtype:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import math
+import stat
 import struct
 import warnings
 import zlib
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..common.bit_depth import eight_bit
+from ..common.pictures import FORMATS, LARGEST_FILE
 from ..errors import PhotoError
 from .exif import field_of_view
 
@@ -27,9 +29,6 @@ MAX_PIXELS = 130_000_000
 
 FEWEST_PIXELS_A_SIDE = 16
 """Below this nobody can tell what a picture shows."""
-
-# Formats that photographs come in. Left out are those that start other programs (EPS) or are told by nothing (TGA).
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
 
 # What Pillow's decoders raise on damaged data, depending on where the damage is.
 _DECODER_ERRORS = (
@@ -102,6 +101,11 @@ def _read(path: Path) -> bytes:
     if path.is_dir():
         raise PhotoError(f"{path.name} is a folder, not a picture.")
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe would have its reader wait
+            raise PhotoError(f"{path.name} is no file that can be read: choose a picture.")
+        if about.st_size > LARGEST_FILE:
+            raise PhotoError(f"{path.name} is too large ({about.st_size:,} bytes): export it smaller.")
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise PhotoError(f"{path.name} was not found: it may have been moved or renamed.") from error
@@ -132,7 +136,7 @@ def _open(data: bytes, path: Path) -> Image.Image:
     Image.init()
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # Pillow's own check is stricter and has other words
     try:
-        image = Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in Image.OPEN])
+        image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     width, height = image.size

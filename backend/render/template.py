@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..common import array_files
 from ..common.files import replacing
 from .box_charts import CAR_PROPORTIONS, box_charts
 
@@ -41,6 +42,8 @@ class TemplateConfig:
     """Exponent of the superellipsoid: 2 is an ellipsoid, large is a box."""
 
 
+_LARGEST_SHEET = 8192
+"""Samples of a side of the sheet of markings."""
 CAR_BOX = TemplateConfig(cells_x=14, cells_y=36, cells_z=12, proportions=CAR_PROPORTIONS)
 """What cars start from."""
 
@@ -153,14 +156,38 @@ class Template:
 
     @staticmethod
     def load(path: Path) -> Template:
-        with np.load(path, allow_pickle=False) as data:
+        """Reads a file of :meth:`save`. Raises ValueError with one sentence where it is none, OSError as it comes."""
+        data = array_files.read(path, ("vertices", "faces", "uv", "mirror"))
+        try:
             parts = markings = None
             if "part_names" in data:
-                names, turning = (tuple(str(name) for name in data[key]) for key in ("part_names", "turning"))
+                names, turning = (tuple(str(name) for name in data[key].ravel()) for key in ("part_names", "turning"))
                 parts = Parts(names, data["part_of_face"], turning)
             if "markings_uv" in data:
                 markings = Markings(data["markings_uv"], *(int(side) for side in data["sheet"]))
-            return Template(data["vertices"], data["faces"], data["uv"], data["mirror"], parts, markings)
+            template = Template(data["vertices"], data["faces"], data["uv"], data["mirror"], parts, markings)
+            template._check()
+            return template
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise ValueError(f"{path} is no template: {error}; copy or make it again.") from error
+
+    def _check(self) -> None:
+        """Raises ValueError where the arrays do not fit each other."""
+        count, quads = len(self.vertices), len(self.quads)
+        if not count or not quads:
+            raise ValueError("it is empty")
+        array_files.check(self.vertices, "vertices", (count, 3))
+        array_files.check(self.quads, "faces", (quads, 4), below=count)
+        array_files.check(self.uv, "uv", (quads, 4, 2))
+        array_files.check(self.mirror, "mirror", (count,), below=count)
+        if self.parts is not None:
+            array_files.check(self.parts.of_quad, "part_of_face", (quads,), below=len(self.parts.names))
+            if not set(self.parts.turning) <= {self.parts.names[index] for index in np.unique(self.parts.of_quad)}:
+                raise ValueError("parts turn that it does not have")
+        if self.markings is not None:
+            array_files.check(self.markings.uv, "markings_uv", (quads, 4, 2))
+            if not (0 < self.markings.height <= _LARGEST_SHEET and 0 < self.markings.width <= _LARGEST_SHEET):
+                raise ValueError(f"its sheet has {self.markings.height} x {self.markings.width} samples")
 
 
 def _of_triangles(corners: np.ndarray) -> np.ndarray:

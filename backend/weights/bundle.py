@@ -10,7 +10,6 @@ of them, and the cards of the others name that one under ``segmenter``.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,20 @@ from ..common.bundle_files import (
     named_folders,
 )
 from ..common.files import write_json
+from ..common.json_files import read_object
 from ..common.measures import with_current_names
 from ..errors import BundleError
 from ..models.inverse_graphics import InverseGraphics, InverseGraphicsConfig
+from ..models.network_files import build, config_of
 from ..models.segmenter import Segmenter, load_segmenter
-from ..models.storage import load_state, read_tensors, tuples
+from ..models.storage import read_tensors
 from ..render.template import Template
 from .parts import PartsModel, PartsReader, load_parts, load_parts_reader
 
 FORMAT = 1
+_TEXTS = ("name", "title", "category", "licence", "data", "description", "date")
+LARGEST_SIZE = 1e6
+"""Metres of an object's longest side, and less."""
 ALONE = {"generator": "an image generator", "shape_generator": "a generator of shapes"}
 """Blocks of a card about networks that may be a bundle's only ones."""
 
@@ -82,16 +86,25 @@ def load_named_parts(name_or_path: str) -> PartsModel:
 def read_card(folder: Path) -> dict[str, Any]:
     """The content of a bundle's card. Raises BundleError with one sentence if it is damaged or of another format."""
     try:
-        info = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        if not isinstance(info, dict):
-            raise ValueError(f"{CARD} is no card")
+        info = read_object(folder / CARD)
         if info.get("format") != FORMAT:
-            raise ValueError(f"format {info.get('format')} is not {FORMAT}, update the extension or the bundle")
+            raise ValueError(f"format {info.get('format')!r:.40} is not {FORMAT}, update the extension or the bundle")
+        _check_types(info)
     except (ValueError, OSError) as error:
         raise BundleError(f"The weights bundle in {folder} cannot be used: {error}") from error
     if isinstance(info.get("metrics"), dict):
         info["metrics"] = with_current_names(info["metrics"])
     return info
+
+
+def _check_types(info: dict[str, Any]) -> None:
+    """Raises ValueError where an entry of a card that programs go by is of another type than they take it for."""
+    for name in _TEXTS:
+        if name in info and not isinstance(info[name], str):
+            raise ValueError(f"{name} in {CARD} is {info[name]!r:.40} and no text, correct it or copy the bundle again")
+    size = info.get("real_size", 1.0)
+    if type(size) not in (int, float) or not 0 < size < LARGEST_SIZE:
+        raise ValueError(f"real_size in {CARD} is {size!r:.40} and no length in metres, correct it")
 
 
 def write_card(folder: Path, info: dict[str, Any]) -> None:
@@ -145,8 +158,9 @@ def load_bundle(name_or_path: str, device: torch.device | str = "cpu") -> Loaded
         template = Template.load(folder / TEMPLATE)
         network = load_inverse_graphics(folder / INVERSE_GRAPHICS, template)
         segmenter = load_segmenter(segmenter_file(folder, info), device)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        raise BundleError(f"The weights bundle in {folder} cannot be used: {error}") from error
+    except (ValueError, OSError, MemoryError) as error:
+        reason = str(error) or "there is not enough memory"
+        raise BundleError(f"The weights bundle in {folder} cannot be used: {reason}") from error
     return LoadedBundle(
         info.get("name", folder.name),
         info,
@@ -162,7 +176,5 @@ def load_bundle(name_or_path: str, device: torch.device | str = "cpu") -> Loaded
 def load_inverse_graphics(path: Path, template: Template) -> InverseGraphics:
     """The network of a file, in evaluation mode, on the CPU, without gradients. Raises ValueError."""
     tensors, metadata = read_tensors(path)
-    config = InverseGraphicsConfig(**tuples(json.loads(metadata.get("config", "{}"))))
-    network = InverseGraphics(config, template)
-    load_state(network, tensors, path)
-    return network.eval().requires_grad_(False)
+    config = config_of(path, metadata, InverseGraphicsConfig)
+    return build(path, tensors, lambda: InverseGraphics(config, template), "cpu")

@@ -9,7 +9,6 @@ either, and uses that of the default bundle. A run that is still going gives its
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from ..common import content
 from ..common.bundle_files import CARD, GENERATOR, INVERSE_GRAPHICS, TEMPLATE
+from ..common.json_files import parse_object, read_object
 from ..common.measures import with_current_names
 from ..common.records import DEFAULT_BUNDLE
 from ..errors import BundleError
@@ -49,9 +49,7 @@ class Run:
     def read(cls, folder: Path) -> Run:
         """Reads a run's settings; its networks are read when they are asked for. Raises BundleError."""
         with usable(folder):
-            config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-            if not isinstance(config, dict):
-                raise ValueError(f"{CONFIG} holds no settings")
+            config = read_object(folder / CONFIG)
         return cls(folder, config)
 
     def records(self) -> list[dict[str, Any]]:
@@ -59,7 +57,7 @@ class Run:
         records = []
         for line in (self.folder / LOG).read_text(encoding="utf-8").splitlines():
             with contextlib.suppress(ValueError):
-                records.append(json.loads(line))
+                records.append(parse_object(line, LOG))
         return records
 
     def progress(self) -> dict[str, Any]:

@@ -19,7 +19,9 @@ import torch
 from safetensors import SafetensorError
 
 from ..common.bundle_files import CARD, SHAPE_GENERATOR
+from ..common.json_files import parse_object
 from ..errors import BundleError
+from ..models.network_files import config_from
 from ..models.shape_generator import ShapeGenerator, load_shape_generator
 from ..models.storage import Precision, read_metadata, save_network, tuples
 from ..render.viewpoints import ViewpointPrior
@@ -120,7 +122,10 @@ def add_shape_generator(
 def _of_bundle(folder: Path) -> tuple[ViewpointPrior, Pictures]:
     try:
         metadata = read_metadata(folder / SHAPE_GENERATOR)
-        return _prior(json.loads(metadata[VIEWPOINTS])), Pictures(**json.loads(metadata[PICTURES]))
+        return (
+            config_from(parse_object(metadata[VIEWPOINTS], VIEWPOINTS), ViewpointPrior),
+            config_from(parse_object(metadata[PICTURES], PICTURES), Pictures),
+        )
     except KeyError as error:
         raise BundleError(
             f"The generator of shapes in {folder} does not say what its pictures were like: put it in with "

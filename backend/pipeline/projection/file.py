@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...common.json_files import parse_object
 from ...errors import OutputError, UnrenderError
 from ...models.storage import read_tensors, write_tensors
 from .projection import Projection
@@ -49,13 +50,13 @@ def load_projection(path: Path) -> tuple[Projection, dict[str, Any]]:
     """A projection and what was said about it. Raises ProjectionError with one sentence."""
     try:
         tensors, metadata = read_tensors(path)
-        card = json.loads(metadata["projection"])
+        card = parse_object(metadata["projection"], "its description")
         if card.pop("format") != FORMAT:
             raise ValueError("its format is that of another version")
         arrays = {name: value.numpy() for name, value in tensors.items()}
         noise = {name: arrays.pop(name) for name in list(arrays) if name.startswith("noise.")}
         values: dict[str, Any] = {**card, **arrays, "box": tuple(card["box"])}
         values["noise"] = {name.removeprefix("noise."): map for name, map in noise.items()}
-        return Projection(**values), json.loads(metadata["about"])
+        return Projection(**values), parse_object(metadata["about"], "its description")
     except (ValueError, KeyError, TypeError) as error:
         raise ProjectionError(f"{path} is no projection that can be used: {error}.") from error

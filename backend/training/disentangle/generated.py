@@ -11,12 +11,12 @@ background, V vertices.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ...common.json_files import read_object
 from ...common.records import Camera
 from ...data.described_pictures import DescribedPictures, to_bytes
 from ...data.multi_views import MultiViews, load_multi_views
@@ -92,7 +92,7 @@ def load_generated(
 def truncation_of(data: Path) -> float:
     """The truncation that a dataset's contents were drawn with. Raises ValueError."""
     try:
-        return float(json.loads((data / "dataset.json").read_text(encoding="utf-8"))["truncation"])
+        return float(read_object(data / "dataset.json")["truncation"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{data} is no dataset of scripts/make_gan_views.py: {error!r}.") from error
 
@@ -129,7 +129,7 @@ def _codes_of(views: MultiViews, codes: ViewCodes, generator: Generator, truncat
     places = torch.tensor([position[view.identity] for view in views.views])
     whole = torch.empty(len(views.rgba), generator.codes, generator.config.w_dim)
     for folder, pictures in zip(views.folders, views.objects, strict=True):
-        seed = int(json.loads((folder / "object.json").read_text(encoding="utf-8"))["seed"])
+        seed = int(read_object(folder / "object.json")["seed"])
         content = content_of(generator, seed, truncation).cpu().expand(len(pictures), -1, -1)
         whole[pictures] = codes.with_content(places[views.view_of[pictures]], content)
     return whole

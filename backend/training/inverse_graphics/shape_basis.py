@@ -21,8 +21,10 @@ from scipy.sparse import coo_matrix, csc_matrix, identity
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
+from ...common import array_files
 from ...common.files import replacing
 from ...common.records import Camera
+from ...data.object_files import read_mesh
 from ...progress_bar import tracked
 from ...render.camera import Cameras, camera_positions, project
 from ...render.fragments import interpolate
@@ -143,8 +145,9 @@ class ShapeBasis:
 
     @staticmethod
     def load(path: Path) -> ShapeBasis:
-        with np.load(path, allow_pickle=False) as data:
-            return ShapeBasis(data["mean"], data["basis"])
+        """Reads a file of :meth:`save`. Raises ValueError with one sentence where it is none, OSError as it comes."""
+        data = array_files.read(path, ("mean", "basis"))
+        return ShapeBasis(data["mean"], data["basis"])
 
 
 def principal_shapes(fitted: np.ndarray, components: int) -> ShapeBasis:
@@ -178,14 +181,13 @@ def fit_meshes(folders: list[Path], template: Template, cache: Path, symmetric: 
     """The template laid over ``mesh.npz`` of every folder, (K, V, 3); ``cache`` keeps what is done already."""
     known: dict[str, np.ndarray] = {}
     if cache.exists():
-        with np.load(cache, allow_pickle=False) as data:
-            if data["vertices"].shape[1:] == template.vertices.shape:
-                known = dict(zip(data["names"].tolist(), data["vertices"], strict=True))
+        data = array_files.read(cache, ("names", "vertices"))
+        if data["vertices"].shape[1:] == template.vertices.shape:
+            known = dict(zip(data["names"].tolist(), data["vertices"], strict=True))
     fitter = TemplateFitter(template, symmetric=symmetric)
     missing = [folder for folder in folders if folder.name not in known]
     for count, folder in enumerate(tracked(missing, "Fitting the template", unit="mesh", shown=bool(missing)), 1):
-        with np.load(folder / "mesh.npz", allow_pickle=False) as data:
-            points, normals = visible_surface(data["vertices"].astype(np.float32), data["faces"].astype(np.int64))
+        points, normals = visible_surface(*read_mesh(folder))
         known[folder.name] = fitter.fit(points, normals)
         if count % 50 == 0 or count == len(missing):
             _save_fits(cache, known)

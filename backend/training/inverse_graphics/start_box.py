@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from ...common.json_files import read
 from ...render.template import CAR_BOX, TemplateConfig
 
 CAR = "car"
@@ -30,7 +30,7 @@ def start_box(config: TemplateConfig, category: str, data: Path) -> TemplateConf
 def category_of(data: Path) -> str:
     """``category`` of a dataset's ``dataset.json``; empty where nothing says it."""
     try:
-        index = json.loads((Path(data) / "dataset.json").read_text(encoding="utf-8"))
+        index = read(Path(data) / "dataset.json")
     except (OSError, ValueError):
         return ""
     category = index.get("category", "") if isinstance(index, dict) else ""

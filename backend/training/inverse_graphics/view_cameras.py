@@ -16,7 +16,6 @@ Letters: M views, P pictures, N batch, V vertices.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from ...common.files import write_json
+from ...common.json_files import read_object
 from ...common.records import Camera
 from ...common.view_set import View, azimuth_deg_of
 from ...data.multi_views import MultiViews
@@ -225,9 +225,12 @@ def save_cameras(path: Path, cameras: ViewCameras, views: list[View]) -> None:
 def read_cameras(path: Path) -> dict[int, Camera]:
     """The cameras found, by the id of their view. Raises ValueError in one sentence for a file that is no such."""
     try:
-        records = json.loads(Path(path).read_text(encoding="utf-8"))["views"]
-        return {int(record["id"]): _in_radians(record["end"]) for record in records}
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        records = read_object(path)["views"]
+        cameras = {int(record["id"]): _in_radians(record["end"]) for record in records}
+        if not all(math.isfinite(value) for camera in cameras.values() for value in asdict(camera).values()):
+            raise ValueError("a camera has numbers that are not finite")
+        return cameras
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path} does not hold the cameras of a training run: {error}") from error
 
 

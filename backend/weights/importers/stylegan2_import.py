@@ -20,9 +20,9 @@ from torch import Tensor
 
 from ...common.bundle_files import CARD, GENERATOR
 from ...errors import BundleError
+from ...models.network_files import config_of
 from ...models.storage import read_tensors
 from ...models.stylegan2 import Generator, GeneratorConfig
-from ...models.stylegan2_layers import config_of
 from ..generator_bundle import (
     Content,
     GeneratorCard,
