@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import bpy
 
-from . import session
+from . import environment, preferences, session
 from .environment import NoEnvironment
 from .wire import client
 
@@ -74,6 +74,8 @@ class JobOperator:
     _task: Task
     _timer: bpy.types.Timer | None = None
     _seen: Any = None
+    needs_backend = True
+    """Whether there has to be an environment; greyed out otherwise, with the reason."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -82,10 +84,16 @@ class JobOperator:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """One job at a time."""
+        """One job at a time, and only where there is something to do it with."""
         if session.status.running:
             cls.poll_message_set("Another job is running")  # type: ignore[attr-defined]
             return False
+        if cls.needs_backend:
+            try:
+                environment.find(preferences.interpreter())
+            except NoEnvironment as error:
+                cls.poll_message_set(str(error))  # type: ignore[attr-defined]
+                return False
         return True
 
     def steps(self, context: bpy.types.Context) -> Steps:

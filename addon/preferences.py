@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import choices, places
+from . import choices, device_builds, installation, places
 from .wire import records
 
 _of_this_run = ""
@@ -22,7 +23,7 @@ def use_interpreter(path: str) -> None:
     _of_this_run = path
 
 
-def _stored() -> Any:
+def stored() -> Any:
     """Returns the preferences as Blender keeps them; None in a run where the extension is not enabled."""
     addon: bpy.types.Addon | None = bpy.context.preferences.addons.get(places.EXTENSION)
     return addon.preferences if addon is not None else None
@@ -30,39 +31,43 @@ def _stored() -> Any:
 
 def interpreter() -> str:
     """Returns the path that the user chose, or an empty text."""
-    stored = _stored()
-    return _of_this_run or (bpy.path.abspath(stored.interpreter) if stored is not None else "")
+    kept = stored()
+    return _of_this_run or (bpy.path.abspath(kept.interpreter) if kept is not None else "")
 
 
-def package_index() -> str:
-    """Returns the address to install from, or an empty text."""
-    stored = _stored()
-    return stored.package_index if stored is not None else ""
+def source() -> installation.Source:
+    """Returns what the backend is to be installed from."""
+    kept = stored()
+    if kept is None:
+        return installation.Source(device_builds.detected())
+    wheels = Path(bpy.path.abspath(kept.wheels)) if kept.wheels else None
+    build = device_builds.chosen(kept.build)
+    return installation.Source(build, kept.package_index.strip(), wheels, cut_out=kept.install_onnxruntime)
 
 
 def device(chosen: str = choices.DEFAULT) -> str:
     """Returns the device that a setting stands for."""
-    stored = _stored()
+    kept = stored()
     if chosen != choices.DEFAULT:
         return chosen
-    return stored.device if stored is not None else "auto"
+    return kept.device if kept is not None else "auto"
 
 
 def cutout_model() -> str:
     """Returns which cut-out model requests ask for: a file's path, the bundle's own segmenter, or empty: any found."""
-    stored = _stored()
-    if stored is None:
+    kept = stored()
+    if kept is None:
         return ""
-    if stored.own_cut_out:
+    if kept.own_cut_out:
         return records.OWN_CUT_OUT
-    return os.path.normpath(bpy.path.abspath(stored.cutout_model)) if stored.cutout_model else ""
+    return os.path.normpath(bpy.path.abspath(kept.cutout_model)) if kept.cutout_model else ""
 
 
 def bundle(chosen: str = choices.DEFAULT) -> str:
     """Returns the name of the bundle that a setting stands for. Raises ValueError where it is no longer installed."""
     if not chosen:  # what Blender says of a number in the file that belongs to no choice
         raise ValueError("The weights that this scene asks for are not installed: choose others in the options.")
-    stored = _stored()
+    kept = stored()
     if chosen != choices.DEFAULT:
         return chosen
-    return stored.bundle if stored is not None and stored.bundle else records.DEFAULT_BUNDLE
+    return kept.bundle if kept is not None and kept.bundle else records.DEFAULT_BUNDLE

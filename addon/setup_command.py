@@ -10,10 +10,12 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-from . import batch_loop, batch_run, environment, job, preferences, session
+from . import batch_loop, batch_run, device_builds, environment, installation, job, preferences, session
+from .child_task import ChildTask
 from .wire import client, records
 
 FAILED, NOT_BEGUN = 1, 2
@@ -24,7 +26,13 @@ def parser() -> batch_run.Parser:
     result = batch_run.Parser(
         prog="setup",
         description="Makes the environment that the backend runs with, in the extension's user folder; one that is "
-        "there is made anew.",
+        "there is replaced once the new one is complete.",
+    )
+    result.add_argument(
+        "--build",
+        default="",
+        metavar="|".join(["auto", *(name.lower() for name in device_builds.BUILDS)]),
+        help="device to install for (default: as the preferences say, else what is found in this machine)",
     )
     result.add_argument("--python", default="", metavar="PATH", help="Python to make it with (default: Blender's own)")
     result.add_argument(
@@ -33,6 +41,8 @@ def parser() -> batch_run.Parser:
     result.add_argument(
         "--package-index", default="", metavar="URL", help="take them from there (default: as the preferences say)"
     )
+    result.add_argument("--onnxruntime", action="store_true", help="also what runs cut-out models of one's own")
+    result.add_argument("--sizes", action="store_true", help="only tell how much there is to download")
     return result
 
 
@@ -43,47 +53,73 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        installation = _installation(options)
-    except ValueError as error:
+        source = _source(options)
+        installation.refuse_where_offline(source, bpy.app.online_access)
+    except (ValueError, environment.NoEnvironment) as error:
         return _refuse(str(error), NOT_BEGUN)
     session.end_worker()
+    running: list[ChildTask] = []
     try:
         with batch_loop.Signals():
-            installation.start()
-            job.run_blocking((lambda: (yield installation))(), _show)
-            # Its own, whatever the preferences say.
-            preferences.use_interpreter(str(environment.own_folder()))
-            print("Starting the backend", flush=True)
-            ready = batch_run.start_backend()
+            return _install(source, options.sizes, running)
     except (environment.NoEnvironment, client.WorkerError, OSError) as error:
         return _refuse(str(error), FAILED)
     except batch_loop.Stopped as stop:
-        if installation.done:
+        if running and isinstance(running[-1], installation.Installation) and running[-1].done:
             return _refuse("Stopped; the environment is made.", stop.code)
-        installation.cancel()
+        for task in running:
+            task.cancel()
         return _refuse("Stopped; the unfinished environment was removed.", stop.code)
     finally:
         preferences.use_interpreter("")
         session.end_worker()
+
+
+def _install(source: installation.Source, only_sizes: bool, running: list[ChildTask]) -> int:
+    """Asks, installs and starts the backend; what is begun stands in ``running``."""
+    offer = None
+    if source.wheels is None:
+        offer = _run(installation.Question(source), running)
+        print(offer.sentence(), flush=True)
+        if only_sizes:
+            installation.discard(installation.partial_folder())
+            return 0
+    _run(installation.Installation(source, offer), running)
+    # Its own, whatever the preferences say.
+    preferences.use_interpreter(str(environment.own_folder()))
+    print("Starting the backend", flush=True)
+    ready = batch_run.start_backend()
     print(f"The environment works: Python {ready.python}, torch {ready.torch}, devices: {', '.join(ready.devices)}")
     return 0
 
 
-def _installation(options: argparse.Namespace) -> environment.Installation:
-    """Raises ValueError with a sentence where nothing can be begun."""
-    wheels = Path(options.wheels).expanduser().absolute() if options.wheels else None
-    if wheels is not None and not any(wheels.glob("*.whl")):
-        raise ValueError(f"There is no wheel in {wheels}: name a folder of .whl files.")
-    if wheels is None and not bpy.app.online_access:
-        raise ValueError(
-            "Packages come from the network, which Blender may not use: start it with --online-mode, or give --wheels "
-            "a folder of them."
-        )
+def _run(task: installation.Question | installation.Installation, running: list[ChildTask]) -> Any:
+    """Runs a task to its end and returns its outcome."""
+    running.append(task)
+    task.start()
+    found: list[Any] = []
+
+    def steps() -> job.Steps:
+        found.append((yield task))
+        return ""
+
+    job.run_blocking(steps(), _show)
+    return found[0]
+
+
+def _source(options: argparse.Namespace) -> installation.Source:
+    """Raises ValueError with a sentence where the options name what there is not."""
+    told = preferences.source()
     python = os.path.expanduser(options.python)
     if python and shutil.which(python) is None:
         raise ValueError(f"There is no Python {python}: give --python the path of one.")
-    index = options.package_index or preferences.package_index()
-    return environment.Installation(index, shutil.which(python) or "" if python else "", wheels)
+    return installation.Source(
+        build=device_builds.chosen(options.build) if options.build else told.build,
+        index=options.package_index or told.index,
+        wheels=Path(options.wheels).expanduser().absolute() if options.wheels else told.wheels,
+        python=shutil.which(python) or "" if python else "",
+        cut_out=options.onnxruntime or told.cut_out,
+    )
 
 
 def _show(progress: records.Progress) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from .. import masks, session, thumbnails
+from .install_panel import draw_missing, lacks_backend
 from .layout import UnrenderPanel, draw_text
 
 SHOWN_IN_QUEUE = 8
@@ -35,6 +36,8 @@ class UNRENDER_PT_main(UnrenderPanel, bpy.types.Panel):
             row = layout.row()
             row.enabled = not status.cancel_requested
             row.operator("unrender.cancel", text="Cancelling" if status.cancel_requested else "Cancel", icon="X")
+        elif lacks_backend():
+            draw_missing(layout, context.region.width)
         else:
             layout.row().prop(settings, "quality", expand=True)
             row = layout.row()

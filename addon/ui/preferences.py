@@ -7,8 +7,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from .. import choices, environment, places, preferences, session
+from .. import choices, device_builds, installation, places, session
 from ..wire import records
+from .install_panel import draw_environment
 from .layout import draw_text
 
 CUT_OUT_TEXT = (
@@ -31,6 +32,10 @@ def _on_interpreter(_self: object, _context: object) -> None:
     session.end_worker()
 
 
+def _on_source(_self: object, _context: object) -> None:
+    installation.dismiss()  # its sizes were those of something else
+
+
 class UnrenderPreferences(bpy.types.AddonPreferences):
     """Kept by Blender between sessions."""
 
@@ -42,9 +47,29 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
         update=_on_interpreter,
     )
+    build: EnumProperty(
+        name="Install For",
+        description="Device that the backend is installed for: it decides where torch comes from and how large it is",
+        items=device_builds.choices(),
+        update=_on_source,
+    )
     package_index: StringProperty(
         name="Package Index",
-        description="Address to install from, such as PyTorch's own for a certain graphics card; empty: the usual one",
+        description="Address that all packages come from, such as a mirror's; empty: torch from its own index for the "
+        "device, the others from the general one",
+        update=_on_source,
+    )
+    wheels: StringProperty(
+        name="Folder of Wheels",
+        description="Folder with all packages as .whl files, which are installed without a network; empty: they come "
+        "from the package index",
+        subtype="DIR_PATH",
+        update=_on_source,
+    )
+    install_onnxruntime: BoolProperty(
+        name="With onnxruntime",
+        description="Also install what runs cut-out models of your own",
+        update=_on_source,
     )
     device: EnumProperty(name="Device", description="Where the networks run", items=choices.DEVICES)
     bundle: EnumProperty(name="Weights", description="Bundle to use where a scene names none", items=_bundles)
@@ -64,7 +89,10 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         self.layout.use_property_split = True
         self.layout.prop(self, "interpreter")
         draw_environment(self.layout, width)
-        for name in ("package_index", "device", "bundle"):
+        for name in ("wheels", "package_index", "install_onnxruntime"):
+            self.layout.prop(self, name)
+        self.layout.separator()
+        for name in ("device", "bundle"):
             self.layout.prop(self, name)
         self.layout.separator()
         row = self.layout.row()
@@ -77,30 +105,6 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         names = list(places.generators())
         if names:
             draw_text(self.layout, f"Image generators: {', '.join(names)}", "IMAGE_DATA", width)
-
-
-def draw_environment(layout: bpy.types.UILayout, width: int) -> None:
-    """Draws what the backend runs with, what looks at it or makes it, and what came of that.
-
-    ``width`` is the region's, in pixels.
-    """
-    try:
-        found = environment.find(preferences.interpreter())
-    except environment.NoEnvironment as error:
-        draw_text(layout, str(error), "ERROR", width)
-    else:
-        draw_text(layout, f"{found.path} ({found.source})", "CHECKMARK", width)
-    row = layout.row(align=True)
-    row.operator("unrender.check_environment", icon="VIEWZOOM")
-    row.operator("unrender.create_environment", icon="IMPORT")
-    status = session.status
-    if status.running:
-        layout.progress(text=status.stage, factor=status.fraction)
-        layout.operator("unrender.cancel", icon="X")
-    if status.check:
-        draw_text(layout, status.check, "INFO", width)
-    if status.error:
-        draw_text(layout, status.error, "ERROR", width)
 
 
 def register() -> None:

@@ -16,7 +16,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import batch, batch_inputs, environment, handles, job, masks, pixels, scene, session
+from addon import batch, batch_inputs, environment, handles, masks, pixels, scene, session
 from addon.operators import image_to_3d
 from addon.ui import handle_panels, menus
 from addon.wire import client
@@ -112,11 +112,11 @@ def test_without_an_environment_the_error_says_what_to_do(photo, monkeypatch):
     def none(chosen=""):
         raise environment.NoEnvironment("Create one in the preferences.")
 
-    monkeypatch.setattr(environment, "worker_command", none)
+    monkeypatch.setattr(environment, "find", none)
     settings().image_path = str(photo())
     with pytest.raises(RuntimeError, match="Create one"):
         bpy.ops.unrender.image_to_3d()
-    assert session.status.error == "Create one in the preferences."
+    assert bpy.ops.unrender.check_environment.poll(), "what could mend it is not greyed out"
 
 
 def test_the_mask_can_be_seen_changed_and_used(photo):
@@ -239,38 +239,6 @@ def test_the_interpreter_is_found_in_the_order_of_what_was_said(tmp_path, monkey
     assert environment.find(str(tmp_path / "chosen")).path == chosen
     with pytest.raises(environment.NoEnvironment, match="is not there"):
         environment.find(str(tmp_path / "missing"))
-
-
-def test_an_environment_that_cannot_be_made_says_why(tmp_path, monkeypatch):
-    monkeypatch.setattr(environment.places, "user_folder", lambda: tmp_path)
-    installation = environment.Installation()
-    failing = "import sys; print('ERROR: No matching distribution found for torch'); sys.exit(1)"
-    installation._steps = [("Installing packages", 0.1, [sys.executable, "-c", failing])]
-    installation.start()
-    with pytest.raises(environment.NoEnvironment, match="has no torch for Python"):
-        job.run_blocking((lambda: (yield installation))())
-    assert not (tmp_path / "env" / environment.FINISHED_MARK).exists()
-
-
-def test_an_environment_is_made_step_by_step(tmp_path, monkeypatch):
-    monkeypatch.setattr(environment.places, "user_folder", lambda: tmp_path)
-    installation = environment.Installation()
-    folder = tmp_path / "env"
-    say = "import time; print('Collecting torch>=2.3'); time.sleep(0.3)"
-    installation._steps = [
-        ("Making the environment", 0.0, [sys.executable, "-c", f"import os; os.makedirs({str(folder)!r})"]),
-        ("Installing packages", 0.05, [sys.executable, "-u", "-c", say]),
-    ]
-    installation.start()
-    stages = []
-    job.run_blocking((lambda: (yield installation))(), lambda progress: stages.append(progress.stage))
-    assert stages[0] == "Making the environment" and stages[-1] == "Installing torch"
-    assert (folder / environment.FINISHED_MARK).exists()
-
-
-def test_going_online_needs_permission():
-    if not bpy.app.online_access:
-        assert not bpy.ops.unrender.create_environment.poll()
 
 
 def test_the_requirements_are_those_of_the_project(root):

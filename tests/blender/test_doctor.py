@@ -20,7 +20,7 @@ bpy = pytest.importorskip("bpy")
 
 from safetensors.numpy import save_file
 
-from addon import bundle_check, cli, doctor, environment, places, preferences
+from addon import bundle_check, cli, doctor, environment, installation, places, preferences
 from addon.wire import bundle_files
 from backend.models import salient_objects
 from tests.helpers.addon_at_work import addon_with_toy_worker
@@ -156,9 +156,10 @@ def test_train_and_evaluate_run_in_the_other_interpreter(at_work: Path, tmp_path
 def test_setup_refuses_what_cannot_work(at_work: Path, tmp_path: Path, capsys):
     (tmp_path / "wheels").mkdir()
     for words, said in (
-        ([], "give --wheels a folder of them"),
+        ([], "start it with --online-mode, or install from a folder of wheels"),
         (["--wheels", str(tmp_path / "wheels")], "There is no wheel in"),
         (["--wheels", str(tmp_path / "wheels"), "--python", "nowhere"], "There is no"),
+        (["--build", "voodoo"], "choose one of auto"),
     ):
         assert bpy.app.online_access or cli.main(["setup", *words]) == 2
         assert said in capsys.readouterr().err or bpy.app.online_access
@@ -174,7 +175,9 @@ def test_setup_takes_packages_from_a_folder_and_tells_what_it_lacks(at_work: Pat
     assert cli.main(["setup", "--wheels", str(wheels), "--python", sys.executable]) == 1
     told = capsys.readouterr()
     assert "Making the environment" in told.out
-    assert re.search(rf"The folder {wheels} has no wheel of (torch|numpy)\S+ for this Python: put one there.", told.err)
+    assert re.search(
+        rf"The folder {wheels} has no wheel of (torch|numpy) for Python 3\.\d+ on this system: put one there.", told.err
+    )
     assert not (at_work / "env" / environment.FINISHED_MARK).exists()
 
 
@@ -183,13 +186,13 @@ def test_setup_makes_an_environment_and_starts_the_backend(at_work: Path, capsys
     wheels.mkdir()
     (wheels / "x.whl").write_bytes(b"")
     monkeypatch.setattr(environment, "REQUIREMENTS", ())
-    made = environment.Installation.__init__
+    made = installation.Installation.__init__
 
     def without_pip(self, *arguments):
         made(self, *arguments)
         del self._steps[1]
 
-    monkeypatch.setattr(environment.Installation, "__init__", without_pip)
+    monkeypatch.setattr(installation.Installation, "__init__", without_pip)
     assert cli.main(["setup", "--wheels", str(wheels), "--python", sys.executable]) == 0
     assert "The environment works: Python " in capsys.readouterr().out
     assert (at_work / "env" / environment.FINISHED_MARK).exists()
