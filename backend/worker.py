@@ -9,7 +9,9 @@ the other. Standard output is the wire, so everything else that would be printed
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
+import gc
 import os
 import platform
 import queue
@@ -17,7 +19,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from .common import records
@@ -26,6 +28,9 @@ from .ipc import protocol
 
 ORPHAN_SECONDS = 2.0
 """How long a running request may go on after Blender has closed the wire."""
+TRIM_SECONDS, FORGET_SECONDS = 5.0, 60.0
+"""How long nothing is asked before memory that nobody uses goes back to the system, and before loaded weights do too:
+the next request then takes some two seconds longer."""
 
 Report = Callable[[records.Progress], None]
 Handler = Callable[[Any, Report, Callable[[], bool]], Any]
@@ -58,9 +63,9 @@ class Connection:
             self._writer.write(frame)
             self._writer.flush()
 
-    def next_request(self) -> protocol.Message | None:
-        """Blocks until a request is there; None at the end."""
-        return self._requests.get()
+    def next_request(self, seconds: float | None = None) -> protocol.Message | None:
+        """Blocks until a request is there; None at the end. Raises queue.Empty where none comes in time."""
+        return self._requests.get(timeout=seconds)
 
     def is_cancelled(self, identity: int) -> bool:
         """True if this request is to stop."""
@@ -87,17 +92,39 @@ class Connection:
         timer.start()
 
 
-def serve(handlers: Mapping[type, Handler], reader: BinaryIO, writer: BinaryIO, ready: protocol.Ready) -> None:
-    """Shakes hands, then answers requests until the input ends. Whatever a handler raises becomes one sentence."""
+def serve(
+    handlers: Mapping[type, Handler],
+    reader: BinaryIO,
+    writer: BinaryIO,
+    ready: protocol.Ready,
+    rests: Sequence[tuple[float, Callable[[], None]]] = (),
+) -> None:
+    """Shakes hands, then answers requests until the input ends. Whatever a handler raises becomes one sentence.
+
+    ``rests`` are done, each once, when so many seconds have passed since the last request; the shortest comes first.
+    """
     connection = Connection(reader, writer)
     connection.handshake(ready)
-    while (message := connection.next_request()) is not None:
+    while (message := _next_or_rest(connection, rests)) is not None:
         answer = _answer(handlers, message, connection)
         try:
             connection.send(message.identity, answer)
         except protocol.ProtocolError as error:
             connection.send(message.identity, protocol.Failed(f"The result cannot be sent to Blender: {error}."))
         connection.forget(message.identity)
+        del message, answer  # arrays that would stay until the next request
+
+
+def _next_or_rest(connection: Connection, rests: Sequence[tuple[float, Callable[[], None]]]) -> protocol.Message | None:
+    """Waits for the next request; whatever is due meanwhile is done, also before the first one, and ends no wait."""
+    passed = 0.0
+    for seconds, rest in rests:
+        try:
+            return connection.next_request(seconds - passed)
+        except queue.Empty:
+            passed = seconds
+        rest()
+    return connection.next_request()
 
 
 def _answer(handlers: Mapping[type, Handler], message: protocol.Message, connection: Connection) -> Any:
@@ -177,7 +204,7 @@ class Pipeline:
         except Exception as error:
             if request.device == "cpu" or not _is_out_of_device_memory(error):
                 raise
-        self._release_device_memory()
+        self.forget()
         request = dataclasses.replace(request, device="cpu")
         result = reconstruct(request, self.bundle(request.bundle, "cpu"), report, cancelled)
         result.warnings.append("The graphics card ran out of memory, so this ran on the processor.")
@@ -251,13 +278,27 @@ class Pipeline:
             pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         return protocol.Picture(pixels)
 
-    def _release_device_memory(self) -> None:
-        import torch
-
+    def forget(self) -> None:
+        """Drops all weights that are loaded: they lie on the disk, and the next request loads its own."""
         self._bundles.clear()
         self._maker = (None, None)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_memory_back()
+
+
+def give_memory_back() -> None:
+    """Has memory that nobody uses any more go back to the system and to the graphics card.
+
+    C libraries keep what was freed, for the next time; glibc gives it up when asked.
+    """
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch is not None and torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _is_out_of_device_memory(error: Exception) -> bool:
@@ -313,12 +354,14 @@ def main() -> int:
         traceback.print_exc()
         sentence = (
             f"The interpreter {sys.executable} lacks what the backend needs ({error}); "
-            "create the environment in the add-on's preferences."
+            "press Install Backend in the add-on's preferences, or choose another interpreter there."
         )
         writer.write(protocol.encode(protocol.Message(0, protocol.Failed(sentence))))
         writer.flush()
         return 1
-    serve(Pipeline().handlers(), reader, writer, ready)
+    pipeline = Pipeline()
+    rests = ((TRIM_SECONDS, give_memory_back), (FORGET_SECONDS, pipeline.forget))
+    serve(pipeline.handlers(), reader, writer, ready, rests)
     return 0
 
 
