@@ -8,6 +8,7 @@ is refused and a Python too new; what pip said before tells them apart.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -66,6 +67,8 @@ class Downloads:
         elif found := _TAKEN.match(line):
             self.name = _package(found[1])
             self.taken += 1
+            with contextlib.suppress(OSError):
+                self._finished += os.path.getsize(found[1])
         elif line.startswith("Installing collected packages"):
             self._close()
             self.installing = True

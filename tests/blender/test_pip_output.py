@@ -82,6 +82,14 @@ def test_bytes_are_counted_with_those_of_the_cache_and_lines_may_come_in_pieces(
     assert not whole.installing
 
 
+def test_packages_of_a_folder_count_by_their_files(tmp_path):
+    path = tmp_path / "toy-1.0-py3-none-any.whl"
+    path.write_bytes(b"x" * 300)
+    downloads = pip_output.Downloads()
+    downloads.feed(f"Processing {path}\nProcessing /nowhere/other-1.0-py3-none-any.whl\n")
+    assert (downloads.bytes, downloads.taken, downloads.name) == (300, 2, "other")
+
+
 def test_a_download_that_goes_on_after_an_interruption_counts_once():
     downloads = pip_output.Downloads()
     downloads.feed(recorded.BROKEN_OFF)
