@@ -10,10 +10,12 @@ the run's folder has it save after the step that is under way, and stop.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,8 @@ from torch import Tensor, nn
 
 from ..common.files import write_text
 from ..common.run_files import Stopped, stop_file, stop_is_asked
-from ..models.storage import read_tensors, write_tensors
+from ..errors import OutputError
+from ..models.storage import checksum, read_tensors, unfitting, write_tensors
 from ..progress_bar import Bar
 from .distributed import any_process, is_alone
 
@@ -129,19 +132,21 @@ def run(
                 means, pace = losses.take(done)
                 bar.show(means)
                 if logger:
-                    logger.write(done, {**means, "seconds_per_step": pace, "seconds": seconds})
+                    with _saved_first(checkpoint, task, done, seconds):
+                        logger.write(done, {**means, "seconds_per_step": pace, "seconds": seconds})
             if logger and (done % config.evaluate_every == 0 or last):
-                figures = task.evaluate(done, out)
-                validation = {f"validation/{name}": value for name, value in figures.items()}
-                bar.show(validation)
-                logger.write(done, validation)
-                logger.show(done, task.sheets())
+                with _saved_first(checkpoint, task, done, seconds):
+                    figures = task.evaluate(done, out)
+                    validation = {f"validation/{name}": value for name, value in figures.items()}
+                    bar.show(validation)
+                    logger.write(done, validation)
+                    logger.show(done, task.sheets())
                 losses.start()
             # Several processes have to agree, for which they wait: as rarely as for their losses.
             looks = not last and (is_alone() or done % config.log_every == 0)
             stops = looks and any_process(stop_is_asked(out))
             if writes and (done % config.checkpoint_every == 0 or last or stops):
-                save_checkpoint(checkpoint, task, done, seconds)
+                _save(checkpoint, task, done, seconds)
                 task.export(out)
             if stops:
                 break
@@ -151,6 +156,38 @@ def run(
         stop_file(out).unlink(missing_ok=True)
         raise Stopped
     return figures
+
+
+@contextlib.contextmanager
+def _saved_first(checkpoint: Path, task: Task, step: int, seconds: float) -> Iterator[None]:
+    """Saves the steps that were made before an error of the block passes: looking at a network must not lose it."""
+    try:
+        yield
+    except Exception as error:
+        with contextlib.suppress(OutputError, FloatingPointError, OSError):
+            _save(checkpoint, task, step, seconds)
+            task.export(checkpoint.parent)
+        if not isinstance(error, OSError | ValueError):
+            raise
+        raise OutputError(
+            f"Step {step} is made, but cannot be judged or logged ({_line(error)}); mend that and go on with --resume."
+        ) from error
+
+
+def _save(checkpoint: Path, task: Task, step: int, seconds: float) -> None:
+    """Saves, and says so where it cannot. Raises OutputError; the checkpoint before is whole then."""
+    try:
+        save_checkpoint(checkpoint, task, step, seconds)
+    except OSError as error:
+        before = "the checkpoint before it is whole" if checkpoint.exists() else "there is none before it"
+        raise OutputError(
+            f"The checkpoint of step {step} cannot be written to {checkpoint} ({error.strerror or error}): {before}; "
+            "make room and go on with --resume."
+        ) from error
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 class _Losses:
@@ -198,36 +235,66 @@ def save_checkpoint(path: Path, task: Task, step: int, seconds: float = 0.0) -> 
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     if not all(bool(value.isfinite().all()) for name, value in copies.items() if name.startswith("network/")):
         raise FloatingPointError(f"The weights are no longer finite at step {step}; lower the learning rate.")
-    write_tensors(path, copies, {"step": str(step), "seconds": f"{seconds:.1f}"})
+    write_tensors(path, copies, {"step": str(step), "seconds": f"{seconds:.1f}", "checksum": checksum(copies)})
 
 
 def load_checkpoint(path: Path, task: Task) -> tuple[int, float]:
     """Restores a task; returns the steps made and the seconds they took. Raises ValueError if the file does not fit."""
     tensors, metadata = load_networks(path, task)
     try:
+        step, seconds = int(metadata["step"]), float(metadata.get("seconds", 0))
+        if not (0 <= step < 2**53 and 0 <= seconds < math.inf):
+            raise ValueError(f"it says {step} steps and {seconds} seconds")
         for name, optimizer in task.optimizers.items():
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(tensors, f"optimizer/{name}/").items():
-                index, _, slot = key.partition("/")
-                state.setdefault(int(index), {})[slot] = value
             groups = optimizer.state_dict()["param_groups"]
+            state = _state_of(_below(tensors, f"optimizer/{name}/"), optimizer)
             optimizer.load_state_dict({"state": state, "param_groups": groups})
         task.restore(_below(tensors, "kept/"))
         task.generator.set_state(tensors["random/own"])
         torch.set_rng_state(tensors["random/torch"])
-    except (RuntimeError, KeyError) as error:
-        raise ValueError(f"The checkpoint {path} is of another configuration: {error}") from error
-    return int(metadata["step"]), float(metadata.get("seconds", 0))
+    except (RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
+        raise _unusable(path, f"it lacks {error}" if isinstance(error, KeyError) else str(error)) from error
+    return step, seconds
+
+
+def _state_of(tensors: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    """What an optimiser remembers of its parameters, by their numbers. Raises ValueError where it does not fit them."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, slot = key.partition("/")
+        state.setdefault(int(index), {})[slot] = value
+        fits = 0 <= int(index) < len(parameters) and value.shape in ((), parameters[int(index)].shape)
+        if not fits or value.is_complex() or not bool(value.isfinite().all()):
+            raise ValueError(f"the optimiser's {key} does not fit or is not finite")
+    if len({frozenset(slots) for slots in state.values()}) > 1:
+        raise ValueError("the optimiser's state lacks something")
+    return state
+
+
+def _unusable(path: Path, reason: str) -> ValueError:
+    return ValueError(
+        f"The checkpoint {path} is damaged or of another configuration: {' '.join(reason.split())[:200].rstrip('.')}; "
+        "take the settings that it was made with, or begin anew in another folder."
+    )
 
 
 def load_networks(path: Path, task: Task) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Restores a task's networks alone; returns all that the file holds. Raises ValueError if it does not fit."""
     tensors, metadata = read_tensors(path)
+    if metadata.get("checksum", "") not in ("", checksum(tensors)):  # older ones have none
+        raise _unusable(path, "its content is not what was written")
+    for name, network in task.networks.items():
+        own = _below(tensors, f"network/{name}/")
+        if wrong := unfitting(network.state_dict(), own):
+            raise _unusable(path, f"of the network {name} {wrong}")
+        if not all(bool(value.isfinite().all()) for value in own.values()):
+            raise _unusable(path, f"the network {name} holds numbers that are not finite")
     try:
         for name, network in task.networks.items():
             network.load_state_dict(_below(tensors, f"network/{name}/"))
     except RuntimeError as error:
-        raise ValueError(f"The checkpoint {path} is of another configuration: {error}") from error
+        raise _unusable(path, str(error)) from error
     return tensors, metadata
 
 
