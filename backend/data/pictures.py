@@ -18,7 +18,7 @@ from ..common.pictures import FORMATS
 
 UNREADABLE = (
     OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError, SyntaxError, MemoryError,
-    struct.error, zlib.error, Image.DecompressionBombError,
+    RuntimeError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 """What Pillow's decoders raise on damaged data, depending on where the damage is."""
 

@@ -105,16 +105,19 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
         try:
             save_file(tensors, partial, metadata=metadata)
         except SafetensorError as error:  # what a full disk comes as
-            number = re.search(r"code: (\d+)", str(error))
+            number = re.search(r"(?:code: |os error )(\d+)", str(error))
             code = int(number[1]) if number else errno.EIO
             raise OSError(code, os.strerror(code), str(path)) from error
 
 
-def checksum(tensors: Mapping[str, Tensor]) -> str:
-    """A number of the names and the bits of tensors on the CPU, in hexadecimal digits: for damage, not for proof."""
-    found = 0
+def checksum(tensors: Mapping[str, Tensor], *words: str) -> str:
+    """A number of ``words`` and of names, types, shapes and bits of tensors on the CPU, in hexadecimal digits.
+
+    It tells damage, and is no proof against somebody who means it.
+    """
+    found = zlib.crc32("\0".join(words).encode("utf-8"))
     for name in sorted(tensors):
-        found = zlib.crc32(name.encode("utf-8"), found)
+        found = zlib.crc32(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode(), found)
         found = zlib.crc32(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy(), found)
     return f"{found:08x}"
 
@@ -132,7 +135,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     tensors, metadata = _read(path, lambda file: {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     precision = metadata.get("precision", "")  # older files say none
     if precision not in ("", *PRECISIONS):
-        raise ValueError(f"The weights file {path} is in a precision that is not known here: {precision}.")
+        raise ValueError(f"The weights file {path} is in a precision that is not known here: {precision:.40}.")
     return (_dequantised(tensors, path) if precision == "int8" else tensors), metadata
 
 

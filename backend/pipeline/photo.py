@@ -32,7 +32,8 @@ FEWEST_PIXELS_A_SIDE = 16
 
 # What Pillow's decoders raise on damaged data, depending on where the damage is.
 _DECODER_ERRORS = (
-    OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError, struct.error, zlib.error,
+    OSError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError, RuntimeError,
+    struct.error, zlib.error,
 )  # fmt: skip
 
 

@@ -121,7 +121,12 @@ def run(
         write_text(out / "config.json", json.dumps(asdict(describe), indent=1, default=str))
     losses, began, figures, stops = _Losses(), time.perf_counter(), dict[str, float](), False
     with Bar(
-        f"Training {out.name}", config.steps, unit=progress.unit, first=first, scale=progress.per_step, shown=writes
+        f"Training {out.name}",
+        max(config.steps, first),
+        unit=progress.unit,
+        first=first,
+        scale=progress.per_step,
+        shown=writes,
     ) as bar:
         for done in range(first + 1, config.steps + 1):
             losses.add(task.step(done - 1))
@@ -235,7 +240,8 @@ def save_checkpoint(path: Path, task: Task, step: int, seconds: float = 0.0) -> 
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     if not all(bool(value.isfinite().all()) for name, value in copies.items() if name.startswith("network/")):
         raise FloatingPointError(f"The weights are no longer finite at step {step}; lower the learning rate.")
-    write_tensors(path, copies, {"step": str(step), "seconds": f"{seconds:.1f}", "checksum": checksum(copies)})
+    words = {"step": str(step), "seconds": f"{seconds:.1f}"}
+    write_tensors(path, copies, {**words, "checksum": checksum(copies, *words.values())})
 
 
 def load_checkpoint(path: Path, task: Task) -> tuple[int, float]:
@@ -282,7 +288,8 @@ def _unusable(path: Path, reason: str) -> ValueError:
 def load_networks(path: Path, task: Task) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Restores a task's networks alone; returns all that the file holds. Raises ValueError if it does not fit."""
     tensors, metadata = read_tensors(path)
-    if metadata.get("checksum", "") not in ("", checksum(tensors)):  # older ones have none
+    words = (metadata.get("step", ""), metadata.get("seconds", ""))
+    if "checksum" in metadata and metadata["checksum"] != checksum(tensors, *words):  # older ones have none
         raise _unusable(path, "its content is not what was written")
     for name, network in task.networks.items():
         own = _below(tensors, f"network/{name}/")
