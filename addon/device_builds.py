@@ -47,7 +47,7 @@ class Build:
 def _builds() -> dict[str, Build]:
     if sys.platform == "darwin":
         return {APPLE: Build(APPLE, "Apple", "Processor and graphics of Apple's chips", "", 200, 750)}
-    processor = Build(CPU, "CPU", "Runs on every machine", f"{INDEX_OF_TORCH}/cpu", 300, 1100)
+    processor = Build(CPU, "CPU", "Runs on every machine", f"{INDEX_OF_TORCH}/cpu", 300, 1200)
     nvidia = Build(
         NVIDIA, "NVIDIA", "A graphics card of NVIDIA: CUDA comes along", f"{INDEX_OF_TORCH}/cu128", 3400, 7500
     )

@@ -4,19 +4,25 @@
 
     python scripts/build_extension.py [--out DIR]
 
-In a git checkout only files that git tracks or would track are packed.
+In a git checkout only files that git tracks or would track are packed. Beside the zip lies index.json, with which the
+folder is a repository of extensions: put both on any web server or shared disk, and Blender (Preferences > Get
+Extensions > Repositories) installs from the index's address and finds later versions there. With --blender a Blender
+checks the zip and writes the index itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import fnmatch
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -25,6 +31,7 @@ from backend.common import files  # noqa: E402 - the repository's root is not on
 
 MAX_BYTES = 40 * 1024 * 1024
 """What an extension may weigh: more would not be downloaded gladly."""
+INDEX = "index.json"
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """The same files make the same zip, whenever it is built."""
 
@@ -63,12 +70,17 @@ def candidates() -> list[str]:
     return sorted(set(paths))
 
 
+def manifest() -> dict[str, Any]:
+    """Returns the extension's manifest. Raises OSError or ValueError where it is none."""
+    return tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf-8"))
+
+
 def build(out: Path) -> Path:
     """Writes the zip into a folder and returns its path. Raises OSError, KeyError for an incomplete manifest."""
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf-8"))
-    patterns = manifest["build"]["paths_exclude_pattern"]
+    told = manifest()
+    patterns = told["build"]["paths_exclude_pattern"]
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{manifest['id']}-{manifest['version']}.zip"
+    path = out / f"{told['id']}-{told['version']}.zip"
     with (
         files.replacing(path) as partial,
         zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
@@ -82,13 +94,55 @@ def build(out: Path) -> Path:
     return path
 
 
+def index_of(path: Path) -> dict[str, Any]:
+    """Returns the index of a repository that holds this zip alone, in the form that Blender reads (version 1).
+
+    What Blender shows of an extension before it is installed is its manifest; the address is relative to the index.
+    """
+    described = {key: value for key, value in manifest().items() if key != "build"}
+    content = path.read_bytes()
+    described |= {
+        "archive_url": f"./{path.name}",
+        "archive_size": len(content),
+        "archive_hash": f"sha256:{hashlib.sha256(content).hexdigest()}",
+    }
+    return {"version": "v1", "blocklist": [], "data": [described]}
+
+
+def ask_blender(blender: str, path: Path) -> None:
+    """Has a Blender check the zip and write the index beside it. Raises ValueError with what it said."""
+    for words in (["validate", str(path)], ["server-generate", "--repo-dir", str(path.parent)]):
+        try:
+            # One path, which may hold spaces; or a command with words of its own.
+            start = [blender] if shutil.which(blender) else blender.split()
+            command = [*start, "--command", "extension", *words]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise ValueError(f"{blender} cannot be started ({error}): give --blender the path of one.") from error
+        if done.returncode != 0:
+            said = " ".join((done.stdout + done.stderr).split())[-300:]
+            raise ValueError(f"Blender refuses the extension (extension {words[0]}): {said}")
+
+
 def main() -> int:
-    """Builds and says how large the result is; 1 if it is too large."""
-    parser = argparse.ArgumentParser(description="Makes the zip that Blender installs.")
-    parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for the zip (default: out)")
-    path = build(parser.parse_args([word for word in sys.argv[1:] if word != "--"]).out)
+    """Builds and says how large the result is; 1 if it is too large or could not be made."""
+    parser = argparse.ArgumentParser(description="Makes the zip that Blender installs, and a repository's index of it.")
+    parser.add_argument("--out", type=Path, default=ROOT / "out", help="folder for zip and index (default: out)")
+    parser.add_argument(
+        "--blender", default="", metavar="PATH", help="Blender that checks the zip and writes the index"
+    )
+    options = parser.parse_args([word for word in sys.argv[1:] if word != "--"])
+    try:
+        path = build(options.out)
+        files.write_json(path.parent / INDEX, index_of(path))
+        if options.blender:
+            ask_blender(options.blender, path)
+    except (OSError, ValueError) as error:
+        print(f"build_extension.py: {error}", file=sys.stderr)
+        return 1
     size = path.stat().st_size
     print(f"{path}: {size / 1024 / 1024:.1f} MB")
+    print(f"{path.parent / INDEX}: the index of a repository")
     if size > MAX_BYTES:
         print(f"That is more than {MAX_BYTES / 1024 / 1024:.0f} MB.", file=sys.stderr)
         return 1

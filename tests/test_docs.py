@@ -301,7 +301,7 @@ def test_the_extension_is_built_as_the_readme_installs_it(tmp_path: Path) -> Non
     command = [sys.executable, ROOT / "scripts/build_extension.py", "--out", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    (built,) = tmp_path.iterdir()
+    (built,) = tmp_path.glob("*.zip")
     assert f" out/{built.name}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import device_builds, environment, installation, pip_output, preferences, session
+from .. import device_builds, environment, installation, pip_output, places, preferences, session
 from .layout import draw_text
 
 NONE_YET = "There is no backend yet. It comes in a folder of its own; Blender's Python stays as it is."
@@ -37,21 +37,21 @@ def draw_offer(layout: bpy.types.UILayout, offer: installation.Offer, width: int
     """Draws the true size, and the choice whether to go on."""
     box = layout.box()
     draw_text(box, offer.sentence(), "INFO", width)
-    row = box.row(align=True)
+    column = box.column(align=True)  # a sidebar is too narrow for both in a row
     text = f"Download {pip_output.size(offer.bytes)}"
-    row.operator("unrender.download_backend", text=text, icon="IMPORT")
-    row.operator("unrender.dismiss_backend", icon="X")
+    column.operator("unrender.download_backend", text=text, icon="IMPORT")
+    column.operator("unrender.dismiss_backend", icon="X")
 
 
 def draw_choice(layout: bpy.types.UILayout, width: int) -> None:
     """Draws which build, where it comes from and how large it is."""
-    stored = preferences.stored()
-    if stored is not None:
-        layout.prop(stored, "build")
     source = preferences.source()
     if source.wheels is not None:
         draw_text(layout, f"Packages come from {source.wheels}; nothing connects to the network.", "FILE_FOLDER", width)
         return
+    stored = preferences.stored()
+    if stored is not None:
+        layout.prop(stored, "build")
     found = f"{source.build.name}, from {source.index or source.build.address}."
     draw_text(layout, f"{found} {approximate_size(source.build)}", "INFO", width)
     if not bpy.app.online_access:
@@ -71,6 +71,9 @@ def draw_missing(layout: bpy.types.UILayout, width: int) -> None:
     row = layout.row()
     row.scale_y = 1.6
     row.operator("unrender.install_backend", icon="IMPORT")
+    if preferences.stored() is not None:
+        text = "Existing Python, Folder of Wheels"
+        layout.operator("preferences.addon_show", text=text, icon="PREFERENCES").module = places.EXTENSION
 
 
 def draw_environment(layout: bpy.types.UILayout, width: int) -> None:
