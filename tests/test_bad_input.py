@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -99,3 +101,41 @@ def test_damaged_bytes_never_escape(tmp_path: Path, kind: str, damage: list[tupl
         assert_one_sentence(error, "damaged.bin")
     else:
         assert photo.rgb.ndim == 3 and photo.rgb.dtype == np.uint8
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_with_a_pictures_name_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    found: list[str] = []
+
+    def look() -> None:
+        try:
+            load_photo(tmp_path / "pipe.jpg")
+        except PhotoError as error:
+            found.append(str(error))
+
+    reader = threading.Thread(target=look, daemon=True)
+    reader.start()
+    reader.join(10)
+    assert found == ["pipe.jpg is no file that can be read: choose a picture."]
+
+
+def test_a_file_of_terabytes_is_refused_unread(tmp_path: Path) -> None:
+    with open(tmp_path / "huge.png", "wb") as file:
+        file.truncate(2**41)  # a hole, which takes no room
+    with pytest.raises(PhotoError, match="huge.png is too large"):
+        load_photo(tmp_path / "huge.png")
+
+
+def test_damage_that_a_decoder_tells_as_a_runtime_error_is_one_sentence(tmp_path: Path) -> None:
+    """AVIF's decoder does; which bytes make it do so depends on its version, so that many are tried."""
+    Image.init()
+    if "AVIF" not in Image.SAVE:
+        pytest.skip("this Pillow writes no AVIF")
+    data = encoded(noise(), "AVIF")
+    for start in range(100, len(data), max(1, len(data) // 60)):
+        (tmp_path / "damaged.avif").write_bytes(data[:start] + bytes(40) + data[start + 40 :])
+        try:
+            load_photo(tmp_path / "damaged.avif")
+        except PhotoError as error:
+            assert_one_sentence(error, "damaged.avif")

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+from backend.data import images as images_module
 from backend.data.images import ImageSetConfig, ImageSetError, fitted, load_images
 
 
@@ -177,3 +180,135 @@ def test_padding_cuts_nothing_off() -> None:
     image[18:22, 4:8] = image[18:22, 112:116] = 255  # near either end of a picture much too wide
     kept, cut = (fitted(encoded(image), ImageSetConfig(60, aspect=1.5, fit=fit)).max() for fit in ("pad", "crop"))
     assert kept > 150 and cut < 20
+
+
+# What others left in a folder
+
+
+def grey(value: int, side: int = 12) -> bytes:
+    return encoded(np.full((side, side, 3), value, dtype=np.uint8))
+
+
+def test_changed_images_are_said_and_packed_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, packed = write_folder(tmp_path / "images"), tmp_path / "packed.npy"
+    first = load_images(folder, ImageSetConfig(8), packed, progress=False).images.copy()
+    assert np.array_equal(load_images(folder, ImageSetConfig(8), packed, progress=False).images, first)
+    assert "changed" not in capsys.readouterr().err
+    (folder / "0.png").write_bytes(grey(200))
+    second = load_images(folder, ImageSetConfig(8), packed, progress=False).images.copy()
+    assert f"The images in {folder} have changed since they were packed into packed.npy" in capsys.readouterr().err
+    assert (second[0] == 200).all() and np.array_equal(second[1:], first[1:])
+    (folder / "9.png").write_bytes(grey(90))
+    assert len(load_images(folder, ImageSetConfig(8), packed, progress=False)) == 6
+    assert "have changed" in capsys.readouterr().err
+
+
+def test_a_zip_made_again_of_the_same_images_is_not_another_one(tmp_path: Path, capsys) -> None:
+    path, packed = tmp_path / "images.zip", tmp_path / "packed.npy"
+    for content, changed in ((grey(10), False), (grey(10), False), (grey(11), True)):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.png", content)
+        assert (load_images(path, ImageSetConfig(8), packed, progress=False).images == content_of(content)).all()
+        assert ("have changed" in capsys.readouterr().err) == changed
+
+
+def content_of(data: bytes) -> np.ndarray:
+    return fitted(data, ImageSetConfig(8))
+
+
+def test_packs_of_versions_before_are_used_as_they_are(tmp_path: Path) -> None:
+    folder, packed = write_folder(tmp_path / "images"), tmp_path / "packed.npy"
+    load_images(folder, ImageSetConfig(8), packed, progress=False)
+    card = json.loads(packed.with_suffix(".json").read_text())
+    del card["fingerprint"]
+    packed.with_suffix(".json").write_text(json.dumps(card))
+    before = packed.stat().st_mtime_ns
+    load_images(folder, ImageSetConfig(8), packed, progress=False)
+    assert packed.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("damage", ["the pack is cut", "the card is cut", "the card is deep", "the pack is gone"])
+def test_a_damaged_pack_is_made_again(tmp_path: Path, damage: str) -> None:
+    folder, packed = write_folder(tmp_path / "images"), tmp_path / "packed.npy"
+    first = load_images(folder, ImageSetConfig(8), packed, progress=False).images.copy()
+    if damage == "the pack is cut":
+        packed.write_bytes(packed.read_bytes()[:-50])
+    elif damage == "the pack is gone":
+        packed.unlink()
+    else:
+        packed.with_suffix(".json").write_text("[" * 100_000 if damage == "the card is deep" else '{"version":')
+    assert np.array_equal(load_images(folder, ImageSetConfig(8), packed, progress=False).images, first)
+
+
+def test_entries_that_cannot_be_read_are_counted_named_and_gone_on(tmp_path: Path, capsys) -> None:
+    folder = write_folder(tmp_path / "images")
+    (folder / "a_folder.png").mkdir()
+    (folder / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.png").write_text("no picture")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "pipe.png")  # a reader of it would wait for ever
+    images = load_images(folder, ImageSetConfig(8), tmp_path / "packed.npy", progress=False)
+    damaged = json.loads((tmp_path / "packed.json").read_text())["damaged"]
+    assert len(images) == 5 and {line.partition(":")[0] for line in damaged} >= {
+        "a_folder.png", "dangling.png", "empty.png", "text.png"
+    }  # fmt: skip
+    said = capsys.readouterr().err
+    assert "Left out of" in said and "a_folder.png" in said and f"and {len(damaged) - 1} more" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"images", "packed.npy", "packed.json"}
+
+
+def test_damaged_members_of_a_zip_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in (("a.png", 10), ("b.png", 20)):
+            archive.writestr(name, grey(value))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") + 6] ^= 255  # in the first member
+    path.write_bytes(bytes(data))
+    images = load_images(path, ImageSetConfig(8), tmp_path / "packed.npy", progress=False)
+    assert len(images) == 1 and (images.images == 20).all()
+
+
+def test_nothing_stays_where_nothing_can_be_read_or_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, out = tmp_path / "images", tmp_path / "out"
+    folder.mkdir()
+    (folder / "text.png").write_text("no picture")
+    with pytest.raises(ImageSetError, match="None of the 1 images .* text.png: it is no picture"):
+        load_images(folder, ImageSetConfig(8), out / "packed.npy", progress=False)
+    assert not list(out.iterdir())
+    (folder / "good.png").write_bytes(grey(20))
+
+    def full(data: bytes, config: ImageSetConfig) -> np.ndarray:
+        return Full()  # type: ignore[return-value]
+
+    class Full:
+        def tobytes(self) -> bytes:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(images_module, "fitted", full)
+    with pytest.raises(ImageSetError, match="cannot be packed into .*: No space left on device."):
+        load_images(folder, ImageSetConfig(8), out / "packed.npy", progress=False)
+    assert not list(out.iterdir())
+
+
+def test_what_an_older_version_left_after_a_kill_goes(tmp_path: Path) -> None:
+    (tmp_path / "packed.unfinished.npy").write_bytes(b"half")
+    load_images(write_folder(tmp_path / "images"), ImageSetConfig(8), tmp_path / "packed.npy", progress=False)
+    assert not (tmp_path / "packed.unfinished.npy").exists()
+
+
+def test_a_file_that_would_start_another_program_is_no_picture(tmp_path: Path) -> None:
+    """PostScript under a picture's name: Pillow would hand it to Ghostscript."""
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
+    with Image.open(io.BytesIO(program)) as opened:
+        assert opened.format == "EPS"
+    with pytest.raises(OSError, match="cannot identify"):
+        fitted(program, ImageSetConfig(8))
+
+
+def test_a_pack_outlives_its_images(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "images")
+    load_images(folder, ImageSetConfig(8), tmp_path / "packed.npy", progress=False)
+    shutil.rmtree(folder)
+    assert len(load_images(folder, ImageSetConfig(8), tmp_path / "packed.npy", progress=False)) == 5

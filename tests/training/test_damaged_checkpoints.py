@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checkpoints that are damaged, of other settings, or cannot be written: one sentence, and nothing that was made lost."""
+"""Checkpoints that are damaged, of other settings, or cannot be written: one sentence, and nothing made is lost."""
 
 from __future__ import annotations
 
