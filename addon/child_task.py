@@ -7,10 +7,12 @@ What they print goes to a log. No bpy.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
 import subprocess
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,9 @@ from .wire import client, records
 
 KILL_SECONDS = 0.5
 """How long a process that was killed may take to be gone; a system that is slower buries it later by itself."""
+
+_begun: weakref.WeakSet[ChildTask] = weakref.WeakSet()
+"""Tasks that were started: they end with Blender, though their processes are in groups of their own."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class ChildTask:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab" if self._append else "wb") as log:
             self._read = log.tell()
+        _begun.add(self)
         self._next_step()
 
     def poll(self) -> bool:
@@ -145,6 +151,13 @@ class ChildTask:
             self._read += len(piece)
             return self.heard(piece.decode("utf-8", "replace"))
         return False
+
+
+@atexit.register
+def end_all() -> None:
+    """Cancels whatever still runs."""
+    for task in list(_begun):
+        task.cancel()
 
 
 def end_with_children(process: subprocess.Popen[bytes]) -> None:

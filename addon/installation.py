@@ -114,6 +114,8 @@ class Offer:
         )
 
 
+_cache_is_damaged = False
+"""A package was not as its index says: pip's cache is left alone from then on, or it would come again so."""
 offer: Offer | None = None
 """What the last question found, until it is accepted or dismissed."""
 
@@ -168,6 +170,8 @@ class _PipTask(ChildTask):
 
     def failure(self) -> Exception:
         """Says what pip's output means; the unfinished environment goes."""
+        global _cache_is_damaged
+        _cache_is_damaged = _cache_is_damaged or pip_output.is_damaged(self.printed())
         needed = self.source.build.disk_megabytes * pip_output.MEGABYTE
         source = self.source
         circumstances = pip_output.Circumstances(source.wheels, needed, self._python(), source.index)
@@ -236,6 +240,7 @@ class Installation(_PipTask):
     def __init__(self, source: Source, expected: Offer | None = None):
         """``expected`` was found by a :class:`Question` whose environment is still there; without it one is made."""
         install = [*_pip(), "install", "--only-binary", ":all:", "--retries", "5"]
+        install += ["--no-cache-dir"] if _cache_is_damaged else []
         # Understood by the pip that the question has brought; a folder of wheels has no such step before.
         install += ["--progress-bar", "raw", "--resume-retries", "5"] if expected else ["--progress-bar", "off"]
         steps = [Step("Installing packages", BEGUN, [*install, *arguments]) for arguments in source.pip_arguments()]

@@ -149,6 +149,11 @@ def reason(output: str, circumstances: Circumstances = Circumstances()) -> str:
     return _of_this_machine(output, circumstances) or _of_the_network(output) or _of_the_packages(output, circumstances)
 
 
+def is_damaged(output: str) -> bool:
+    """Says whether a package was not as its index says; pip's cache may then hold it so, and give it again."""
+    return _says(output, _DAMAGED)
+
+
 def _says(output: str, signs: tuple[str, ...]) -> bool:
     return any(sign in output for sign in signs)
 

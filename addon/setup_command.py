@@ -89,14 +89,16 @@ def _install(source: installation.Source, only_sizes: bool, running: list[ChildT
     preferences.use_interpreter(str(environment.own_folder()))
     print("Starting the backend", flush=True)
     ready = batch_run.start_backend()
+    _run(session.request(records.GenerateRequest(texture_size=64)), running)
     print(f"The environment works: Python {ready.python}, torch {ready.torch}, devices: {', '.join(ready.devices)}")
     return 0
 
 
-def _run(task: installation.Question | installation.Installation, running: list[ChildTask]) -> Any:
+def _run(task: job.Task, running: list[ChildTask]) -> Any:
     """Runs a task to its end and returns its outcome."""
-    running.append(task)
-    task.start()
+    if isinstance(task, ChildTask):
+        running.append(task)
+        task.start()
     found: list[Any] = []
 
     def steps() -> job.Steps:

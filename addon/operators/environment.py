@@ -51,7 +51,7 @@ class UNRENDER_OT_install_backend(job.JobOperator, bpy.types.Operator):
         question = installation.Question(source)
         question.start()
         installation.offer = yield question
-        if context.window is not None and not bpy.app.background:
+        if has_window(context):
             return "Say whether to download it"
         return (yield from install(installation.Installation(source, installation.offer)))
 
@@ -108,6 +108,11 @@ class UNRENDER_OT_check_environment(job.JobOperator, bpy.types.Operator):
         session.status.check = ""
         session.end_worker()
         return (yield from verify())
+
+
+def has_window(context: bpy.types.Context) -> bool:
+    """Says whether there is somebody who could be asked."""
+    return context.window is not None and not bpy.app.background
 
 
 def install(task: installation.Installation) -> job.Steps:

@@ -11,13 +11,15 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 bpy = pytest.importorskip("bpy")
 
 from addon import device_builds, download_size, environment, installation, job, places, preferences, session
-from addon.child_task import Step
+from addon.child_task import Step, end_all
+from addon.operators import environment as operators
 from addon.wire import client
 from tests.helpers import pip_outputs as recorded
 from tests.helpers.addon_at_work import addon_with_toy_worker
@@ -206,6 +208,20 @@ def test_a_failed_installation_leaves_the_environment_in_use(user):
     assert installation.remembered() is None, "one of before says not what it was made of"
 
 
+def test_a_damaged_package_is_fetched_anew_the_next_time(monkeypatch):
+    monkeypatch.setattr(installation, "_cache_is_damaged", False)
+    assert "--no-cache-dir" not in installing_words()
+    with pytest.raises(environment.NoEnvironment, match="fetched anew"):
+        run(installing(printing(recorded.HASH, 1)))
+    assert "--no-cache-dir" in installing_words()
+
+
+def installing_words() -> list[str]:
+    """Of the first pip command of an installation."""
+    source = installation.Source(CPU)
+    return list(installation.Installation(source, installation.Offer(source, 1))._steps[0].arguments)
+
+
 def test_scripts_name_the_folder_that_they_come_to_lie_in(user):
     partly_made()
     assert run(installing(printing("fine"))) == user / "env"
@@ -237,6 +253,15 @@ def test_a_cancel_ends_all_processes_within_a_second(user):
             break
         time.sleep(0.02)
     assert time.monotonic() < until, "what pip had started is gone too"
+
+
+def test_what_runs_ends_with_blender(user):
+    partly_made()
+    task = installing([sys.executable, "-c", "import time; time.sleep(60)"])
+    task.start()
+    process = task._process
+    end_all()
+    assert task.done and process.poll() is not None
 
 
 @pytest.fixture
@@ -284,6 +309,32 @@ def test_the_button_installs_and_has_the_backend_make_something(registered, monk
     assert bpy.ops.unrender.install_backend() == {"FINISHED"}
     assert asked_for == [installation.Source(CPU, wheels=tmp_path)]
     assert session.status.check.startswith("Python 3") and session.status.error == ""
+
+
+def test_in_a_window_nothing_is_downloaded_before_a_second_press(registered, monkeypatch, user):
+    source, offer = installation.Source(CPU), installation.Offer(installation.Source(CPU), 312_000_000, packages=17)
+    monkeypatch.setattr(preferences, "source", lambda: source)
+    monkeypatch.setattr(operators, "has_window", lambda context: True)
+    monkeypatch.setattr(installation, "refuse_where_offline", lambda source, online: None)
+    monkeypatch.setattr(installation, "Question", lambda source: asked({"names": ["torch"], "bytes": 1, "unknown": 0}))
+    made = []
+    monkeypatch.setattr(installation, "Installation", lambda *given: made.append(given) or pytest.fail("too early"))
+    steps = operators.UNRENDER_OT_install_backend.steps(SimpleNamespace(repair=False), bpy.context)
+    next(steps).cancel()
+    with pytest.raises(StopIteration, match="Say whether to download"):
+        steps.send(offer)
+    assert installation.offer is offer and not made
+    steps = operators.UNRENDER_OT_download_backend.steps(SimpleNamespace(), bpy.context)
+    with pytest.raises(environment.NoEnvironment, match="once more"):
+        next(steps)
+    assert installation.offer is None, "what it was for is gone"
+
+
+def test_dismissing_removes_what_was_prepared(registered):
+    partly_made()
+    installation.offer = installation.Offer(installation.Source(CPU), 1)
+    assert bpy.ops.unrender.dismiss_backend() == {"FINISHED"}
+    assert installation.offer is None and not installation.partial_folder().exists()
 
 
 def test_a_backend_that_starts_but_makes_nothing_is_told(registered, monkeypatch):
