@@ -316,11 +316,13 @@ def test_in_a_window_nothing_is_downloaded_before_a_second_press(registered, mon
     monkeypatch.setattr(preferences, "source", lambda: source)
     monkeypatch.setattr(operators, "has_window", lambda context: True)
     monkeypatch.setattr(installation, "refuse_where_offline", lambda source, online: None)
-    monkeypatch.setattr(installation, "Question", lambda source: asked({"names": ["torch"], "bytes": 1, "unknown": 0}))
+    question = asked({"names": ["torch"], "bytes": 1, "unknown": 0})
+    monkeypatch.setattr(installation, "Question", lambda source: question)
     made = []
     monkeypatch.setattr(installation, "Installation", lambda *given: made.append(given) or pytest.fail("too early"))
     steps = operators.UNRENDER_OT_install_backend.steps(SimpleNamespace(repair=False), bpy.context)
-    next(steps).cancel()
+    assert next(steps) is question
+    question.cancel()
     with pytest.raises(StopIteration, match="Say whether to download"):
         steps.send(offer)
     assert installation.offer is offer and not made
