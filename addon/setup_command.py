@@ -8,7 +8,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def _run(task: job.Task, running: list[ChildTask]) -> Any:
         found.append((yield task))
         return ""
 
-    job.run_blocking(steps(), _show)
+    job.run_blocking(steps(), _shower())
     return found[0]
 
 
@@ -124,8 +124,17 @@ def _source(options: argparse.Namespace) -> installation.Source:
     )
 
 
-def _show(progress: records.Progress) -> None:
-    print(f"{100 * progress.fraction:3.0f} %  {progress.stage}", flush=True)
+def _shower() -> Callable[[records.Progress], None]:
+    """Returns what prints progress: a line a percent and a stage, where megabytes would fill the screen."""
+    shown: list[tuple[str, str]] = []
+
+    def show(progress: records.Progress) -> None:
+        percent, stage = f"{100 * progress.fraction:3.0f} %", progress.stage.partition(",")[0]
+        if shown[-1:] != [(percent, stage)]:
+            shown.append((percent, stage))
+            print(f"{percent}  {progress.stage}", flush=True)
+
+    return show
 
 
 def _refuse(sentence: str, code: int) -> int:
