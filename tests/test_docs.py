@@ -33,6 +33,7 @@ TESTED_BY = {
     "unrender doctor": "tests/blender/test_doctor.py",
     "unrender setup": "tests/blender/test_doctor.py",
     "scripts/measuring/whole_batch.py": "tests/blender/test_whole_batch.py",
+    "scripts/measuring/hostile.py": "tests/commands/test_hostile_script.py",
     "scripts/farm/slurm_array.sh": "tests/blender/test_farm.py",
     "scripts/generate.py": "tests/blender/test_generate_script.py",
     "scripts/edit.py": "tests/blender/test_edit_script.py",

@@ -13,7 +13,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import addon
-from addon import choices, places
+from addon import choices, matching, places
 from addon.operators import image_to_3d
 from addon.ui import preferences, properties
 
@@ -110,3 +110,22 @@ def test_names_of_one_number_get_two(monkeypatch):
     monkeypatch.setattr(choices.zlib, "crc32", lambda data: choices._NUMBERS - 1)
     names = ["b", "c", "a"]
     assert choices.numbers(names) == choices.numbers(names[::-1]) == {"a": choices._NUMBERS, "b": 1, "c": 2}
+
+
+def test_a_deep_card_of_a_bundle_leaves_the_panel_as_it_is(user_bundles):
+    user_bundles("deep")
+    card = places.user_folder() / "bundles" / "deep" / "bundle.json"
+    card.write_text('{"title":' * 100_000 + "1" + "}" * 100_000)
+    assert choices.read_card(card.parent) == {}
+    assert offered()["deep"][:2] == ["Deep", "Weights for the category deep"]
+
+
+@pytest.mark.parametrize(
+    "kept", ["[" * 100_000, "[]", "{", '{"render": 3, "colours": {"exposure": "a", "__class__": 1}}']
+)
+def test_what_somebody_wrote_into_a_scene_does_not_keep_it_from_going_back(kept):
+    scene = bpy.context.scene
+    exposure = scene.view_settings.exposure
+    scene.unrender.before = kept
+    matching.take_back(scene)
+    assert not matching.is_matched(scene) and scene.view_settings.exposure == exposure
