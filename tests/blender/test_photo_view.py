@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 bpy = pytest.importorskip("bpy")
 
-from addon import photo_view, pixels, preferences, session
+from addon import masks, photo_view, pixels, preferences, session
 from addon.operators import cut_out, image_to_3d
 from addon.wire import records
 from backend.pipeline.photo import load_photo
@@ -81,7 +81,7 @@ def test_a_script_gives_the_place_and_the_mask_is_the_scenes(tmp_path):
     assert session.status.warnings == ["This is a toy."]
     rows, columns = np.nonzero(pixels.read(mask)[..., 0] > 0.5)
     assert columns.mean() + 0.5 == pytest.approx(10, abs=0.3) and rows.mean() + 0.5 == pytest.approx(45, abs=0.3)
-    assert image_to_3d.request_of(settings, "a.jpg").mask_path
+    assert image_to_3d.request_of(settings, masks.photo_of(settings)).mask_path
     with pytest.raises(RuntimeError, match="outside of the photo"):
         bpy.ops.unrender.click_object(point=(41, 10))
     assert settings.mask_image == mask
