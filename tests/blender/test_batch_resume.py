@@ -177,7 +177,7 @@ def test_the_longest_name_that_there_is_makes_a_result(photos: Path, tmp_path: P
 def test_an_interpreter_that_a_command_is_told_goes_before_the_preferences(photos, tmp_path, monkeypatch):
     stored = types.SimpleNamespace(interpreter="/of/the/preferences", bundle="car", device="auto", cutout_model="")
     stored.own_cut_out = True
-    monkeypatch.setattr(preferences, "_stored", lambda: stored)
+    monkeypatch.setattr(preferences, "stored", lambda: stored)
     used, worker = [], session.worker
     monkeypatch.setattr(session, "worker", lambda: used.append(preferences.interpreter()) or worker())
     assert run(photos / "a.png", "--out", tmp_path / "out", "--python", sys.executable) == 0

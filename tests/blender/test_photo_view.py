@@ -103,7 +103,7 @@ class Stored:
 
 def test_settings_and_preferences_become_the_requests(monkeypatch, tmp_path):
     settings, stored = bpy.context.scene.unrender, Stored()
-    monkeypatch.setattr(preferences, "_stored", lambda: stored)
+    monkeypatch.setattr(preferences, "stored", lambda: stored)
     assert image_to_3d.request_of(settings, "a.png") == records.ReconstructRequest("a.png")
     settings.quality = "fine"
     stored.cutout_model = str(tmp_path / "net.onnx")
