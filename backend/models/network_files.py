@@ -31,9 +31,8 @@ LONGEST = 256
 
 def config_of(path: Path, metadata: dict[str, str], kind: type[Config]) -> Config:
     """The config in a file's metadata. Raises ValueError with one sentence if it is another network's, or damaged."""
-    values = parse_object(metadata.get("config", "{}"), f"The config of the weights file {path}")
     try:
-        return config_from(values, kind)
+        return config_from(parse_object(metadata.get("config", "{}"), "its config"), kind)
     except (TypeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"The weights file {path} does not fit this version: {_line(error)}") from error
 
