@@ -118,7 +118,7 @@ def checksum(tensors: Mapping[str, Tensor], *words: str) -> str:
     found = zlib.crc32("\0".join(words).encode("utf-8"))
     for name in sorted(tensors):
         found = zlib.crc32(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode(), found)
-        found = zlib.crc32(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy(), found)
+        found = zlib.crc32(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().data, found)
     return f"{found:08x}"
 
 

@@ -30,11 +30,10 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "scripts")) if path not in sys.path]
 
-from scripts.measuring import hostile_files as files  # noqa: E402
-from scripts.measuring.hostile_training import STEPS, checkpoint_of, go_on, make_bundle, train  # noqa: E402
+from measuring import hostile_files as files  # noqa: E402
+from measuring.hostile_training import STEPS, checkpoint_of, go_on, make_bundle, train  # noqa: E402
 
 PARTS = ("pictures", "checkpoints", "bundles", "kills", "disks")
 SECONDS = 20
