@@ -24,7 +24,7 @@ def test_the_window_with_panel_and_result_is_shown(tmp_path: Path) -> None:
     if not TOOL.exists():
         pytest.skip("real-blender is not at hand")
     subprocess.run([sys.executable, ROOT / "scripts/build_extension.py", "--out", tmp_path / "zip"], check=True)
-    (built,) = (tmp_path / "zip").iterdir()
+    (built,) = (tmp_path / "zip").glob("*.zip")
     blender = Blender(VERSION, tmp_path / "blender")
     blender.run("--command", "extension", "install-file", built, "-r", "user_default", "-e")
     script = Path(__file__).with_name("show_window.py")
