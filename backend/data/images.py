@@ -268,8 +268,6 @@ def read_images(source: Path) -> tuple[list[str], Iterator[tuple[str, bytes]]]:
 
     Bytes are empty where a file cannot be read. Raises ImageSetError where there is no image.
     """
-    if not source.exists():
-        raise ImageSetError(f"There is no folder or zip {source}.")
     names = list(_names(source))
     if not names:
         raise ImageSetError(f"No image lies in {source}; JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF and JPEG 2000 are read.")
@@ -283,6 +281,8 @@ def _names(source: Path) -> Iterator[str]:
         paths = paths or sorted(path for path in source.rglob("*") if is_picture(path))
         yield from (path.relative_to(source).as_posix() for path in paths)
         return
+    if not source.exists():
+        raise ImageSetError(f"There is no folder or zip {source}.")
     try:
         with zipfile.ZipFile(source) as archive:
             inside = sorted(archive.namelist())
