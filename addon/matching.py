@@ -33,11 +33,7 @@ def match(target: bpy.types.Scene, owner: bpy.types.Object) -> None:
     if not is_matched(target):
         _keep(target)
     target.unrender.matched = owner
-    target.camera = camera
-    if owner.unrender.world is not None:
-        target.world = owner.unrender.world
-    scene.size_like(target, *photo_size(owner, camera))
-    scene.plain_colours(target)
+    scene.render_like_the_photo(target, camera, owner.unrender.world, *photo_size(owner, camera))
 
 
 def render_with_cycles(target: bpy.types.Scene) -> None:

@@ -95,7 +95,7 @@ def build(
     remember(mesh_object, result, camera, photo_path, size)
     mesh_object.unrender.world = world
     if set_up_scene:
-        render_like_the_photo(scene, result, camera, world)
+        render_like_the_photo(scene, camera, world, result.image_width, result.image_height)
     return Built(collection, mesh_object, camera, world, texture, tuple(turning), tuple(further_cameras))
 
 
@@ -277,23 +277,22 @@ def new_world(name: str, coefficients: np.ndarray) -> bpy.types.World:
 
 
 def render_like_the_photo(
-    scene: bpy.types.Scene, result: records.Reconstruction, camera: bpy.types.Object, world: bpy.types.World
+    scene: bpy.types.Scene, camera: bpy.types.Object, world: bpy.types.World | None, width: int, height: int
 ) -> None:
-    """Sets camera, size, world and colours so that a render lies over the photo."""
+    """Sets camera, world, size and colours so that a render lies over the photo, transparent around what is in it.
+
+    Without a world the scene's own stays; without a size (0) its size does.
+    """
     scene.camera = camera
-    scene.world = world
-    size_like(scene, result.image_width, result.image_height)
-    plain_colours(scene)
-
-
-def size_like(scene: bpy.types.Scene, width: int, height: int) -> None:
-    """Has a scene rendered in a picture's size, where that is known, transparent around what is in it."""
+    if world is not None:
+        scene.world = world
     render = scene.render
     if min(width, height) > 0:
         render.resolution_x, render.resolution_y = width, height
     render.resolution_percentage = 100
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
     render.film_transparent = True
+    plain_colours(scene)
 
 
 def plain_colours(scene: bpy.types.Scene) -> None:

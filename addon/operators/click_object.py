@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ class UNRENDER_OT_click_object(job.JobOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> job.Steps:
         """Asks for places and for masks in turn until a mask is kept, and makes it the scene's."""
         settings = context.scene.unrender
-        image_path = os.path.normpath(bpy.path.abspath(settings.image_path))
+        image_path = masks.photo_of(settings)
         if self.properties.is_property_set("point"):
             found = yield session.request(cut_out.request_of(settings, image_path, self.point))
         else:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +49,7 @@ class UNRENDER_OT_cut_out(job.JobOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> job.Steps:
         """Asks for the mask and makes it the scene's."""
         settings = context.scene.unrender
-        image_path = os.path.normpath(bpy.path.abspath(settings.image_path))
+        image_path = masks.photo_of(settings)
         found = yield session.request(request_of(settings, image_path))
         session.status.warnings = list(found.warnings)
         settings.mask_image = masks.show(Path(image_path).stem, found.mask)

@@ -10,8 +10,9 @@ import bpy
 from bpy.props import FloatProperty, IntProperty
 
 from .. import interpolation, job, session
+from ..attention import Attention
 from ..wire import records
-from .generate import AS_PANEL, built_alone, line_up, request_of, select
+from .generate import AS_PANEL, built_alone, request_of
 
 
 class UNRENDER_OT_interpolate(job.JobOperator, bpy.types.Operator):
@@ -27,7 +28,7 @@ class UNRENDER_OT_interpolate(job.JobOperator, bpy.types.Operator):
 
     def steps(self, context: bpy.types.Context) -> job.Steps:
         """Asks for both objects, then puts them together: a cancel leaves nothing."""
-        target = context.scene
+        target, before = context.scene, Attention.now(context)
         settings = target.unrender
         seeds = (
             settings.new_seed if self.seed < 0 else self.seed,
@@ -41,8 +42,7 @@ class UNRENDER_OT_interpolate(job.JobOperator, bpy.types.Operator):
             results.append((yield session.request(request_of(settings, seed, self.variety), progress=progress)))
         first = built_alone(target, replace(results[0], name=name_of(*results)))
         interpolation.join(first, built_alone(target, results[1]))
-        line_up([first.object], target.cursor.location.copy())
-        select(context, [first.object])
+        before.turn_to(context, [first.object])
         return f"{first.object.name} is done"
 
 

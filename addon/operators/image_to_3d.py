@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import bpy
 from bpy.props import StringProperty
 
 from .. import choices, job, masks, matching, placing, preferences, scene, session
+from ..attention import Attention
 from ..wire import client, protocol, records
 
 PLAIN_SHADING = {"MATERIAL", "OBJECT", "RANDOM", "SINGLE"}
@@ -36,20 +35,6 @@ def request_of(
         texture_size=int(settings.texture_size),
         with_parts=settings.shape == "parts",
     )
-
-
-@dataclass(frozen=True)
-class Attention:
-    """What the user looks at: so that a finished job is not taken for a reason to look elsewhere."""
-
-    mode: str
-    active: bpy.types.Object | None
-    selected: frozenset[bpy.types.Object]
-
-    @classmethod
-    def now(cls, context: bpy.types.Context) -> Attention:
-        """Returns what the window's user looks at."""
-        return cls(context.mode, context.view_layer.objects.active, frozenset(context.selected_objects))
 
 
 class UNRENDER_OT_image_to_3d(job.JobOperator, bpy.types.Operator):
@@ -107,16 +92,12 @@ class UNRENDER_OT_image_to_3d(job.JobOperator, bpy.types.Operator):
         placing.put(target, built)
         if settings.set_up_scene:
             matching.match(target, built.object)
-        self._show(context, built.object, before)
+        before.turn_to(context, [built.object])
+        self._show_textured(context)
         return f"{result.name} is done"
 
-    def _show(self, context: bpy.types.Context, made: bpy.types.Object, before: Attention) -> None:
-        """Selects what was made, as an import does, unless the user has turned to something else meanwhile."""
-        if before.mode == "OBJECT" and Attention.now(context) == before:
-            for selected in context.selected_objects:
-                selected.select_set(False)
-            made.select_set(True)
-            context.view_layer.objects.active = made
+    def _show_textured(self, context: bpy.types.Context) -> None:
+        """Has the viewport in which the job was started show textures, and no other."""
         if context.scene.unrender.show_textured and self._space in _viewports(context):
             shading = self._space.shading
             if shading.type == "SOLID" and shading.color_type in PLAIN_SHADING:

@@ -63,6 +63,24 @@ def test_objects_stand_in_a_row_at_the_cursor_and_do_not_touch(asked, model):
     assert set(bpy.context.selected_objects) >= set(objects) and handles.active_object(bpy.context) == objects[0]
 
 
+def test_objects_of_a_second_press_stand_beside_the_first_ones(asked):
+    for seed in (7, 9):
+        assert bpy.ops.unrender.generate(seed=seed, count=2) == {"FINISHED"}
+    boxes = [box(one) for one in made()]
+    assert len(boxes) == 4
+    for left, right in zip(boxes, boxes[1:], strict=False):
+        assert right[0, 0] > left[1, 0]
+
+
+def test_edit_mode_and_selection_are_left_alone(asked):
+    bpy.ops.mesh.primitive_cube_add(location=(0, 9, 0))
+    cube = bpy.context.view_layer.objects.active
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert bpy.ops.unrender.generate(seed=7) == {"FINISHED"}
+    assert bpy.context.mode == "EDIT_MESH" and bpy.context.view_layer.objects.active == cube
+    assert not made()[0].select_get()
+
+
 def test_each_camera_looks_at_its_own_object(asked):
     assert bpy.ops.unrender.generate(seed=7, count=2) == {"FINISHED"}
     for one in made():

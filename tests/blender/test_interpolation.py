@@ -201,6 +201,7 @@ def test_cars_with_parts_go_over_with_their_wheels_and_maps(asked):
         graph = bpy.context.evaluated_depsgraph_get()
         shown = [one.evaluated_get(graph) for one in (owner, *parts.turning(owner))]
         places = np.concatenate([[one.matrix_world @ vertex.co for vertex in one.data.vertices] for one in shown])
+        places = places - np.array(owner.location)
         np.testing.assert_allclose(np.sort(places, axis=0), np.sort(expected, axis=0), atol=2e-3)
         assert factor_of(owner) == pytest.approx(value)
     principled = [n for n in owner.active_material.node_tree.nodes if n.bl_idname == "ShaderNodeBsdfPrincipled"]

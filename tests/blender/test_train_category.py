@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import numpy as np
@@ -12,13 +11,13 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon
-from addon import environment, pixels, places, training_chain, training_watch
+from addon import pixels, training_chain, training_watch
 from addon.operators import views
 from addon.training_chain import Form
 from addon.ui import train_category_panel
-from addon.wire import category_steps, client, run_files, view_set
+from addon.wire import category_steps, run_files, view_set
 from tests.blender.test_views import drawn
+from tests.helpers.stub_training import registered_with
 from tests.test_training_runs import finished_run
 
 CHAIN = """
@@ -52,21 +51,9 @@ def registered(root, tmp_path, monkeypatch):
     for number in range(2):
         pixels.write_png(ready / "candidates" / f"{number:03d}.png", np.full((8, 8, 3), 90, np.uint8))
     finished_run(tmp_path / "bundle")
-    place = tmp_path / "root"
-    (place / "backend" / "commands").mkdir(parents=True)
-    for package in (place / "backend", place / "backend" / "commands"):
-        (package / "__init__.py").touch()
-    (place / "backend" / "common").symlink_to(root / "backend" / "common")
-    (place / "backend" / "errors.py").symlink_to(root / "backend" / "errors.py")
     program = CHAIN.format(ready=str(ready), bundle=str(tmp_path / "bundle"))
-    (place / "backend" / "commands" / "train.py").write_text(program)
-    bpy.ops.wm.read_homefile(use_empty=True)
-    monkeypatch.setattr(places, "user_folder", lambda: tmp_path / "user")
-    addon.register()
-    command = client.WorkerCommand([sys.executable], place, tmp_path / "worker.log", {})
-    monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
-    yield
-    addon.unregister()
+    with registered_with(program, root, tmp_path, monkeypatch):
+        yield
 
 
 def wait(state):

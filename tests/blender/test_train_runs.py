@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 
 import numpy as np
@@ -13,31 +12,19 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon
 from addon import environment, pixels, places, training_runs, training_use, training_watch
 from addon.ui import train_runs_panel
-from addon.wire import client, run_files
+from addon.wire import run_files
 from tests.blender.test_views import drawn
+from tests.helpers.stub_training import registered_with
 from tests.test_training_runs import TRAIN, finished_run
 
 
 @pytest.fixture(autouse=True)
 def registered(root, tmp_path, monkeypatch):
     """The add-on registered, with a user folder of its own and a program in the place of the command train."""
-    place = tmp_path / "root"
-    (place / "backend" / "commands").mkdir(parents=True)
-    for package in (place / "backend", place / "backend" / "commands"):
-        (package / "__init__.py").touch()
-    (place / "backend" / "common").symlink_to(root / "backend" / "common")
-    (place / "backend" / "errors.py").symlink_to(root / "backend" / "errors.py")
-    (place / "backend" / "commands" / "train.py").write_text(TRAIN)
-    bpy.ops.wm.read_homefile(use_empty=True)
-    monkeypatch.setattr(places, "user_folder", lambda: tmp_path / "user")
-    addon.register()
-    command = client.WorkerCommand([sys.executable], place, tmp_path / "worker.log", {})
-    monkeypatch.setattr(environment, "worker_command", lambda chosen="": command)
-    yield
-    addon.unregister()
+    with registered_with(TRAIN, root, tmp_path, monkeypatch):
+        yield
 
 
 def rows():

@@ -98,7 +98,7 @@ please update the hashes. Otherwise, examine the package contents carefully; som
 DAMAGED = """\
 Collecting toy
   Downloading toy-1.0-py3-none-any.whl (50 kB)
-ERROR: Wheel 'toy' located at /tmp/pip-unpack-gwgo9fo0/toy-1.0-py3-none-any.whl is invalid.
+ERROR: Wheel 'toy' located at pip-unpack-0/toy-1.0-py3-none-any.whl is invalid.
 """
 
 LOCKED = """\
