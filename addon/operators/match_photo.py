@@ -77,7 +77,10 @@ class UNRENDER_OT_composite(HandleOperator, bpy.types.Operator):
 
 
 def photo_behind(owner: bpy.types.Object) -> bpy.types.Image:
-    """Returns the photo that the object's camera has behind it. Raises ValueError where it is not there any more."""
+    """Returns the photo that the object's camera has behind it. Raises ValueError where it is not there any more, or
+    there never was one."""
+    if not owner.unrender.photo_path:
+        raise ValueError(f"{owner.name} was made without a photo: there is none to lay it over.")
     camera = owner.unrender.camera
     images = camera.data.background_images if camera is not None else ()
     found = next((one.image for one in images if one.image is not None), None)

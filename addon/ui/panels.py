@@ -47,7 +47,7 @@ class UNRENDER_PT_main(UnrenderPanel, bpy.types.Panel):
             text = f"Go On with {len(waiting)} Pictures" if waiting else "Image to 3D"
             row.operator("unrender.image_to_3d", text=text, icon="MESH_MONKEY")
             if not settings.image_path:
-                layout.label(text="Choose a picture, or drop some onto the view", icon="INFO")
+                draw_text(layout, "Choose a picture, or drop some onto the view", "INFO", context.region.width)
         if status.queue:
             draw_queue(layout, status)
         if status.error:

@@ -140,6 +140,14 @@ def test_a_composite_renders_the_photo_behind_the_object(photo, tmp_path):
     assert np.abs(drawn[18:24, 28:34, :3] - behind[18:24, 28:34, :3]).mean() > 0.1, "and the object where it is"
 
 
+def test_an_object_that_no_photo_shows_is_laid_over_none():
+    made = scene.build(target(), toy.reconstruction("box"), set_up_scene=False).object
+    bpy.context.view_layer.objects.active = made
+    with pytest.raises(RuntimeError, match="made without a photo"):
+        bpy.ops.unrender.composite()
+    assert not compositor.in_use(target()) and not matching.is_matched(target())
+
+
 def test_a_compositor_of_the_users_own_stays_as_it_is(photo):
     make(photo())
     if hasattr(target(), "compositing_node_group"):
