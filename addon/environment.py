@@ -65,7 +65,7 @@ def find(chosen: str = "") -> Interpreter:
     for path, source in ((chosen, "chosen in the preferences"), (os.environ.get(INTERPRETER_VARIABLE, ""), "chosen by "
         + INTERPRETER_VARIABLE)):  # fmt: skip
         if path:
-            return Interpreter(_interpreter_at(Path(path).expanduser()), source)
+            return Interpreter(interpreter_at(Path(path).expanduser()), source)
     if (own_folder() / FINISHED_MARK).exists() and interpreter_in(own_folder()).exists():
         return Interpreter(interpreter_in(own_folder()), "the extension's own environment")
     if interpreter_in(places.ROOT / ".venv").exists():
@@ -79,7 +79,8 @@ def find(chosen: str = "") -> Interpreter:
     )
 
 
-def _interpreter_at(path: Path) -> Path:
+def interpreter_at(path: Path) -> Path:
+    """Returns the Python that a user named by its path or its virtual environment's. Raises :class:`NoEnvironment`."""
     if path.is_dir():
         path = interpreter_in(path)
     if not path.exists():

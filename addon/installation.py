@@ -132,7 +132,10 @@ def partial_folder() -> Path:
 
 
 def refuse_where_offline(source: Source, online: bool) -> None:
-    """Raises NoEnvironment where packages would come from a network that Blender may not use, or a folder has none."""
+    """Raises NoEnvironment where packages would come from a network that Blender may not use, or a folder has none, or
+    the Python that is to make the environment is none."""
+    if source.python:
+        environment.interpreter_at(Path(source.python))
     if source.wheels is not None:
         if not any(source.wheels.glob("*.whl")):
             raise NoEnvironment(f"There is no wheel in {source.wheels}: name a folder of .whl files.")
@@ -149,7 +152,7 @@ def _pip() -> list[str]:
 
 
 def _making(source: Source) -> Step:
-    python = source.python or sys.executable
+    python = str(environment.interpreter_at(Path(source.python))) if source.python else sys.executable
     return Step("Making the environment", 0.0, [python, "-m", "venv", "--clear", str(partial_folder())])
 
 

@@ -230,8 +230,8 @@ def _of_the_packages(output: str, circumstances: Circumstances) -> str:
                 "leave the package index empty."
             )
         return (
-            f"The package index has no {package} for Python {version} on this system: choose another build, or another "
-            "Python as interpreter."
+            f"The package index has no {package} for Python {version} on this system: choose another build, or name "
+            "another Python under Make With in the preferences."
         )
     if "ResolutionImpossible" in output:
         return "The packages asked for exclude one another: leave the package index empty, or name a newer one."

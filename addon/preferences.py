@@ -42,7 +42,8 @@ def source() -> installation.Source:
         return installation.Source(device_builds.detected())
     wheels = Path(bpy.path.abspath(kept.wheels)) if kept.wheels else None
     build = device_builds.chosen(kept.build)
-    return installation.Source(build, kept.package_index.strip(), wheels, cut_out=kept.install_onnxruntime)
+    python = os.path.expanduser(bpy.path.abspath(kept.making_python)) if kept.making_python else ""
+    return installation.Source(build, kept.package_index.strip(), wheels, python, cut_out=kept.install_onnxruntime)
 
 
 def device(chosen: str = choices.DEFAULT) -> str:

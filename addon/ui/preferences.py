@@ -66,6 +66,13 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
         update=_on_source,
     )
+    making_python: StringProperty(
+        name="Make With",
+        description="Python that makes the environment, where torch has no packages for Blender's own; empty: "
+        "Blender's. Either stays as it is",
+        subtype="FILE_PATH",
+        update=_on_source,
+    )
     install_onnxruntime: BoolProperty(
         name="With onnxruntime",
         description="Also install what runs cut-out models of your own",
@@ -89,7 +96,7 @@ class UnrenderPreferences(bpy.types.AddonPreferences):
         self.layout.use_property_split = True
         self.layout.prop(self, "interpreter")
         draw_environment(self.layout, width)
-        for name in ("wheels", "package_index", "install_onnxruntime"):
+        for name in ("wheels", "package_index", "making_python", "install_onnxruntime"):
             self.layout.prop(self, name)
         self.layout.separator()
         for name in ("device", "bundle"):

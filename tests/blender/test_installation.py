@@ -281,6 +281,18 @@ def test_the_button_is_greyed_out_offline_unless_there_is_a_folder(registered, m
     assert bpy.ops.unrender.install_backend.poll()
 
 
+def test_the_environment_is_made_with_the_python_that_the_preferences_name(registered, monkeypatch, tmp_path):
+    stored = SimpleNamespace(
+        wheels="", build="CPU", package_index="", making_python=str(tmp_path / "none"), install_onnxruntime=False
+    )
+    monkeypatch.setattr(preferences, "stored", lambda: stored)
+    with pytest.raises(environment.NoEnvironment, match="none is not there"):
+        installation.refuse_where_offline(preferences.source(), online=True)
+    stored.making_python = sys.executable
+    installation.refuse_where_offline(preferences.source(), online=True)
+    assert installation._making(preferences.source()).arguments[0] == sys.executable
+
+
 def test_a_repair_from_an_index_is_refused_offline_though_the_preferences_name_a_folder(
     registered, monkeypatch, tmp_path
 ):
