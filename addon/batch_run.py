@@ -45,8 +45,6 @@ from .wire import bundle_files, client, protocol, records, version
 __all__ = ["Item", "Parser", "Show", "add_options", "run"]
 
 LARGEST_TEXTURE = 8192
-EXPORTERS = {"obj": "obj_export", "usd": "usd_export"}
-"""Formats that a Blender may have been built without, and their operators in ``bpy.ops.wm``."""
 MOST_SHARDS = 100_000
 NO_SETTINGS = {
     "out", "report", "device", "python", "inputs", "words", "seeds", "skipped", "resume", "shard", "list", "lenient"
@@ -206,7 +204,7 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
 def _refuse_what_cannot_work(options: argparse.Namespace, out: Path, path: Path, items: Sequence[Item]) -> None:
     """Raises ValueError with a sentence before anything is made."""
     for format_name in options.formats:
-        if format_name in EXPORTERS and EXPORTERS[format_name] not in dir(bpy.ops.wm):
+        if export.lacks(format_name):
             raise ValueError(f"This Blender was built without the format {format_name}: leave it out of --formats.")
     inputs = [file for item in items for file in item.files]
     refusal = (

@@ -4,21 +4,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import addon_utils
 import bpy
 
-from . import contact_sheet, looks, parts, pixels, scene
+from . import contact_sheet, looks, matching, parts, pixels, scene, single_maps, textures
 from .batch_inputs import CAMERA_FILE, OWNER
 from .camera import SENSOR_WIDTH, focal_length
 from .wire import files, records
 
+_FRAME = ("resolution_x", "resolution_y", "pixel_aspect_x", "pixel_aspect_y")
 FIRST_ALTERNATIVE = 2
 """Number of the first other direction: the direction that was chosen is the first of all."""
 
@@ -158,33 +161,34 @@ def _write_blend(folder: Path, built: scene.Built, name: str) -> str:
 
 
 def _write_glb(folder: Path, built: scene.Built, name: str) -> str:
-    _select_alone(built.object)
-    if "io_scene_gltf2" not in bpy.context.preferences.addons:
-        addon_utils.enable("io_scene_gltf2")
     path = folder / f"{name}.glb"
-    with looks.exported(built.object):
+    _enable("io_scene_gltf2")
+    with _chosen(built, with_cameras=True), looks.exported(built.object):
         _succeed(
-            bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", use_selection=True, export_cameras=False)
+            bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB", use_selection=True, export_cameras=True)
         )
     return path.name
 
 
 def _write_obj(folder: Path, built: scene.Built, name: str) -> str:
-    _select_alone(built.object)
     path = folder / f"{name}.obj"
-    # The material file names images that lie beside it.
-    beside = {file: image for file, image in _images(built).items() if image is not None}
-    kept = {image: image.filepath_raw for image in beside.values()}
-    try:
-        for file, image in beside.items():
-            image.filepath_raw = str(folder / file)
-            if not (folder / file).is_file():
-                pixels.write_png(folder / file, pixels.to_bytes(pixels.read(image)[..., :3]))
-        with looks.exported(built.object):
-            _succeed(bpy.ops.wm.obj_export(filepath=str(path), export_selected_objects=True, path_mode="STRIP"))
-    finally:
-        for image, place in kept.items():
-            image.filepath_raw = place
+    with _chosen(built), looks.exported(built.object), single_maps.apart(built.object) as maps:
+        # The material file names images that lie beside it.
+        beside = {file: image for file, image in {**_images(built), **maps}.items() if image is not None}
+        kept = {image: image.filepath_raw for image in beside.values()}
+        try:
+            for file, image in beside.items():
+                image.filepath_raw = str(folder / file)
+                if not (folder / file).is_file():
+                    pixels.write_png(folder / file, pixels.to_bytes(pixels.read(image)[..., :3]))
+            _succeed(
+                bpy.ops.wm.obj_export(
+                    filepath=str(path), export_selected_objects=True, path_mode="STRIP", export_pbr_extensions=True
+                )
+            )
+        finally:
+            for image, place in kept.items():
+                image.filepath_raw = place
     return path.name
 
 
@@ -195,10 +199,19 @@ def _images(built: scene.Built) -> dict[str, bpy.types.Image | None]:
 
 
 def _write_usd(folder: Path, built: scene.Built, name: str) -> str:
-    _select_alone(built.object)
     path = folder / f"{name}.usdz"  # one file, its texture inside
-    with looks.exported(built.object):
+    with _chosen(built, with_cameras=True), looks.exported(built.object):
         _succeed(bpy.ops.wm.usd_export(filepath=str(path), selected_objects_only=True, export_custom_properties=False))
+    return path.name
+
+
+def _write_fbx(folder: Path, built: scene.Built, name: str) -> str:
+    path = folder / f"{name}.fbx"  # one file, its textures inside
+    _enable("io_scene_fbx")
+    with _chosen(built, with_cameras=True), looks.exported(built.object), single_maps.apart(built.object):
+        _succeed(
+            bpy.ops.export_scene.fbx(filepath=str(path), use_selection=True, path_mode="COPY", embed_textures=True)
+        )
     return path.name
 
 
@@ -207,7 +220,24 @@ FORMATS: dict[str, Callable[[Path, scene.Built, str], str]] = {
     "glb": _write_glb,
     "obj": _write_obj,
     "usd": _write_usd,
+    "fbx": _write_fbx,
 }
+OPERATORS = {"obj": "obj_export", "usd": "usd_export"}
+"""Formats that a Blender may have been built without, and their operators in ``bpy.ops.wm``."""
+ADDONS = {"glb": "io_scene_gltf2", "fbx": "io_scene_fbx"}
+"""Formats that are written by add-ons which come with Blender."""
+
+
+def lacks(format_name: str) -> bool:
+    """Says whether this Blender was built, or packaged, without a format."""
+    if format_name in ADDONS:
+        return importlib.util.find_spec(ADDONS[format_name]) is None
+    return format_name in OPERATORS and OPERATORS[format_name] not in dir(bpy.ops.wm)
+
+
+def _enable(module: str) -> None:
+    if module not in bpy.context.preferences.addons:
+        addon_utils.enable(module)
 
 
 def _succeed(outcome: set[str]) -> None:
@@ -215,13 +245,40 @@ def _succeed(outcome: set[str]) -> None:
         raise OutputError("Blender's exporter gave up.")
 
 
-def _select_alone(chosen: bpy.types.Object) -> None:
-    """Selects an object with the wheels that are its own: exporters take what is selected, without children."""
-    wanted = {chosen, *parts.turning(chosen)}
+@contextmanager
+def _chosen(built: scene.Built, with_cameras: bool = False) -> Iterator[None]:
+    """Selects an object with the wheels that are its own: exporters take what is selected, without children.
+
+    The cameras are wanted where a format carries any; their field of view then is that of the photo's size, which
+    exporters take from the scene.
+    """
+    chosen, render = built.object, bpy.context.scene.render
+    wanted = {chosen, *parts.turning(chosen), *((built.camera, *built.further_cameras) if with_cameras else ())}
+    _pack(chosen)
     bpy.context.view_layer.update()  # what was just linked cannot be selected before
     for other in bpy.context.view_layer.objects:
         other.select_set(other in wanted)
     bpy.context.view_layer.objects.active = chosen
+    kept = {name: getattr(render, name) for name in _FRAME}
+    width, height = matching.photo_size(chosen, built.camera)
+    if with_cameras and min(width, height) > 0:
+        for name, value in zip(_FRAME, (width, height, 1.0, 1.0), strict=True):
+            setattr(render, name, value)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(render, name, value)
+
+
+def _pack(owner: bpy.types.Object) -> None:
+    """Exporters of USD and FBX take what is packed: so that is what the object shows."""
+    textures.pack_changed("")
+    for material in owner.data.materials:
+        nodes = material.node_tree.nodes if material is not None and material.node_tree is not None else ()
+        for image in (getattr(node, "image", None) for node in nodes):
+            if image is not None and image.is_dirty and image.packed_file is not None:
+                image.pack()
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ Blender keeps pixels as RGBA from the bottom row up.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -15,6 +16,8 @@ import bpy
 import numpy as np
 
 from .wire import files
+
+_NO_FILE_NAME = re.compile(r'[\\/:*?"<>|]')
 
 
 def to_blender(pixels: np.ndarray) -> np.ndarray:
@@ -40,6 +43,8 @@ def new_image(name: str, pixels: np.ndarray) -> bpy.types.Image:
     image = bpy.data.images.new(name, width, height, alpha=has_alpha, float_buffer=is_float)
     write(image, pixels)
     image.pack()
+    if not is_float:
+        name_file(image)
     return image
 
 
@@ -78,8 +83,20 @@ def new_map(name: str, pixels: np.ndarray) -> bpy.types.Image:
     data = png(pixels, level=1)
     image = bpy.data.images.new(name, 1, 1)
     image.source = "FILE"
+    name_file(image)
     image.pack(data=data, data_len=len(data))
     return image
+
+
+def name_file(image: bpy.types.Image) -> None:
+    """Says which file an image would be, beside the .blend file: unpacking and exporters go by that name.
+
+    Without one the exporter of FBX takes all images of a material for the same. The exporter of USD calls an image that
+    was packed again by its name in Blender, so the file has that name too.
+    """
+    image.filepath_raw = path = f"//{_NO_FILE_NAME.sub('_', image.name)}.png"
+    for packed in image.packed_files:
+        packed.filepath = path
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:

@@ -98,6 +98,7 @@ def paint(owner: bpy.types.Object, image: bpy.types.Image, sliders: Sliders, cha
 def copied(image: bpy.types.Image) -> bpy.types.Image:
     """Returns a copy of an image with the pixels that it shows; Blender itself would copy those that are packed."""
     copy = image.copy()
+    pixels.name_file(copy)
     if image.is_dirty:
         flat = np.empty(image.size[0] * image.size[1] * image.channels, np.float32)
         image.pixels.foreach_get(flat)

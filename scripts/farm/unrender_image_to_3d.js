@@ -16,7 +16,7 @@ const JOB_TYPE = {
           description: "How many tasks share the photos: a few times as many as there are workers" },
         { key: "quality", type: "string", default: "standard", choices: ["draft", "standard", "fine"],
           description: "How much work an object is worth" },
-        { key: "formats", type: "string", default: "blend,glb", description: "Of blend,glb,obj,usd, with commas" },
+        { key: "formats", type: "string", default: "blend,glb", description: "Of blend,glb,obj,usd,fbx, with commas" },
         { key: "bundle", type: "string", default: "car", description: "Name of the weights" },
         { key: "device", type: "string", default: "auto", choices: ["auto", "cpu", "cuda", "mps"],
           description: "Where the networks run" },

@@ -14,7 +14,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import batch_generate, batch_run, parts
+from addon import batch_generate, batch_run, export, parts
 from tests.helpers.parts_samples import write_parts_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,8 +92,8 @@ def test_a_bundle_without_parts_is_said_once_and_reported_for_every_seed(tmp_pat
 
 
 def test_a_format_that_this_blender_lacks_is_refused_by_name(tmp_path: Path, capsys, monkeypatch) -> None:
-    assert set(batch_run.EXPORTERS.values()) <= set(dir(bpy.ops.wm))
-    monkeypatch.setitem(batch_run.EXPORTERS, "usd", "nowhere_export")
+    assert set(export.OPERATORS.values()) <= set(dir(bpy.ops.wm))
+    monkeypatch.setitem(export.OPERATORS, "usd", "nowhere_export")
     assert batch_generate.run(["--seeds", "1", "--formats", "blend,usd", "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert "without the format usd" in said and said.count("\n") == 1

@@ -23,7 +23,7 @@ from addon.wire import client
 from tests.blender.test_parts import WHEELS, build, canonical, principled, world
 from tests.helpers import toy, toy_worker
 
-FORMATS = ("blend", "glb", "obj", "usd")
+FORMATS = ("blend", "glb", "obj", "usd", "fbx")
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +44,9 @@ def open_file(path):
     if path.endswith(".glb"):
         addon_utils.enable("io_scene_gltf2")
         bpy.ops.import_scene.gltf(filepath=path)
+    elif path.endswith(".fbx"):
+        addon_utils.enable("io_scene_fbx")
+        bpy.ops.import_scene.fbx(filepath=path)
     elif path.endswith(".obj"):
         bpy.ops.wm.obj_import(filepath=path)
     else:
@@ -117,7 +120,8 @@ def test_textures_travel_with_obj_and_usd(tmp_path):
     folder = tmp_path / "car"
     export.write_folder(folder, bpy.context.scene, built, result, np.zeros((4, 4, 3), np.uint8), ["obj", "usd"])
     named = [line.split(maxsplit=1)[1] for line in (folder / "toy car.mtl").read_text().splitlines() if "map_" in line]
-    assert named == ["texture.png"] and (folder / "texture.png").is_file()
+    assert sorted(named) == ["metallic.png", "roughness.png", "texture.png"]
+    assert all((folder / name).is_file() for name in named)
     packed = zipfile.ZipFile(folder / "toy car.usdz").namelist()
     for name in ("texture", "roughness and metallic"):
         assert any(name in entry for entry in packed), name
