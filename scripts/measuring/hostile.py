@@ -1,29 +1,27 @@
 # SPDX-FileCopyrightText: 2026 Unrender contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of strangers, kills and full disks against the readers and the training loop; prints figures as JSON.
+"""Files and messages of strangers, kills and full disks against the whole product; prints figures as JSON.
 
-    python scripts/measuring/hostile.py --pictures 1000 --checkpoints 500 --bundles 200 --kills 10 --seed 0
+    python scripts/measuring/hostile.py --pictures 1000 --checkpoints 500 --bundles 200 --messages 2000 --kills 100 \\
+        --disks 20 --seed 0
 
 Each part runs in a process of its own. A case is right where it gives a result or one sentence within its time; an
-error of another kind, a hang, a crash or a lost result is a fault, is named with its number, and the exit code is 1.
-Messages between the processes have a test (tests/ipc/test_hostile_wire.py), batches that are killed a script of their
-own (scripts/measuring/whole_batch.py). Linux and macOS.
+error of another kind, a hang, a crash, a lost result or one that is made twice is a fault, is named with its number,
+and the exit code is 1. Kills are SIGKILL and SIGINT at random moments of small batches and trainings, disks fill up at
+such. Batches of hundreds of photos, bad ones among them, have a script of their own (scripts/measuring/whole_batch.py).
+Linux; on macOS without disks.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,82 +31,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "scripts")) if path not in sys.path]
 
 from measuring import hostile_files as files  # noqa: E402
+from measuring.hostile_cases import Cases  # noqa: E402
+from measuring.hostile_ends import disks, kills  # noqa: E402
 from measuring.hostile_training import STEPS, checkpoint_of, go_on, make_bundle, train  # noqa: E402
 
-PARTS = ("pictures", "checkpoints", "bundles", "kills", "disks")
-SECONDS = 20
-"""A case that takes longer hangs."""
-KILLED_STEPS = 3000
-SHOWN = 20
-"""Faults that are told in full."""
+__all__ = ["Cases", "bundles", "checkpoints", "disks", "kills", "main", "messages", "pictures"]
 
-
-class Hang(BaseException):
-    """A case took too long; no handler of the product's catches it."""
-
-
-@contextlib.contextmanager
-def limited(seconds: int = SECONDS) -> Iterator[None]:
-    """Raises Hang after some seconds, also inside of the product's own handlers."""
-
-    def ring(*_: object) -> None:
-        raise Hang
-
-    signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-
-
-class Cases:
-    """What became of the cases of a part."""
-
-    def __init__(self, part: str) -> None:
-        self.part, self.counts, self.kinds = part, Counter[str](), Counter[str]()
-        self.faults: list[str] = []
-        self.slowest = 0.0
-
-    def fault(self, number: int, kind: str, what: str) -> None:
-        """Notes what must not be."""
-        self.counts["faults"] += 1
-        self.faults.append(f"{self.part} {number} ({kind}): {what[:400]}")
-
-    def tried(self, number: int, kind: str, body: Callable[[], Any], refusals: tuple[type[Exception], ...]) -> None:
-        """Runs one case: a result counts as accepted, one sentence as refused, all else as a fault."""
-        began = time.monotonic()
-        self.kinds[kind] += 1
-        try:
-            with limited():
-                body()
-            self.counts["accepted"] += 1
-        except refusals as error:
-            sentence = str(error)
-            self.counts["refused"] += 1
-            if not sentence or "\n" in sentence or len(sentence) > 900 or "Traceback" in sentence:
-                self.fault(number, kind, f"no sentence: {sentence!r}")
-        except Hang:
-            self.fault(number, kind, f"hangs longer than {SECONDS} seconds")
-        except Exception as error:
-            where = error.__traceback__
-            while where is not None and where.tb_next is not None:
-                where = where.tb_next
-            place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else ""
-            self.fault(number, kind, f"{type(error).__name__}: {error} at {place}")
-        except BaseException as error:  # such as a panic in a library that is not written in Python
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            self.fault(number, kind, f"{type(error).__name__}: {error}")
-        self.slowest = max(self.slowest, time.monotonic() - began)
-
-    def figures(self) -> dict[str, Any]:
-        """Returns what a report says."""
-        return {
-            "cases": sum(self.kinds.values()), "accepted": self.counts["accepted"], "refused": self.counts["refused"],
-            "faults": self.counts["faults"], "slowest_seconds": round(self.slowest, 2), "told": self.faults[:SHOWN],
-            "kinds": dict(self.kinds.most_common()),
-        }  # fmt: skip
+DEFAULTS = {"pictures": 1000, "checkpoints": 500, "bundles": 200, "messages": 2000, "kills": 10, "disks": 4}
+"""The parts, and how many cases each has unless told otherwise."""
 
 
 def pictures(count: int, seed: int, folder: Path) -> Cases:
@@ -208,80 +138,26 @@ def bundles(count: int, seed: int, folder: Path) -> Cases:
     return cases
 
 
-def kills(count: int, seed: int, folder: Path) -> Cases:
-    """A training that is killed at random moments and gone on with: the same weights as without."""
-    rng, cases = np.random.default_rng([seed, 4]), Cases("kills")
-    train(folder / "whole", KILLED_STEPS, checkpoint_every=500)
-    wanted = checkpoint_of(folder / "whole")
-    words = [
-        sys.executable,
-        str(ROOT / "scripts/measuring/hostile_training.py"),
-        str(folder / "killed"),
-        str(KILLED_STEPS),
-    ]
-    for number in range(count):
-        child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT)
-        assert child.stdout is not None
-        child.stdout.readline()  # it trains from now on
-        time.sleep(float(rng.uniform(0, 3)))
-        child.kill()
-        child.wait()
-        file = folder / "killed" / "checkpoint.safetensors"
-        if file.exists():
-            cases.tried(number, "kill", lambda file=file: checkpoint_of(file.parent), ())
-        else:
-            cases.kinds["kill before the first checkpoint"] += 1
-    done = subprocess.run([*words, "whole"], capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
-    if done.returncode or not go_on(wanted, checkpoint_of(folder / "killed")):
-        cases.fault(count, "the end", f"other weights than without kills: {done.stderr[-300:]}")
-    return cases
+def messages(count: int, seed: int, folder: Path) -> Cases:
+    """Malformed messages through the worker's loop and the client's reader."""
+    from backend.ipc.protocol import ProtocolError
+    from measuring.hostile_messages import malformed, no_end, try_both_readers
 
-
-def disks(count: int, seed: int, folder: Path) -> Cases:
-    """A disk that is full, or takes no file beyond a length, while a checkpoint is written: the one before is whole."""
-    from backend.errors import UnrenderError
-
-    cases = Cases("disks")
-    for number, size in enumerate([1, 3, 6, 9, 12][:count]):
-        mounted = folder / f"disk_{size}"
-        mounted.mkdir()
-        made = (
-            shutil.which("mount")
-            and not subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={size * 4}k", "tmpfs", str(mounted)],
-                capture_output=True,
-                check=False,
-            ).returncode
-        )
-        if not made:
-            cases.kinds["no small disk can be made here"] += 1
-            continue
-        try:
-            begin = lambda at=mounted: train(at / "run", STEPS)  # noqa: E731
-            cases.tried(number, f"disk of {size * 4} KiB", begin, (UnrenderError, OSError))
-            if (mounted / "run" / "checkpoint.safetensors").exists():
-                checkpoint_of(mounted / "run")
-        finally:
-            subprocess.run(["umount", str(mounted)], check=False)
-    for number, size in enumerate((200, 1500, 3000, 4000)[:count]):
-        words = [sys.executable, str(ROOT / "scripts/measuring/hostile_training.py"), str(folder / f"run_{size}")]
-        done = subprocess.run([*words, "8", f"limit={size}"], capture_output=True, text=True, cwd=ROOT, check=False)
-        cases.kinds["no file beyond a length"] += 1
-        if done.returncode not in (0, 1) or "Traceback" in done.stderr:
-            cases.fault(number, f"files of {size} bytes at most", done.stderr[-400:])
-        cases.counts["accepted" if done.returncode == 0 else "refused"] += 1
+    cases = Cases("messages")
+    with no_end():
+        for number, (way, message) in enumerate(malformed(count, seed)):
+            cases.tried(number, way, lambda message=message: try_both_readers(message), (ProtocolError,))
     return cases
 
 
 def main(words: list[str]) -> int:
     """Runs the parts, each in a process of its own; returns 1 where there was a fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    defaults = {"pictures": 1000, "checkpoints": 500, "bundles": 200, "kills": 10, "disks": 5}
-    for part in PARTS:
-        parser.add_argument(f"--{part}", type=int, default=defaults[part], metavar="N", help="number of cases")
+    for part, count in DEFAULTS.items():
+        parser.add_argument(f"--{part}", type=int, default=count, metavar="N", help=f"number of cases ({count})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the figures are written, too")
-    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=DEFAULTS, help=argparse.SUPPRESS)
     options = parser.parse_args(words)
     if options.part:
         with tempfile.TemporaryDirectory() as folder:
@@ -289,7 +165,7 @@ def main(words: list[str]) -> int:
         print(json.dumps(made.figures()))
         return 0
     report: dict[str, Any] = {"seed": options.seed}
-    for part in PARTS:
+    for part in DEFAULTS:
         if not (count := getattr(options, part)):
             continue
         words = [sys.executable, str(Path(__file__)), "--part", part, f"--{part}", str(count)]
@@ -299,7 +175,7 @@ def main(words: list[str]) -> int:
         crashed = {"faults": 1, "told": [f"{part}: the process ended with {done.returncode}: {done.stderr[-600:]}"]}
         report[part] = crashed if done.returncode or not lines else json.loads(lines[-1])
         report[part]["seconds"] = round(time.monotonic() - began, 1)
-    report["faults"] = sum(report[part]["faults"] for part in PARTS if part in report)
+    report["faults"] = sum(report[part]["faults"] for part in DEFAULTS if part in report)
     text = json.dumps(report, indent=1)
     print(text)
     if options.out:
