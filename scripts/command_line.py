@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
+
+def _leave(*_: object) -> None:
+    os._exit(INTERRUPTED)
+
+
+# Until a program has begun its work, which knows how to stop in order, Ctrl-C ends it at once: nothing can be lost yet,
+# and Blender's modules, interrupted while they are imported, go on half loaded and crash.
+if Path(sys.argv[0]).resolve().parent == ROOT / "scripts" and (
+    signal.getsignal(signal.SIGINT) is signal.default_int_handler
+):
+    signal.signal(signal.SIGINT, _leave)
 
 import backend.commands  # noqa: F401 - sets how threads wait, before any program loads torch
 
@@ -42,6 +58,8 @@ def run(script: str, command: str = "") -> int:
     if "bpy" in sys.modules:
         return run_outside_blender(script, arguments)
     module = importlib.import_module(f"backend.commands.{command or Path(script).stem}")
+    if signal.getsignal(signal.SIGINT) is _leave:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return module.main(arguments)
 
 
