@@ -119,6 +119,8 @@ def run(
     logger = _Logger(out, config.tensorboard) if writes else None
     if writes:
         write_text(out / "config.json", json.dumps(asdict(describe), indent=1, default=str))
+        if first:
+            _export(task, out, first)  # a kill between the last checkpoint and its export left that of the one before
     losses, began, figures, stops = _Losses(), time.perf_counter(), dict[str, float](), False
     with Bar(
         f"Training {out.name}",
@@ -152,7 +154,7 @@ def run(
             stops = looks and any_process(stop_is_asked(out))
             if writes and (done % config.checkpoint_every == 0 or last or stops):
                 _save(checkpoint, task, done, seconds)
-                task.export(out)
+                _export(task, out, done)
             if stops:
                 break
     if logger:
@@ -188,6 +190,17 @@ def _save(checkpoint: Path, task: Task, step: int, seconds: float) -> None:
         raise OutputError(
             f"The checkpoint of step {step} cannot be written to {checkpoint} ({error.strerror or error}): {before}; "
             "make room and go on with --resume."
+        ) from error
+
+
+def _export(task: Task, out: Path, step: int) -> None:
+    """Writes what the network is trained for, and says so where it cannot. Raises OutputError."""
+    try:
+        task.export(out)
+    except OSError as error:
+        raise OutputError(
+            f"The checkpoint of step {step} is saved, but its network cannot be written to {out} "
+            f"({error.strerror or error}): make room and go on with --resume."
         ) from error
 
 

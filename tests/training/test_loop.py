@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 from backend.common import run_files
 from backend.common.progress import Report, json_lines, parse_line
+from backend.errors import OutputError
 from backend.training import loop
 from backend.training.loop import LoopConfig, Progress, Task, run
 
@@ -105,6 +107,36 @@ def test_a_stop_file_saves_what_was_done_and_the_run_goes_on_from_there(tmp_path
 def test_a_stop_that_comes_with_the_last_step_is_an_end(tmp_path: Path) -> None:
     config = LoopConfig(**{**vars(CONFIG), "steps": 4})
     assert run(Asked(tmp_path), config, tmp_path, resume=False, describe=config) == {"error": 2**-4}
+
+
+class Exporting(Halving):
+    """Writes its weight as a text with every checkpoint, unless somebody pulls the plug first or the disk is full."""
+
+    def __init__(self, failure: BaseException | None = None) -> None:
+        super().__init__()
+        self.failure = failure
+
+    def export(self, folder: Path) -> None:
+        if self.failure is not None:
+            raise self.failure
+        (folder / "weight.txt").write_text(str(float(self.weight.weight.detach())))
+
+
+@pytest.mark.parametrize("steps", [3, 6])
+def test_what_a_kill_kept_from_being_exported_is_exported_when_the_run_goes_on(tmp_path: Path, steps: int) -> None:
+    config = LoopConfig(**{**vars(CONFIG), "steps": steps, "checkpoint_every": 3})
+    with pytest.raises(KeyboardInterrupt):
+        run(Exporting(KeyboardInterrupt()), config, tmp_path, resume=False, describe=config)
+    assert not (tmp_path / "weight.txt").exists()
+    run(Exporting(), config, tmp_path, resume=True, describe=config)
+    assert float((tmp_path / "weight.txt").read_text()) == 2**-steps
+
+
+def test_an_export_that_finds_no_room_says_that_the_checkpoint_is_saved(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OutputError, match=r"step 3 is saved, but .*\(No space left on device\): make room .*--resume"):
+        run(Exporting(full), CONFIG, tmp_path, resume=False, describe=CONFIG)
+    assert loop.load_checkpoint(tmp_path / "checkpoint.safetensors", Halving())[0] == 3
 
 
 def test_a_checkpoint_is_not_replaced_by_weights_that_are_not_finite(tmp_path: Path) -> None:
