@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 WHOLE = ".unrender.lock"
+_UNFINISHED = re.compile(r"\..+\.\d+\.partial")
+"""Folders of results that are being written, see :func:`export.write_files`."""
 _SHARD = re.compile(r"\.unrender-(\d+)-of-(\d+)\.lock")
 Shard = tuple[int, int]
 """Number of a part, from 1, and how many parts there are."""
@@ -27,7 +30,9 @@ class Taken(ValueError):
 
 @contextlib.contextmanager
 def locked(folder: Path, shard: Shard | None = None) -> Iterator[None]:
-    """Holds a folder while this is open; what a run that has died left behind is taken over.
+    """Holds a folder while this is open; the lock of a run that has died is taken over.
+
+    A run over all photos also removes the halves of results that dead runs left.
 
     Raises :class:`Taken` where another run holds it. File systems that know no locks are gone without.
     """
@@ -41,10 +46,19 @@ def locked(folder: Path, shard: Shard | None = None) -> Iterator[None]:
             held = _take(other)  # raises where a run that lives holds it
             if held is not None:
                 _let_go(held, other)
+        if file is not None and shard is None:
+            _clear(folder)
         yield
     finally:
         if file is not None:
             _let_go(file, own)
+
+
+def _clear(folder: Path) -> None:
+    """Removes what runs that died were writing; call it while no other run can write there."""
+    for path in folder.iterdir():
+        if _UNFINISHED.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _take(path: Path) -> Any:

@@ -204,6 +204,18 @@ def test_while_one_run_works_another_is_refused(photos: Path, tmp_path: Path, ca
     assert "Another run" in capsys.readouterr().err and not (out / "report.json").exists()
 
 
+def test_halves_of_results_go_with_the_next_run_over_all_photos_alone(tmp_path: Path):
+    half, own = tmp_path / ".car.1234.partial", tmp_path / ".mine.partial"
+    for folder in (half, own, tmp_path / "car"):
+        folder.mkdir()
+        (folder / "texture.png").write_bytes(b"x")
+    with batch_lock.locked(tmp_path, (1, 2)):
+        assert half.exists(), "another shard may be writing it"
+    with batch_lock.locked(tmp_path):
+        assert not half.exists()
+    assert (own / "texture.png").exists() and (tmp_path / "car" / "texture.png").exists()
+
+
 def refused(words: list[object], photos: Path, out: Path, capsys) -> str:
     before = {path: path.read_bytes() for path in photos.iterdir()}
     assert run(photos, "--out", out, *words) == 2
