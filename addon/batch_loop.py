@@ -129,6 +129,8 @@ def _made(item: Item, label: str, signals: Signals) -> dict[str, Any]:
         _try_twice(item, record, label)
     except job.EXPECTED_ERRORS as error:
         record["error"] = batch_inputs.shown(error)
+    except MemoryError:
+        record["error"] = "There is not enough memory for this; close other programs or use a smaller texture."
     except RuntimeError as error:  # how Blender's own operators fail, such as an exporter
         record["error"] = f"Blender could not write the result: {reason_of(error)}"
     except Exception as error:

@@ -21,5 +21,9 @@ class OutputError(UnrenderError):
     """A result that cannot be written."""
 
 
+class OutOfMemory(UnrenderError):
+    """Something for which there is not enough memory, however small it is made."""
+
+
 class Cancelled(UnrenderError):
     """The user asked to stop."""

@@ -9,9 +9,6 @@ the other. Standard output is the wire, so everything else that would be printed
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import dataclasses
-import gc
 import os
 import platform
 import queue
@@ -22,7 +19,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
-from .common import records
+from .common import memory, records
 from .errors import Cancelled, UnrenderError
 from .ipc import protocol
 
@@ -148,12 +145,11 @@ def _answer(handlers: Mapping[type, Handler], message: protocol.Message, connect
         return protocol.Failed(str(error) or "Cancelled.", cancelled=True)
     except UnrenderError as error:
         return protocol.Failed(str(error))
-    except MemoryError:
-        traceback.print_exc()
-        return protocol.Failed("There is not enough memory for this; close other programs or use a smaller texture.")
     except Exception as error:
         # The worker outlives any mistake of a handler: the traceback belongs in the log, one sentence to the user.
         traceback.print_exc()
+        if memory.ran_out(error):
+            return protocol.Failed(memory.SENTENCE)
         summary = " ".join(str(error).split())[:200]
         return protocol.Failed(f"The backend failed unexpectedly ({type(error).__name__}: {summary}).")
 
@@ -195,64 +191,76 @@ class Pipeline:
     def reconstruct(
         self, request: records.ReconstructRequest, report: Report, cancelled: Callable[[], bool]
     ) -> records.Reconstruction:
-        """Photo to textured mesh; once more on the CPU where the graphics card has too little memory."""
+        """Photo to textured mesh; smaller, or on the processor, where memory runs out."""
+        from .pipeline import less_memory
         from .pipeline.reconstruct import reconstruct
 
-        report(records.Progress("Loading the networks", 0.0))
-        try:
-            return reconstruct(request, self.bundle(request.bundle, request.device), report, cancelled)
-        except Exception as error:
-            if request.device == "cpu" or not _is_out_of_device_memory(error):
-                raise
-        self.forget()
-        request = dataclasses.replace(request, device="cpu")
-        result = reconstruct(request, self.bundle(request.bundle, "cpu"), report, cancelled)
-        result.warnings.append("The graphics card ran out of memory, so this ran on the processor.")
-        return result
+        def run(one: less_memory.Try[records.ReconstructRequest]) -> records.Reconstruction:
+            report(records.Progress("Loading the networks", 0.0))
+            loaded = self.bundle(one.request.bundle, one.request.device)
+            return reconstruct(one.request, loaded, report, cancelled, one.config)
+
+        return less_memory.first_that_fits(less_memory.of_photo(request, _kind_of(request)), run, self.forget)
 
     def generate(
         self, request: records.GenerateRequest, report: Report, cancelled: Callable[[], bool]
     ) -> records.Reconstruction:
         """Seed to a new object; the bundle's networks for photos stay on the disk."""
+        from .pipeline import less_memory
         from .pipeline.generate_choice import load_maker
 
-        wanted = request.bundle, request.with_parts, request.device
-        if self._maker[0] != wanted:
-            report(records.Progress("Loading the weights", 0.0))
-            self._maker = (wanted, load_maker(request))
-        return self._maker[1](request, report, cancelled)
+        def run(one: less_memory.Try[records.GenerateRequest]) -> records.Reconstruction:
+            wanted = one.request.bundle, one.request.with_parts, one.request.device
+            if self._maker[0] != wanted:
+                report(records.Progress("Loading the weights", 0.0))
+                self._maker = (wanted, load_maker(one.request))
+            return self._maker[1](one.request, report, cancelled)
+
+        return less_memory.first_that_fits(less_memory.of_seed(request, _kind_of(request)), run, self.forget)
 
     def edit(self, request: records.EditRequest, report: Report, cancelled: Callable[[], bool]) -> records.Edit:
         """Slider positions to vertices and a change of texture."""
+        from .pipeline import less_memory
         from .pipeline.edit import edit
 
-        return edit(request, self.bundle(request.bundle, request.device))
+        def run(one: less_memory.Try[records.EditRequest]) -> records.Edit:
+            return edit(one.request, self.bundle(one.request.bundle, one.request.device))
+
+        return less_memory.first_that_fits(less_memory.anywhere(request, _kind_of(request)), run, self.forget)
 
     def neural_render(
         self, request: records.NeuralRenderRequest, report: Report, cancelled: Callable[[], bool]
     ) -> records.NeuralRender:
         """Camera, shape, texture and background to StyleGAN-R's picture."""
+        from .pipeline import less_memory
         from .pipeline.neural_render import neural_render
 
-        return neural_render(request, self.bundle(request.bundle, request.device))
+        def run(one: less_memory.Try[records.NeuralRenderRequest]) -> records.NeuralRender:
+            return neural_render(one.request, self.bundle(one.request.bundle, one.request.device))
+
+        return less_memory.first_that_fits(less_memory.anywhere(request, _kind_of(request)), run, self.forget)
 
     def cut_out(self, request: records.CutOutRequest, report: Report, cancelled: Callable[[], bool]) -> records.CutOut:
         """Photo to mask."""
+        from .pipeline import less_memory
         from .pipeline.course import Course
         from .pipeline.cut_out import cut_out
         from .pipeline.photo import load_photo
 
-        photo = load_photo(request.image_path)
-        loaded = self.bundle(request.bundle, request.device)
         course = Course(report, cancelled)
-        return cut_out(
-            photo,
-            loaded.segmenter,
-            loaded.device,
-            lambda progress: course.say(progress.stage, progress.fraction),
-            cutout_model=request.cutout_model,
-            point=request.point,
-        )
+
+        def run(one: less_memory.Try[records.CutOutRequest]) -> records.CutOut:
+            loaded = self.bundle(one.request.bundle, one.request.device)
+            return cut_out(
+                load_photo(one.request.image_path),
+                loaded.segmenter,
+                loaded.device,
+                lambda progress: course.say(progress.stage, progress.fraction),
+                cutout_model=one.request.cutout_model,
+                point=one.request.point,
+            )
+
+        return less_memory.first_that_fits(less_memory.of_cut_out(request, _kind_of(request)), run, self.forget)
 
     def import_weights(
         self, request: records.ImportWeightsRequest, report: Report, cancelled: Callable[[], bool]
@@ -282,29 +290,14 @@ class Pipeline:
         """Drops all weights that are loaded: they lie on the disk, and the next request loads its own."""
         self._bundles.clear()
         self._maker = (None, None)
-        give_memory_back()
+        memory.give_back()
 
 
-def give_memory_back() -> None:
-    """Has memory that nobody uses any more go back to the system and to the graphics card.
+def _kind_of(request: Any) -> str:
+    """The kind of device that a request runs on: cpu, cuda or mps. Raises BundleError where there is no such device."""
+    from .weights.bundle import choose_device
 
-    C libraries keep what was freed, for the next time; glibc gives it up when asked.
-    """
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    elif torch is not None and torch.backends.mps.is_available():
-        torch.mps.empty_cache()
-    if sys.platform.startswith("linux"):
-        with contextlib.suppress(OSError, AttributeError):  # another C library than glibc
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
-def _is_out_of_device_memory(error: Exception) -> bool:
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
+    return choose_device(request.device).type
 
 
 def describe() -> protocol.Ready:
@@ -360,7 +353,7 @@ def main() -> int:
         writer.flush()
         return 1
     pipeline = Pipeline()
-    rests = ((TRIM_SECONDS, give_memory_back), (FORGET_SECONDS, pipeline.forget))
+    rests = ((TRIM_SECONDS, memory.give_back), (FORGET_SECONDS, pipeline.forget))
     serve(pipeline.handlers(), reader, writer, ready, rests)
     return 0
 

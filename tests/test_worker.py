@@ -127,7 +127,7 @@ def test_requests_that_wait_behind_a_stuck_one_survive_its_cancel(start):
 
 def test_a_crash_is_an_error_with_a_remedy_and_the_next_request_works(start):
     client = start()
-    with pytest.raises(ipc.WorkerDied, match="stopped unexpectedly.*Try again"):
+    with pytest.raises(ipc.WorkerDied, match="stopped unexpectedly .exit code -9, as when memory runs out.. Try again"):
         client.wait(client.submit(photo("crash")))
     assert "segmentation fault in the toy" in client.log_tail()
     assert client.wait(client.submit(photo("car"))).name == "car"

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from backend import worker
+from backend.common import memory
 from backend.ipc import protocol
 
 SOON, LATER = 0.15, 0.4
@@ -108,5 +109,5 @@ def test_freed_memory_goes_back_to_the_system():
     kept = blocks[-1]
     del blocks
     before = resident()
-    worker.give_memory_back()
+    memory.give_back()
     assert before - resident() > 80 and kept.all()

@@ -32,6 +32,8 @@ IDLE_SECONDS = 0.01
 END_SECONDS = 2.0
 """How long a worker whose input was closed may take to end by itself."""
 LOG_TAIL_LINES = 20
+KILLED = 9
+"""Signal by which systems end a process when memory runs out."""
 
 PYTHON_VARIABLES = (
     "PYTHONHOME",
@@ -272,7 +274,7 @@ class WorkerClient:
 
     def _death_message(self, code: int | None) -> str:
         """One sentence about a worker that ended by itself, and where to read more."""
-        reason = "" if code is None else f" (exit code {code})"
+        reason = "" if code is None else f" (exit code {code}{', as when memory runs out' if code == -KILLED else ''})"
         remedy = "Try again" if self._was_ready else self.command.remedy.rstrip(".")
         return f"The backend stopped unexpectedly{reason}. {remedy}; its log is {self.command.log_path}."
 
