@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from ..common import memory
 from ..common.run_files import Waiting
 from ..errors import UnrenderError
 
@@ -30,7 +31,7 @@ def guarded(
 
     An error that the user can mend (UnrenderError, ValueError, OSError and ``errors``) becomes a line on stderr and
     ``failed``; Ctrl-C becomes the sentence ``stopped`` and 130, and what a person has to do first its sentence and
-    ``waiting``. Other errors are bugs and pass.
+    ``waiting``. Memory that runs out is a sentence too. Other errors are bugs and pass.
     """
     mended: tuple[type[Exception], ...] = (UnrenderError, ValueError, OSError, *errors)
     try:
@@ -41,6 +42,11 @@ def guarded(
     except Waiting as waits:
         print(f"{program}: {waits}", file=sys.stderr)
         return waiting
+    except Exception as error:
+        if not memory.ran_out(error):
+            raise
+        print(f"{program}: there is not enough memory for this; close other programs or ask for less.", file=sys.stderr)
+        return failed
     except KeyboardInterrupt:
         print(stopped or f"{program}: stopped.", file=sys.stderr)
         return INTERRUPTED

@@ -25,9 +25,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ..common import memory
 from ..common.files import write_text
 from ..common.run_files import Stopped, stop_file, stop_is_asked
-from ..errors import OutputError
+from ..errors import OutOfMemory, OutputError
 from ..models.storage import checksum, read_tensors, unfitting, write_tensors
 from ..progress_bar import Bar
 from .distributed import any_process, is_alone
@@ -131,7 +132,8 @@ def run(
         shown=writes,
     ) as bar:
         for done in range(first + 1, config.steps + 1):
-            losses.add(task.step(done - 1))
+            with _told_where_memory_ran_out(checkpoint, done):
+                losses.add(task.step(done - 1))
             bar.update()
             last = done == config.steps
             seconds = before + time.perf_counter() - began
@@ -166,6 +168,21 @@ def run(
 
 
 @contextlib.contextmanager
+def _told_where_memory_ran_out(checkpoint: Path, step: int) -> Iterator[None]:
+    """Turns what the allocators raise in a step into a sentence. Raises OutOfMemory; no half of a step is saved."""
+    try:
+        yield
+    except Exception as error:
+        if not memory.ran_out(error):
+            raise
+        kept = "the checkpoint before it is whole" if checkpoint.exists() else "there is no checkpoint before it"
+        raise OutOfMemory(
+            f"There is not enough memory for step {step}, and {kept}: close other programs and go on with --resume, or "
+            "train anew with a smaller batch, a smaller preset or --device cpu."
+        ) from error
+
+
+@contextlib.contextmanager
 def _saved_first(checkpoint: Path, task: Task, step: int, seconds: float) -> Iterator[None]:
     """Saves the steps that were made before an error of the block passes: looking at a network must not lose it."""
     try:
@@ -174,7 +191,7 @@ def _saved_first(checkpoint: Path, task: Task, step: int, seconds: float) -> Ite
         with contextlib.suppress(OutputError, FloatingPointError, OSError):
             _save(checkpoint, task, step, seconds)
             task.export(checkpoint.parent)
-        if not isinstance(error, OSError | ValueError):
+        if not isinstance(error, OSError | ValueError) and not memory.ran_out(error):
             raise
         raise OutputError(
             f"Step {step} is made, but cannot be judged or logged ({_line(error)}); mend that and go on with --resume."

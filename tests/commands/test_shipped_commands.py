@@ -116,6 +116,7 @@ def test_without_an_interpreter_one_sentence_says_what_to_do(
     [
         (BundleError("No such bundle."), 1, "toy.py: No such bundle.\n"),
         (FloatingPointError("No longer finite."), 1, "toy.py: No longer finite.\n"),
+        (MemoryError(), 1, "toy.py: there is not enough memory for this; close other programs or ask for less.\n"),
         (KeyboardInterrupt(), 130, "Go on with --resume.\n"),
     ],
 )

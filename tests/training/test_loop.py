@@ -14,7 +14,7 @@ import torch
 
 from backend.common import run_files
 from backend.common.progress import Report, json_lines, parse_line
-from backend.errors import OutputError
+from backend.errors import OutOfMemory, OutputError
 from backend.training import loop
 from backend.training.loop import LoopConfig, Progress, Task, run
 
@@ -146,3 +146,21 @@ def test_a_checkpoint_is_not_replaced_by_weights_that_are_not_finite(tmp_path: P
     with pytest.raises(FloatingPointError, match="weights are no longer finite at step 6"):
         loop.save_checkpoint(tmp_path / "checkpoint.safetensors", task, 6)
     assert loop.load_checkpoint(tmp_path / "checkpoint.safetensors", Halving())[0] == 5
+
+
+class Hungry(Halving):
+    """A step that asks for more than there is."""
+
+    def step(self, step: int) -> dict[str, torch.Tensor]:
+        if step == 4:
+            torch.empty(1 << 60, dtype=torch.uint8)
+        return super().step(step)
+
+
+def test_memory_that_runs_out_in_a_step_is_told_and_the_checkpoint_before_is_whole(tmp_path: Path) -> None:
+    with pytest.raises(OutOfMemory, match="not enough memory for step 5, and the checkpoint before it is whole"):
+        run(Hungry(), CONFIG, tmp_path, resume=False, describe=CONFIG)
+    rest = Halving()
+    assert loop.load_checkpoint(tmp_path / "checkpoint.safetensors", rest)[0] == 3
+    run(rest, CONFIG, tmp_path, resume=True, describe=CONFIG)
+    assert float(rest.weight.weight.detach()) == 2**-6
