@@ -53,13 +53,12 @@ def _mix(material: bpy.types.Material, other: bpy.types.Material, key: bpy.types
     """Gives a material the look of another one besides its own, blended by a key's value."""
     tree, own = material.node_tree, looks.principled(material)
     shader = _copied_into(tree, other.node_tree)[looks.principled(other)]
-    mix, output = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeOutputMaterial")
+    mix = tree.nodes.new("ShaderNodeMixShader")
     mix.name = mix.label = MIX
-    mix.location, output.location = (60, -_BELOW / 2), (280, -_BELOW / 2)
+    mix.location = (60, -_BELOW / 2)
     for place, source in ((1, own), (2, shader)):
         tree.links.new(source.outputs["BSDF"], mix.inputs[place])
-    tree.links.new(mix.outputs["Shader"], output.inputs["Surface"])
-    output.is_active_output = True
+    looks.show_mix(mix, own)
     key_looks.follow(material, key)
 
 

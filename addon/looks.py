@@ -55,24 +55,41 @@ def add_photo(material: bpy.types.Material, photo: np.ndarray, owner: bpy.types.
         return
     tree, shader = material.node_tree, principled(material)
     image, glow = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeBsdfPrincipled")
-    mix, output = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeOutputMaterial")
+    mix = tree.nodes.new("ShaderNodeMixShader")
     mix.name = mix.label = MIX
     image.image = pixels.new_map(f"{material.name} photo look", photo)
     image.location, glow.location = (-560, 420), (-260, 420)
-    mix.location, output.location = (60, 420), (280, 420)
+    mix.location = (60, 420)
     for name, value in (("Base Color", (0.0, 0.0, 0.0, 1.0)), ("Specular IOR Level", 0.0), ("Roughness", 1.0)):
         glow.inputs[name].default_value = value
     glow.inputs["Emission Strength"].default_value = 1.0
     tree.links.new(image.outputs["Color"], glow.inputs["Emission Color"])
     for place, source in ((1, shader), (2, glow)):
         tree.links.new(source.outputs["BSDF"], mix.inputs[place])
-    tree.links.new(mix.outputs["Shader"], output.inputs["Surface"])
-    output.is_active_output = True
+    show_mix(mix, shader)
     if hasattr(material, "cycles"):
         # A look is no lamp: else renders take longer in the look *Paint* too.
         material.cycles.emission_sampling = "NONE"
     add_slider(owner, 1.0 if look == "photo" else 0.0)
     drive(material, owner)
+
+
+def show_mix(mix: bpy.types.Node, exported: bpy.types.Node) -> None:
+    """Shows a mix of shaders by an output of its own; exporters still find the shader ``exported``, one of the mixed.
+
+    They take the first that they come to. That of glTF in Blender 5.2 goes from the output backwards, from the last
+    input of each node on: so the shader stands there once more, without a part in what is seen.
+    """
+    tree = mix.id_data
+    first, output = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeOutputMaterial")
+    first.label = "For Exporters"
+    first.inputs[0].default_value = 0.0
+    for place, source in ((1, mix), (2, exported)):
+        tree.links.new(source.outputs[0], first.inputs[place])
+    tree.links.new(first.outputs["Shader"], output.inputs["Surface"])
+    x, y = mix.location
+    first.location, output.location = (x + 220, y), (x + 440, y)
+    output.is_active_output = True
 
 
 def add_slider(owner: bpy.types.Object, shown: float) -> None:

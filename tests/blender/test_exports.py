@@ -20,10 +20,9 @@ import addon_utils
 import addon
 from addon import batch_generate, export, looks, pixels, scene, textures
 from addon.wire import records
-from tests.blender.test_looks import source_of
 from tests.blender.test_parts import world
-from tests.blender.test_parts_in_use import open_file
-from tests.helpers import toy
+from tests.helpers import exported, toy
+from tests.helpers.exported import open_file, source_of
 
 FORMATS = ("glb", "usd", "obj", "fbx")
 WITH_CAMERAS = ("glb", "usd", "fbx")
@@ -86,16 +85,9 @@ def of_type(kind):
 
 
 def map_of(name):
-    """Returns the pixels (T, T, 4) uint8 that an input of the car's shader gets, channels apart, or its one value."""
+    """Returns what an input of the car's shader gets."""
     (material,) = (one for one in bpy.data.materials if one.name.replace("_", " ") == "toy car")
-    socket = looks.principled(material).inputs[name]
-    if not socket.is_linked:
-        return socket.default_value
-    through = socket.links[0]
-    values = pixels.to_bytes(pixels.read(source_of(socket)))
-    if through.from_node.bl_idname == "ShaderNodeSeparateColor":
-        return values[..., ("Red", "Green", "Blue").index(through.from_socket.name)]
-    return values[..., :3] if name in ("Base Color", "Normal") else values[..., 0]
+    return exported.map_of(material, name)
 
 
 def check_places(found, places, kind):

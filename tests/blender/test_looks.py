@@ -19,9 +19,9 @@ from backend.pipeline.atlas import Atlas
 from backend.pipeline.relief import normal_map
 from backend.render.template import Template
 from tests.blender.test_parts import build
-from tests.blender.test_parts_in_use import open_file
 from tests.blender.test_scene import render
 from tests.helpers import toy, toy_worker
+from tests.helpers.exported import open_file, source_of
 
 PHOTO = (30, 160, 210)
 
@@ -37,16 +37,6 @@ def emptied_file():
 
 def built_with_looks(**options):
     return build(toy.with_looks(toy.parts_reconstruction(), PHOTO), **options)
-
-
-def source_of(socket):
-    """Returns the image that a socket gets its values from, through whatever lies between."""
-    while socket.is_linked:
-        node = socket.links[0].from_node
-        if node.bl_idname == "ShaderNodeTexImage":
-            return node.image
-        socket = node.inputs["Color"]
-    return None
 
 
 def seen(built):

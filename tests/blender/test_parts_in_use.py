@@ -13,8 +13,6 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon_utils
-
 import addon
 from addon import batch, choices, environment, export, scene
 from addon.handles import active_object
@@ -22,6 +20,7 @@ from addon.ui import handle_panels
 from addon.wire import client
 from tests.blender.test_parts import WHEELS, build, canonical, principled, world
 from tests.helpers import toy, toy_worker
+from tests.helpers.exported import open_file
 
 FORMATS = ("blend", "glb", "obj", "usd", "fbx")
 
@@ -33,24 +32,6 @@ def emptied_file():
     addon.register()
     yield
     addon.unregister()
-
-
-def open_file(path):
-    """Opens a file of any format in place of what is there."""
-    if path.endswith(".blend"):
-        bpy.ops.wm.open_mainfile(filepath=path)
-        return
-    bpy.ops.wm.read_homefile(use_empty=True)
-    if path.endswith(".glb"):
-        addon_utils.enable("io_scene_gltf2")
-        bpy.ops.import_scene.gltf(filepath=path)
-    elif path.endswith(".fbx"):
-        addon_utils.enable("io_scene_fbx")
-        bpy.ops.import_scene.fbx(filepath=path)
-    elif path.endswith(".obj"):
-        bpy.ops.wm.obj_import(filepath=path)
-    else:
-        bpy.ops.wm.usd_import(filepath=path)
 
 
 def meshes():
