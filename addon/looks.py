@@ -87,8 +87,8 @@ def show_mix(mix: bpy.types.Node, exported: bpy.types.Node) -> None:
     for place, source in ((1, mix), (2, exported)):
         tree.links.new(source.outputs[0], first.inputs[place])
     tree.links.new(first.outputs["Shader"], output.inputs["Surface"])
-    x, y = mix.location
-    first.location, output.location = (x + 220, y), (x + 440, y)
+    for number, node in enumerate((first, output), 1):
+        node.location = (mix.location[0] + 220 * number, mix.location[1])
     output.is_active_output = True
 
 
