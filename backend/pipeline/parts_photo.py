@@ -37,6 +37,7 @@ from .parts_refine import REFINEMENTS, Hypothesis, PartsRefineConfig, PartsRefin
 from .parts_view import picture_of
 from .photo import Photo
 from .pinhole_cameras import FoundCamera
+from .turned import turned_warnings
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def reconstruct_with_parts(
     made.alternatives = _alternatives(seen, palette, request, reader, config)
     made.warnings = [
         *picture_warnings(mask, crop, config.doubts),
+        *turned_warnings(seen.rgba, seen.prediction, reader.network.read),
         *([FACING] if seen.doubtful else []),
         *overlap_warnings(made.silhouette_iou, config.doubts),
     ]

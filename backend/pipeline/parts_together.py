@@ -27,6 +27,7 @@ from .parts_paint import Explained, painted
 from .parts_photo import PartsPhotoConfig, Seen, elsewhere, look_at, offsets_of, refinement_of, texture_size
 from .parts_refine import BETAS, Hypothesis, PartsRefineConfig, PartsRefiner, descend
 from .photo import Photo
+from .turned import turned_warnings
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ def reconstruct_together(
         silhouette_iou=overlaps[0],
         photo_path=taken[0].path,
         further=[_further(*one) for one in zip(taken[1:], shown[1:], overlaps[1:], strict=True)],
-        warnings=_warnings(shown, overlaps, agreed, photo_config),
+        warnings=_warnings(shown, overlaps, agreed, reader, photo_config),
     )
 
 
@@ -213,11 +214,15 @@ def _further(taken: TakenPhoto, shown: Explained, overlap: float) -> FurtherPhot
 
 
 def _warnings(
-    shown: Sequence[Explained], overlaps: Sequence[float], agreed: Agreed, config: PartsPhotoConfig
+    shown: Sequence[Explained], overlaps: Sequence[float], agreed: Agreed, reader: PartsReader, config: PartsPhotoConfig
 ) -> list[str]:
     """Sentences about single photographs, with their names, and about the choice of directions."""
     sentences = []
     for one, overlap in zip(shown, overlaps, strict=True):
-        own = [*picture_warnings(one.mask, one.crop, config.doubts), *overlap_warnings(overlap, config.doubts)]
+        own = [
+            *picture_warnings(one.mask, one.crop, config.doubts),
+            *turned_warnings(one.rgba, one.prediction, reader.network.read),
+            *overlap_warnings(overlap, config.doubts),
+        ]
         sentences += [f"{one.photo.name}: {sentence}" for sentence in own]
     return [*sentences, *([FACING] if agreed.margin < config.doubtful_margin else [])]
