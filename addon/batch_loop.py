@@ -89,7 +89,24 @@ class Signals:
     def _ask(self, number: int, _frame: Any) -> None:
         signal.signal(number, signal.SIG_DFL)
         self.code = 128 + number
-        raise Stopped(self.code)
+        if not _held:
+            raise Stopped(self.code)
+
+
+_held = 0
+"""How many of :func:`held` are open."""
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """While open, a signal that asks for the end is kept in mind alone: Blender's own code is not left in the middle of
+    a picture or of a file. The loop looks at it between two stages and after each item."""
+    global _held
+    _held += 1
+    try:
+        yield
+    finally:
+        _held -= 1
 
 
 def run_all(
@@ -115,6 +132,7 @@ def run_all(
                 f"The report {report.path} cannot be written: {reason.strerror or reason}. What it says was done "
                 "before is done; go on with --resume."
             ) from reason
+        signals.check()
 
 
 def _made(item: Item, label: str, signals: Signals) -> dict[str, Any]:
@@ -126,7 +144,7 @@ def _made(item: Item, label: str, signals: Signals) -> dict[str, Any]:
             if kind := batch_inputs.not_a_file(path):
                 raise ValueError(f"{batch_inputs.shown(path.name)} is {kind}, not a file that can be read.")
         record["sha256"] = batch_report.digest(item.files)
-        _try_twice(item, record, label)
+        _try_twice(item, record, label, signals)
     except job.EXPECTED_ERRORS as error:
         record["error"] = batch_inputs.shown(error)
     except MemoryError:
@@ -138,28 +156,30 @@ def _made(item: Item, label: str, signals: Signals) -> dict[str, Any]:
         traceback.print_exc()
         summary = batch_inputs.shown(" ".join(str(error).split())[:200])
         record["error"] = f"Unrender made a mistake ({type(error).__name__}: {summary})."
-    signals.check()
+    if record["error"]:
+        signals.check()  # the signal may be the reason; what is finished is told, and then the run stops
     record["seconds"] = round(time.perf_counter() - began, 3)
     return record
 
 
-def _try_twice(item: Item, record: dict[str, Any], label: str) -> None:
+def _try_twice(item: Item, record: dict[str, Any], label: str, signals: Signals) -> None:
     """Makes an item, and once more where the backend died: what killed it may have been another's doing."""
     print(label, flush=True)
     try:
-        _try(item, record, label)
+        _try(item, record, label, signals)
     except client.WorkerDied as error:
         record["retried"] = str(error)
         print(f"{label}  Once more, for the backend stopped", flush=True)
-        _try(item, record, label)
+        _try(item, record, label, signals)
 
 
-def _try(item: Item, record: dict[str, Any], label: str) -> None:
+def _try(item: Item, record: dict[str, Any], label: str, signals: Signals) -> None:
     """Prints a line for every new stage, with a share of the work that never falls."""
     shown, furthest = "", 0.0
 
     def show(progress: records.Progress) -> None:
         nonlocal shown, furthest
+        signals.check()
         if progress.stage != shown:
             shown, furthest = progress.stage, max(furthest, progress.fraction)
             print(f"{label}  {100 * furthest:3.0f} %  {progress.stage}", flush=True)

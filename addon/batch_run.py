@@ -339,17 +339,21 @@ def write_scene(
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """What Blender itself prints while this is open, a line for every sample, is dropped: the progress lines remain."""
+    """What Blender itself prints while this is open, a line for every sample, is dropped: the progress lines remain.
+
+    A signal waits for its end, see :func:`batch_loop.held`.
+    """
     sys.stdout.flush()
     try:
         kept = os.dup(1)
     except OSError:  # a Blender on Windows without a console
-        yield
+        with batch_loop.held():
+            yield
         return
     try:
-        with open(os.devnull, "wb") as nothing:
+        with open(os.devnull, "wb") as nothing, batch_loop.held():
             os.dup2(nothing.fileno(), 1)
-        yield
+            yield
     finally:
         sys.stdout.flush()
         os.dup2(kept, 1)

@@ -19,7 +19,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from addon import batch, batch_join, batch_lock, batch_loop, batch_report, pixels, preferences, preview, session
+from addon import batch, batch_join, batch_lock, batch_loop, batch_report, export, pixels, preferences, preview, session
 from addon.wire import files
 from tests.helpers import edited_scenes
 from tests.helpers.addon_at_work import addon_with_toy_worker
@@ -296,6 +296,29 @@ def test_a_signal_ends_a_run_with_its_code_and_a_report(root: Path, photos: Path
     assert "Traceback" not in said and not list((tmp_path / "out").glob("*.part*"))
     if number != signal.SIGKILL:
         assert "--resume goes on" in said and not list((tmp_path / "out").glob(".*"))
+
+
+@pytest.mark.parametrize(("where", "made"), [("preview", "a"), ("export", "ab")])
+def test_a_signal_while_blender_renders_or_writes_waits_for_its_end(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd, where: str, made: str
+) -> None:
+    module, name = {"preview": (preview, "make"), "export": (export, "write_folder")}[where]
+    work, ended, calls = getattr(module, name), [], []
+
+    def interrupted(*arguments, **named):
+        calls.append(where)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        result = work(*arguments, **named)
+        ended.append(len(calls))
+        return result
+
+    monkeypatch.setattr(module, name, interrupted)
+    out = tmp_path / "out"
+    assert run(photos, "--out", out) == 130
+    assert ended == [1, 2] and "".join(stems(out / "report.json")) == made, "what was written whole is told as done"
+    assert "--resume goes on" in capfd.readouterr().err and report(out / "report.json")["state"] == "stopped"
+    assert sorted(path.name for path in out.iterdir()) == [*made, "report.json"]
 
 
 def test_a_report_of_a_shard_lies_beside_the_whole_ones(tmp_path: Path):
