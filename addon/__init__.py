@@ -12,6 +12,7 @@ def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
     from . import animation, cli, handles, neural_render, operators, palette, session
     from .ui import (
+        asset_panel,
         handle_panels,
         menus,
         neural_panel,
@@ -31,6 +32,7 @@ def _modules() -> list:
         operators,
         panels,
         handle_panels,
+        asset_panel,
         neural_panel,
         train_properties,
         train_panels,

@@ -8,6 +8,7 @@ import bpy
 
 from . import (
     annotate_views,
+    assets,
     cancel,
     click_object,
     cut_out,
@@ -44,6 +45,7 @@ CLASSES = (
     *generate.CLASSES,
     *generate_interpolation.CLASSES,
     *handle_tools.CLASSES,
+    *assets.CLASSES,
     *repaint.CLASSES,
     *use_direction.CLASSES,
     *views.CLASSES,
