@@ -24,7 +24,7 @@ from typing import Any
 from . import device_builds, download_size, environment, pip_output, places
 from .child_task import ChildTask, Step
 from .environment import NoEnvironment
-from .wire import client, files, records
+from .wire import client, files, json_files, records
 
 OPTIONAL = ("onnxruntime>=1.17",)
 """Runs cut-out models of the user's own; pyproject.toml has it as the extra ``cutout``."""
@@ -353,7 +353,7 @@ def discard(folder: Path) -> None:
 def remembered() -> Source | None:
     """Returns what the environment that is there was made of, for its repair; None where it does not say."""
     try:
-        told = json.loads((environment.own_folder() / environment.FINISHED_MARK).read_text("utf-8"))
+        told = json_files.read_object(environment.own_folder() / environment.FINISHED_MARK)
         wheels = Path(told["wheels"]) if told["wheels"] else None
         return Source(
             device_builds.chosen(told["build"]), str(told["index"]), wheels, str(told["python"]), bool(told["cut_out"])

@@ -208,6 +208,13 @@ def test_a_failed_installation_leaves_the_environment_in_use(user):
     assert installation.remembered() is None, "one of before says not what it was made of"
 
 
+@pytest.mark.parametrize("content", ["[" * 100_000, '["a list"]', '{"wheels": 1, "build": {}}', "\x00"])
+def test_a_damaged_mark_of_what_an_environment_was_made_of_is_as_none(user, content: str):
+    (user / "env").mkdir()
+    (user / "env" / environment.FINISHED_MARK).write_text(content)
+    assert installation.remembered() is None
+
+
 def test_a_damaged_package_is_fetched_anew_the_next_time(monkeypatch):
     monkeypatch.setattr(installation, "_cache_is_damaged", False)
     assert "--no-cache-dir" not in installing_words()
