@@ -12,6 +12,9 @@ from . import training_runs
 from .training_runs import Request, Run
 from .wire import category_steps, run_files
 
+IN_THE_PANEL = "press Views, say for each from where it is seen, then press Go On."
+"""What to do where a step waits for a person; what the step says before its first colon is why."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -37,12 +40,20 @@ def folder_of(root: Path, category: str) -> Path:
 
 
 def steps_of(folder: Path, run: Run | None) -> list[category_steps.Step]:
-    """Returns how far each step is; a step whose process is gone is no longer running."""
+    """Returns how far each step is; a step whose process is gone is no longer running.
+
+    What a person has to do is said in the panel's own words, where the command speaks of options and folders.
+    """
     under_way = run is not None and run.is_under_way
-    return [
-        replace(step, state="open") if step.state == "running" and not under_way else step
-        for step in category_steps.read(folder)
-    ]
+    return [_as_shown(step, under_way) for step in category_steps.read(folder)]
+
+
+def _as_shown(step: category_steps.Step, under_way: bool) -> category_steps.Step:
+    if step.state == "running" and not under_way:
+        return replace(step, state="open")
+    if step.state == "person":
+        return replace(step, sentence=f"{step.sentence.partition(':')[0].rstrip('.')}: {IN_THE_PANEL}")
+    return step
 
 
 def next_request(folder: Path, form: Form, steps: Sequence[category_steps.Step]) -> Request:

@@ -83,7 +83,9 @@ def test_clicks_lead_from_photographs_to_weights(tmp_path):
     assert run.folder.name == "garden-chair" and run.record.data == str(tmp_path / "photographs")
     assert run.record.options == ("--masks", str(tmp_path / "masks"))
     assert states() == ["done"] * 4 + ["person"] + ["open"] * 4
-    assert any("Say the sides." in str(line) for line in drawn(train_category_panel.UNRENDER_PT_category))
+    waiting = training_watch.category_steps_of(bpy.context.scene)[4]
+    assert waiting.sentence == "Say the sides: press Views, say for each from where it is seen, then press Go On."
+    assert any("press Views" in str(line) for line in drawn(train_category_panel.UNRENDER_PT_category))
     assert not bpy.ops.unrender.use_category.poll()
     bpy.ops.unrender.open_category_views()
     assert views.current.views.folder == run.folder / "views"
