@@ -45,7 +45,7 @@ class TrainingRun:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.log_path.parent,  # with -m, Python also looks for modules in the folder where it starts
-                env=client.child_environment(command.python_path) | dict(command.variables),
+                env=client.local_environment(command.python_path) | dict(command.variables),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
 

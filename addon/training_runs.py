@@ -168,7 +168,7 @@ def start(command: client.WorkerCommand, request: Request) -> subprocess.Popen[b
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=request.out,  # with -m, Python also looks for modules in the folder where it starts
-            env=client.child_environment(command.python_path) | dict(command.variables),
+            env=client.local_environment(command.python_path) | dict(command.variables),
             start_new_session=sys.platform != "win32",  # no signal of Blender's terminal reaches it
             creationflags=flags,
         )

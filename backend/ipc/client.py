@@ -35,6 +35,11 @@ LOG_TAIL_LINES = 20
 KILLED = 9
 """Signal by which systems end a process when memory runs out."""
 
+TORCHRUN_VARIABLES = (
+    "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "MASTER_ADDR", "MASTER_PORT",
+    "TORCHELASTIC_",
+)  # fmt: skip
+"""What the names of the variables begin with by which processes that train together find one another."""
 PYTHON_VARIABLES = (
     "PYTHONHOME",
     "PYTHONPATH",
@@ -113,6 +118,13 @@ def child_environment(python_path: Path, base: Mapping[str, str] | None = None) 
     return environment
 
 
+def local_environment(python_path: Path) -> dict[str, str]:
+    """Returns :func:`child_environment` for what works alone, on this machine: what ``torchrun`` has left in the
+    variables of a terminal would have it look for other processes, also on other machines."""
+    environment = child_environment(python_path)
+    return {name: value for name, value in environment.items() if not name.startswith(TORCHRUN_VARIABLES)}
+
+
 class WorkerClient:
     """Owns one worker process at most. Every method is called from the main thread."""
 
@@ -158,7 +170,7 @@ class WorkerClient:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 cwd=log_path.parent,
-                env={**child_environment(self.command.python_path), **self.command.variables},
+                env={**local_environment(self.command.python_path), **self.command.variables},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
