@@ -6,7 +6,8 @@
 
 PHOTOGRAPHS is a folder of pictures with transparent grounds; each wait lasts SECONDS at most. The add-on is this
 checkout's, and UNRENDER_PYTHON names the interpreter of trainings and worker. The sides of the views are said with the
-keys of the real keyboard. Runs lie in OUT/runs. Writes OUT/told.json and a screenshot for each stage.
+keys of the real keyboard. Whatever goes towards a network is noted. Runs lie in OUT/runs. Writes OUT/told.json and a
+screenshot for each stage.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import bpy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.window import driver  # noqa: E402 - only now is the checkout on the path
+from tests.helpers import panel_jobs  # noqa: E402 - only now is the checkout on the path
+from tests.window import driver  # noqa: E402
 from tests.window.driver import click, told  # noqa: E402
 
 WORDS = driver.words()
@@ -32,9 +34,10 @@ SHOT_EVERY = 5.0
 
 def show_panels(*wanted):
     """Leaves these panels alone in the sidebar, open."""
-    from addon.ui import handle_panels, neural_panel, panels, train_category_panel, train_panels, train_runs_panel
+    from addon import ui
 
-    modules = (panels, handle_panels, neural_panel, train_panels, train_category_panel, train_runs_panel)
+    names = ("panels", "handle_panels", "asset_panel", "neural_panel", "train_panels", "train_category_panel")
+    modules = [getattr(ui, name) for name in (*names, "train_runs_panel")]
     for cls in (cls for module in reversed(modules) for cls in reversed(module.CLASSES)):
         if cls.is_registered:
             bpy.utils.unregister_class(cls)
@@ -130,6 +133,21 @@ def use():
         bpy.ops.view3d.view_selected()
     yield from driver.wait(1.0)
     driver.screenshot(OUT / "around.png")
+    yield from mark_as_asset(made)
+    told["network"] = panel_jobs.events
+
+
+def mark_as_asset(made):
+    """Presses the button that offers the object in the Asset Browser, and waits for its picture."""
+    from addon import assets
+    from addon.ui import asset_panel, handle_panels
+
+    show_panels(handle_panels.UNRENDER_PT_handles, asset_panel.UNRENDER_PT_asset)
+    yield from driver.open_tab()
+    told["asset"] = click(bpy.ops.unrender.mark_asset)
+    yield from driver.wait_until(lambda: any(assets.marked(made).preview.image_pixels_float), 60.0)
+    yield from driver.draw()
+    driver.screenshot(OUT / "asset.png")
 
 
 def story():
@@ -162,6 +180,7 @@ def story():
     yield from use()
 
 
+sys.addaudithook(panel_jobs.note)
 driver.register_checkout()
 from addon.ui import train_category_panel, train_panels  # noqa: E402 - once the add-on is registered
 

@@ -38,7 +38,8 @@ def test_clicks_lead_from_two_hundred_photographs_to_an_object(tmp_path):
     assert all(told["steps"][name] == "done" for name in STEPS)
     assert told["bundle"] == told["its_bundle"] == "painted-solid" and told["error"] == ""
     assert max(told["dimensions"]) == pytest.approx(1.0, abs=0.25) and told["faces"] > 100
-    for name in ("form", "waiting", "views", "finished", "made", "around"):
+    assert told["network"] == [] and told["asset"] == ["FINISHED"]
+    for name in ("form", "waiting", "views", "finished", "made", "around", "asset"):
         assert (out / f"{name}.png").stat().st_size > PIXELS_OF_A_PICTURE
 
 
