@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import neural_render, pixels
+from . import neural_render, own_properties, pixels
 from .batch_run import quietly
 from .wire import pictures, records
 
@@ -96,6 +96,9 @@ def open_scene(source: Source) -> bpy.types.Object:
             f"{source.path} has no object '{source.object}' that was made here; it has {', '.join(found)}."
         )
     owner = bpy.data.objects[source.object]
+    other = owner.unrender.other
+    for one in (owner, other) if other is not None and other.unrender.is_unrender else (owner,):
+        own_properties.check(one)
     target = next((one for one in bpy.data.scenes if owner.name in one.objects), None)
     if target is None:
         raise ValueError(f"{owner.name} is in no scene of {source.path}.")
@@ -114,6 +117,7 @@ def append(source: Source) -> bpy.types.Object:
         raise ValueError(f"{source.path} cannot be opened as a scene of Blender: {error}") from error
     if not names:
         raise ValueError(f"{source.path} has no object '{source.object}'.")
+    own_properties.check(here.objects[0])
     return here.objects[0]
 
 

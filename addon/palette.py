@@ -11,6 +11,8 @@ Letters: R regions, T the texture's side.
 
 from __future__ import annotations
 
+import sys
+
 import bpy
 import numpy as np
 from bpy.app.handlers import persistent
@@ -249,8 +251,11 @@ def _look_at_all() -> None:
         if not owner.unrender.is_unrender or not has_palette(owner):
             continue
         image = texture_of(owner)
-        if image is None or image.session_uid in known or _moved(owner):
-            apply(owner)
+        try:
+            if image is None or image.session_uid in known or _moved(owner):
+                apply(owner)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:  # the others still get theirs
+            print(f"The colours of {owner.name} are damaged: {error}", file=sys.stderr)
 
 
 def _moved(owner: bpy.types.Object) -> bool:
