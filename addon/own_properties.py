@@ -104,7 +104,7 @@ def _check_mesh(one: bpy.types.Object) -> None:
         raise _Wrong("has no mesh")
     count = len(one.data.vertices)
     for name in _VECTORS:
-        attribute = one.data.attributes.get(name)
+        attribute: bpy.types.Attribute | None = one.data.attributes.get(name)
         if attribute is None:
             continue
         if (attribute.data_type, attribute.domain) != ("FLOAT_VECTOR", "POINT"):
