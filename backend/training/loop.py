@@ -31,6 +31,7 @@ from ..common.run_files import Stopped, stop_file, stop_is_asked
 from ..errors import OutOfMemory, OutputError
 from ..models.storage import checksum, read_tensors, unfitting, write_tensors
 from ..progress_bar import Bar
+from . import checkpoints
 from .distributed import any_process, is_alone
 
 
@@ -48,6 +49,8 @@ class LoopConfig:
     """Number of steps between two checkpoints."""
     tensorboard: bool = True
     """Whether a log for TensorBoard is written where that is installed."""
+    kept: int = 1
+    """Number of checkpoints that stay beside the last one, in the run's folder ``checkpoints``."""
 
 
 class Task(ABC):
@@ -155,7 +158,7 @@ def run(
             looks = not last and (is_alone() or done % config.log_every == 0)
             stops = looks and any_process(stop_is_asked(out))
             if writes and (done % config.checkpoint_every == 0 or last or stops):
-                _save(checkpoint, task, done, seconds)
+                _save(checkpoint, task, done, seconds, config.kept)
                 _export(task, out, done)
             if stops:
                 break
@@ -198,10 +201,20 @@ def _saved_first(checkpoint: Path, task: Task, step: int, seconds: float) -> Ite
         ) from error
 
 
-def _save(checkpoint: Path, task: Task, step: int, seconds: float) -> None:
-    """Saves, and says so where it cannot. Raises OutputError; the checkpoint before is whole then."""
+def _save(checkpoint: Path, task: Task, step: int, seconds: float, kept: int = 0) -> None:
+    """Saves, and says so where it cannot. Raises OutputError; the checkpoint before is whole then.
+
+    ``kept`` checkpoints before it stay; where there is no room for them the new one counts more.
+    """
     try:
-        save_checkpoint(checkpoint, task, step, seconds)
+        if kept:
+            checkpoints.set_aside(checkpoint, kept)
+        try:
+            save_checkpoint(checkpoint, task, step, seconds)
+        except OSError:
+            if not checkpoints.make_room(checkpoint):
+                raise
+            save_checkpoint(checkpoint, task, step, seconds)
     except OSError as error:
         before = "the checkpoint before it is whole" if checkpoint.exists() else "there is none before it"
         raise OutputError(
@@ -309,9 +322,11 @@ def _state_of(tensors: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> d
 
 
 def _unusable(path: Path, reason: str) -> ValueError:
+    before = checkpoints.kept(path)
+    instead = f"move {before[-1]} over it" if before else "begin anew in another folder"
     return ValueError(
         f"The checkpoint {path} is damaged or of another configuration: {' '.join(reason.split())[:200].rstrip('.')}; "
-        "take the settings that it was made with, or begin anew in another folder."
+        f"take the settings that it was made with, or {instead}."
     )
 
 
