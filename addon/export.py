@@ -253,22 +253,47 @@ def _chosen(built: scene.Built, with_cameras: bool = False) -> Iterator[None]:
     exporters take from the scene.
     """
     chosen, render = built.object, bpy.context.scene.render
-    wanted = {chosen, *parts.turning(chosen), *((built.camera, *built.further_cameras) if with_cameras else ())}
+    cameras = [one for one in (built.camera, *built.further_cameras) if one is not None]
+    wanted = [chosen, *parts.turning(chosen), *(cameras if with_cameras else ())]
     _pack(chosen)
-    bpy.context.view_layer.update()  # what was just linked cannot be selected before
-    for other in bpy.context.view_layer.objects:
-        other.select_set(other in wanted)
-    bpy.context.view_layer.objects.active = chosen
     kept = {name: getattr(render, name) for name in _FRAME}
     width, height = matching.photo_size(chosen, built.camera)
-    if with_cameras and min(width, height) > 0:
-        for name, value in zip(_FRAME, (width, height, 1.0, 1.0), strict=True):
-            setattr(render, name, value)
+    with _selectable(wanted):
+        for other in bpy.context.view_layer.objects:
+            other.select_set(other in wanted)
+        bpy.context.view_layer.objects.active = chosen
+        if with_cameras and min(width, height) > 0:
+            for name, value in zip(_FRAME, (width, height, 1.0, 1.0), strict=True):
+                setattr(render, name, value)
+        try:
+            yield
+        finally:
+            for name, value in kept.items():
+                setattr(render, name, value)
+
+
+@contextmanager
+def _selectable(objects: Sequence[bpy.types.Object]) -> Iterator[None]:
+    """While this is open, objects can be selected whatever hides them: exporters leave out what is not, without a word.
+
+    A collection that is shown holds them meanwhile, as their own may be excluded from the view layer.
+    """
+    shown = bpy.data.collections.new("Unrender export")
+    bpy.context.scene.collection.children.link(shown)
+    for one in objects:
+        shown.objects.link(one)
+    bpy.context.view_layer.update()  # what was just linked cannot be selected before
+    kept = [(one, one.hide_viewport, one.hide_select, one.hide_get()) for one in objects]
     try:
+        for one in objects:
+            one.hide_viewport = one.hide_select = False
+            one.hide_set(False)
         yield
     finally:
-        for name, value in kept.items():
-            setattr(render, name, value)
+        for one, in_viewports, no_selection, by_eye in kept:
+            one.hide_set(by_eye)
+            one.hide_viewport, one.hide_select = in_viewports, no_selection
+        bpy.data.collections.remove(shown)
 
 
 def _pack(owner: bpy.types.Object) -> None:

@@ -277,3 +277,50 @@ def test_a_format_whose_add_on_is_missing_is_refused_by_name(tmp_path, capsys, m
     assert batch_generate.run(["--seeds", "1", "--formats", "blend,fbx", "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert "without the format fbx" in said and said.count("\n") == 1
+
+
+# ---- What is hidden ----
+
+
+def hide_by_eye(built):
+    built.object.hide_set(True)
+
+
+def hide_in_viewports(built):
+    for one in (built.object, *built.turning, built.camera):
+        one.hide_viewport = True
+
+
+def make_unselectable(built):
+    built.turning[0].hide_select = built.object.hide_select = True
+
+
+def exclude_collection(built):
+    bpy.context.view_layer.layer_collection.children[built.collection.name].exclude = True
+
+
+HIDDEN = (hide_by_eye, hide_in_viewports, make_unselectable, exclude_collection)
+
+
+def states_of(built):
+    """Returns what hides each object, and where it is."""
+    return [
+        (one.name, one.hide_viewport, one.hide_select, one.hide_get(), [home.name for home in one.users_collection])
+        for one in (built.object, *built.turning, built.camera)
+    ]
+
+
+@pytest.mark.parametrize("hide", HIDDEN)
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_object_that_is_hidden_in_the_window_is_written_all_the_same(tmp_path, kind, hide):
+    built, result = built_away()
+    places, _ = told(built, SIZES["landscape"])
+    hide(built)
+    bpy.context.view_layer.update()
+    before, collections = states_of(built), len(bpy.data.collections)
+    picture = np.zeros((4, 4, 3), np.uint8)
+    written = export.write_folder(tmp_path / "car", bpy.context.scene, built, result, picture, [kind])
+    assert states_of(built) == before and len(bpy.data.collections) == collections, "it is hidden as before"
+    open_file(written[kind])
+    check_places(of_type("MESH"), places, kind)
+    assert len(of_type("CAMERA")) == (kind in WITH_CAMERAS)
