@@ -210,7 +210,7 @@ def test_the_panels_jobs_open_no_connection(tmp_path):
     assert (tmp_path / "told.json").exists(), done.stderr[-3000:]
     told = json.loads((tmp_path / "told.json").read_text())
     assert not told["online"] and told["events"] == []
-    assert told["objects"] == 2 and told["is_asset"] and told["run"] == ["finished", ""]
+    assert told["objects"] == 3 and told["is_asset"] and told["run"] == ["finished", ""]
     if trace.exists():
         assert traced.connections(trace.read_text(errors="replace").splitlines()) == []
 

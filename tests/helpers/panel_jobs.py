@@ -4,8 +4,9 @@
 
     python -m tests.helpers.panel_jobs OUT PHOTO PICTURES      (in the bpy package, from the checkout)
 
-A photo to an object, a slider, an object from a seed, the scene matched, an asset, and a training, with the product's
-own worker and weights. Writes OUT/told.json; children show what they do to strace alone.
+The backend's check, a cut-out, a photo to an object with parts and to one of one surface, sliders, an object from a
+seed, the scene matched, an asset, and a training, with the product's own worker and weights. Writes OUT/told.json;
+children show what they do to strace alone.
 """
 
 from __future__ import annotations
@@ -35,12 +36,18 @@ def jobs(bpy, out: Path, photo: str, pictures: str) -> dict[str, object]:
 
     settings, told = bpy.context.scene.unrender, {}
     settings.image_path, settings.quality = photo, "draft"
+    told["checked"] = sorted(bpy.ops.unrender.check_environment())
+    told["cut_out"] = sorted(bpy.ops.unrender.cut_out())
     told["photo"] = sorted(bpy.ops.unrender.image_to_3d())
     made = bpy.context.view_layer.objects.active
     made.unrender.azimuth += 0.1
     told["matched"] = sorted(bpy.ops.unrender.match_photo())
     told["asset"] = sorted(bpy.ops.unrender.mark_asset())
     told["is_asset"] = assets.marked(made) is not None
+    settings.shape = "surface"  # its texture is the worker's
+    told["surface"] = sorted(bpy.ops.unrender.image_to_3d())
+    bpy.context.view_layer.objects.active.unrender.texture[0] = 1.0
+    settings.shape = "parts"
     settings.new_count, settings.texture_size = 1, "256"
     told["seed"] = sorted(bpy.ops.unrender.generate(seed=3))
     told["objects"] = len([one for one in bpy.data.objects if one.unrender.is_unrender])
