@@ -149,9 +149,11 @@ class Annotation:
     def accept_guesses(self) -> int:
         """Takes the guess for every view that has no bin yet; returns how many are still without one.
 
-        The source of these views stays ``auto``. Raises :class:`view_set.ViewSetError`.
+        The source of these views stays ``auto``; that guesses are good enough is written down for what waits for
+        sides. Raises :class:`view_set.ViewSetError`.
         """
         self._count()
+        self.views.more[view_set.GUESSES_ACCEPTED] = True
         self._save(view_set.with_guesses(self.views.views))
         self.show(self.position)
         return sum(view.bin is None and not view.dropped for view in self.views.views)

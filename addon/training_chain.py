@@ -12,7 +12,7 @@ from . import training_runs
 from .training_runs import Request, Run
 from .wire import category_steps, run_files
 
-IN_THE_PANEL = "press Views, say for each from where it is seen, then press Go On."
+IN_THE_PANEL = "press Views, say for each from where it is seen (or Use All Guesses), then press Go On."
 """What to do where a step waits for a person; what the step says before its first colon is why."""
 
 

@@ -276,7 +276,8 @@ class UNRENDER_OT_accept_view_guesses(ViewsOperator, bpy.types.Operator):
     def act(self, annotation: Annotation) -> None:
         """Takes them."""
         left = annotation.accept_guesses()
-        notes.warning = f"{left} views have neither a side nor a guess." if left else ""
+        taken = "The guesses are taken: front may be back, and the way around the other."
+        notes.warning = f"{left} views have neither a side nor a guess." if left else taken
 
 
 CLASSES = (

@@ -46,6 +46,10 @@ MAX_BYTES = 16 * 1024 * 1024
 """Far above the list of any set; a larger file is something else."""
 
 
+GUESSES_ACCEPTED = "guesses_accepted"
+"""Entry of the file: true once somebody has taken all guesses at once."""
+
+
 class ViewSetError(ValueError):
     """A view set that cannot be read or written; the message is one sentence for the user."""
 
@@ -96,6 +100,11 @@ class ViewSet:
     """Entries of the file that this version does not know; kept when it is written again."""
     stamp: int | None = None
     """When the file was last read or written here, as the file system tells it."""
+
+    @property
+    def accepts_guesses(self) -> bool:
+        """Says whether a person has taken all guesses at once, without a look at each view."""
+        return self.more.get(GUESSES_ACCEPTED) is True
 
     def candidate_path(self, view: View) -> Path:
         """Returns where the picture of a view lies, whether it is there or not."""

@@ -84,7 +84,7 @@ def test_clicks_lead_from_photographs_to_weights(tmp_path):
     assert run.record.options == ("--masks", str(tmp_path / "masks"))
     assert states() == ["done"] * 4 + ["person"] + ["open"] * 4
     waiting = training_watch.category_steps_of(bpy.context.scene)[4]
-    assert waiting.sentence == "Say the sides: press Views, say for each from where it is seen, then press Go On."
+    assert waiting.sentence == f"Say the sides: {training_chain.IN_THE_PANEL}"
     assert any("press Views" in str(line) for line in drawn(train_category_panel.UNRENDER_PT_category))
     assert not bpy.ops.unrender.use_category.poll()
     bpy.ops.unrender.open_category_views()
@@ -97,6 +97,18 @@ def test_clicks_lead_from_photographs_to_weights(tmp_path):
     assert bpy.ops.unrender.use_category() == {"FINISHED"}
     assert bpy.context.scene.unrender.bundle == "garden-chair"
     assert drawn(train_category_panel.UNRENDER_PT_category)
+
+
+def test_all_guesses_at_once_are_as_good_as_a_look_at_each_view(tmp_path):
+    settings = bpy.context.scene.unrender_training
+    settings.photographs, settings.category = str(tmp_path / "photographs"), "chair"
+    bpy.ops.unrender.go_on_with_category()
+    folder = wait("waiting").folder
+    bpy.ops.unrender.open_category_views()
+    assert not view_set.read(folder / "views").accepts_guesses
+    bpy.ops.unrender.accept_view_guesses()
+    assert view_set.read(folder / "views").accepts_guesses
+    assert "front may be back" in views.notes.warning
 
 
 def test_a_step_whose_process_is_gone_is_not_running(tmp_path):

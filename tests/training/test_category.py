@@ -64,6 +64,9 @@ def test_the_chain_asks_for_sides_and_goes_on_to_a_bundle(photographs: Path, tmp
     with pytest.raises(FileExistsError, match="add --resume"):
         task.train(quick(), photographs, out, resume=False, device=CPU)
     found = view_set.read(out / "views")
+    found.more[view_set.GUESSES_ACCEPTED] = True  # as Use All Guesses does in Blender
+    view_set.write(found)
+    assert "4 sides are guesses" in task.Chain(quick(), photographs, out, CPU).sides()[1]
     found.views = [replace(view, bin=3 * number, source="person") for number, view in enumerate(found.views)]
     view_set.write(found)
     task.train(quick(), photographs, out, resume=True, device=CPU)

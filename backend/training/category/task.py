@@ -155,11 +155,12 @@ class Chain:
         return figures, f"{figures['views']:.0f} views." if figures else ""
 
     def sides(self) -> tuple[Figures, str]:
-        """Looks whether every view has its side. Raises Waiting, or takes the guesses where these are accepted."""
+        """Looks whether every view has its side. Raises Waiting, or takes the guesses where these are accepted: by the
+        settings, or by a person who took them all in Blender."""
         folder = self.out / steps.VIEWS
         found = view_set.read(folder)
         missing = [view for view in found.views if not (view.dropped or view.is_by_person)]
-        if missing and not self.config.accept_guesses:
+        if missing and not (self.config.accept_guesses or found.accepts_guesses):
             raise Waiting(
                 f"{len(missing)} of {len(found.views)} views have only a guessed side: open {folder} in Blender, under "
                 "Train ▸ Views, say for each from where it is seen, and go on with --resume; or accept the guesses "
