@@ -313,7 +313,8 @@ def _state_of(tensors: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> d
     for key, value in tensors.items():
         index, _, slot = key.partition("/")
         state.setdefault(int(index), {})[slot] = value
-        fits = 0 <= int(index) < len(parameters) and value.shape in ((), parameters[int(index)].shape)
+        counts = slot == "step"  # the one number that an optimiser keeps of each parameter, whatever its shape
+        fits = 0 <= int(index) < len(parameters) and value.shape == (() if counts else parameters[int(index)].shape)
         if not fits or value.is_complex() or not bool(value.isfinite().all()):
             raise ValueError(f"the optimiser's {key} does not fit or is not finite")
     if len({frozenset(slots) for slots in state.values()}) > 1:

@@ -56,6 +56,8 @@ DAMAGE = {
     "another shape": lambda t, m: t.update({some(t, "network"): torch.zeros(3, 3)}),
     "a network that lacks a weight": lambda t, m: t.pop(some(t, "network")),
     "an optimiser of another shape": lambda t, m: t.update({OPTIMISER: torch.zeros(2, 2)}),
+    "moments that are one number": lambda t, m: t.update({OPTIMISER: torch.zeros(())}),
+    "a count in a list": lambda t, m: t.update({"optimizer/network/5/step": torch.ones(1)}),
     "an optimiser that is not finite": lambda t, m: t[OPTIMISER].fill_(float("inf")),
     "an optimiser that lacks a slot": lambda t, m: t.pop(OPTIMISER),
     "an optimiser of more weights": lambda t, m: t.update({"optimizer/network/99/step": torch.zeros(())}),
