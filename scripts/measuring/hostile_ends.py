@@ -125,8 +125,8 @@ def kills(count: int, seed: int, folder: Path, found: Sequence[Watched] | None =
             at_work: bool = at_work, share: float = share,
         ) -> None:  # fmt: skip
             if at_work:
-                before = watched.run.finished(watched.out)
-                wait_until(process, lambda: watched.run.finished(watched.out) != before)
+                before = watched.run.progress(watched.out)
+                wait_until(process, lambda: watched.run.progress(watched.out) != before)
             time.sleep(share * watched.seconds * (0.3 if at_work else 1))
             if process.poll() is None:
                 process.send_signal(how)

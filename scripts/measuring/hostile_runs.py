@@ -51,6 +51,8 @@ class Run(ABC):
     """A command that goes on where it was stopped."""
 
     name: str
+    progress_file: str
+    """File that is written anew with whatever is finished."""
 
     @abstractmethod
     def command(self, out: Path) -> list[str]:
@@ -68,6 +70,13 @@ class Run(ABC):
     def is_complete(self, out: Path) -> bool:
         """Whether nothing is left to do."""
 
+    def progress(self, out: Path) -> int:
+        """Returns a number that changes with whatever is finished; to be looked at while the run writes."""
+        try:
+            return (out / self.progress_file).stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def lost(self, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         """Returns what was finished and is no more, or was made again."""
         return [name for name, shown in before.items() if after.get(name) != shown]
@@ -80,7 +89,7 @@ class Run(ABC):
 class Batch(Run):
     """Draft objects of a few small photos."""
 
-    name = "batch"
+    name, progress_file = "batch", "report.json"
 
     def __init__(self, folder: Path) -> None:
         self.photos = folder / "photos"
@@ -134,7 +143,7 @@ class Batch(Run):
 class Training(Run):
     """An image generator of a few thousand weights: packing, forty steps, checkpoints, evaluations, exports."""
 
-    name = "training"
+    name, progress_file = "training", "checkpoint.safetensors"
 
     def __init__(self, folder: Path) -> None:
         self.images = folder / "images"

@@ -35,7 +35,7 @@ for number in range(4):
 class Counting(Run):
     """What the kills stop in place of a batch."""
 
-    name = "counting"
+    name, progress_file = "counting", "0"
 
     def __init__(self, way: str) -> None:
         self.way = way
