@@ -96,6 +96,8 @@ def test_options_become_the_request(photo, tmp_path, monkeypatch):
         (["--point", "12,x"], "'x' is no number"),
         (["--point", "1,2,3"], "is no place"),
         (["--azimuth", "nan"], "'nan' is no number"),
+        (["--texture-size", "1000000"], "1000000 is more than 8192"),
+        (["--texture-size", "0x10"], "--texture-size"),
         (["--cutout-model", "missing.onnx"], "There is no cut-out model"),
         (["--point", "1,2", "--mask", "mask.png"], "give one of them"),
     ],
