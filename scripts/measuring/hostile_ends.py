@@ -24,6 +24,8 @@ from .hostile_runs import PATIENCE, ROOT, Batch, Ended, Run, Training, ended, wa
 
 DISK_MEGABYTES = {"batch": 40, "training": 8}
 """What a disk has before it fills up: a batch wants 32 MiB free at any moment."""
+MOST_TRIES = 4
+"""Runs that are begun for each kill, at most: some end by themselves before it comes."""
 INTERRUPTED = (130, -signal.SIGINT, 0, 1)
 """How a run may end that was interrupted: in order, while Python starts, and when it was done or had failed already."""
 
@@ -114,7 +116,10 @@ def kills(count: int, seed: int, folder: Path, found: Sequence[Watched] | None =
     """Batches and trainings in turn, killed or interrupted at random moments, half of them while they surely work."""
     rng, cases = np.random.default_rng([seed, 4]), Cases("kills")
     found = runs(folder, cases) if found is None else found
-    for number in range(count):
+    early = 0
+    for number in range(MOST_TRIES * count):
+        if number - early == count:
+            break
         watched = found[number % len(found)]
         watched.cases = cases
         how = (signal.SIGKILL, signal.SIGINT)[rng.integers(2)]
@@ -124,19 +129,21 @@ def kills(count: int, seed: int, folder: Path, found: Sequence[Watched] | None =
             process: subprocess.Popen[bytes], watched: Watched = watched, how: signal.Signals = how,
             at_work: bool = at_work, share: float = share,
         ) -> None:  # fmt: skip
+            nonlocal early
             if at_work:
                 before = watched.run.progress(watched.out)
                 wait_until(process, lambda: watched.run.progress(watched.out) != before)
             time.sleep(share * watched.seconds * (0.3 if at_work else 1))
             if process.poll() is None:
                 process.send_signal(how)
-            else:
-                watched.cases.kinds["ended before"] += 1
+            else:  # it was quicker than the kill, which does not count then
+                early += 1
                 watched.cases.kinds[f"{watched.run.name} {how.name}"] -= 1
 
         watched.stop(number, f"{watched.run.name} {how.name}", meanwhile)
     for watched in found:
         watched.complete(count)
+    cases.more["ended before the kill"] = early
     cases.more["rounds"] = {watched.run.name: watched.rounds for watched in found}
     return cases
 

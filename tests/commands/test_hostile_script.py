@@ -85,7 +85,7 @@ def test_kills_tell_a_run_that_loses_or_repeats_what_was_finished(tmp_path: Path
     cases = Cases("kills")
     made = kills(8, 2, tmp_path, [Watched(Counting(way), tmp_path, cases)])
     figures = made.figures()
-    assert figures["cases"] == 8 and figures["rounds"]["counting"] >= 1
+    assert figures["cases"] == 8 and figures["rounds"]["counting"] >= 1, "those that came too late do not count"
     assert bool(figures["faults"]) == bool(told) and all(told in sentence for sentence in figures["told"])
 
 
