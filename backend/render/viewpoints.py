@@ -45,11 +45,15 @@ class ViewpointPrior:
     """Part of the background's free width and height through which the window moves with the camera."""
     jitter: float = 0.5
     """Part through which it moves at random besides."""
+    azimuth_least_deg: float = 0.0
+    """Angle about the front within which nothing was photographed: cars for sale are shown from their corners."""
 
     def __post_init__(self) -> None:
         low, high = self.elevation_deg
         if not 0 <= self.azimuth_deg <= 180 or not -90 <= low <= high <= 90 or not 0 <= self.roll_deg <= 180:
             raise ValueError("A viewpoint's azimuth is within ±180°, its elevation within ±90°, lowest first.")
+        if not 0 <= self.azimuth_least_deg <= self.azimuth_deg:
+            raise ValueError("The least azimuth is between 0° and the largest one.")
         if not 0 < self.field_of_view_deg < 120 or self.frame <= 0 or self.zoom < 1:
             raise ValueError("A viewpoint has a field of view of 0° to 120°, a frame above 0 and a zoom of 1 or more.")
         if min(self.travel, self.jitter) < 0 or self.travel + self.jitter > 1:
@@ -69,8 +73,10 @@ class ViewpointPrior:
         low, high = self.elevation_deg
         signed = 2 * numbers - 1
         zoom = torch.exp(signed[:, 3] * math.log(self.zoom))
+        beyond = (self.azimuth_deg - self.azimuth_least_deg) * signed[:, 0].abs()
+        azimuth_deg = torch.copysign(self.azimuth_least_deg + beyond, signed[:, 0])
         cameras = self.cameras(
-            signed[:, 0] * math.radians(self.azimuth_deg),
+            torch.deg2rad(azimuth_deg),
             torch.deg2rad(low + (high - low) * numbers[:, 1]),
             signed[:, 2] * math.radians(self.roll_deg),
         )
@@ -83,7 +89,9 @@ class ViewpointPrior:
         low, high = self.elevation_deg
         azimuths = torch.tensor(azimuths_deg, dtype=torch.float32)
         elevation = torch.full_like(azimuths, 0.5 * (low + high) if elevation_deg is None else elevation_deg)
-        along = (0.5 + 0.5 * azimuths / max(self.azimuth_deg, 1e-6)).clamp(0, 1)
+        beyond = (azimuths.abs() - self.azimuth_least_deg).clamp(min=0)
+        along = 0.5 + 0.5 * torch.copysign(beyond, azimuths) / max(self.azimuth_deg - self.azimuth_least_deg, 1e-6)
+        along = along.clamp(0, 1)
         up = ((elevation - low) / max(high - low, 1e-6)).clamp(0, 1) if high > low else torch.full_like(along, 0.5)
         windows = self.travel * torch.stack([along, up], dim=1) + self._rest(torch.full((len(along), 2), 0.5))
         return Viewpoints(

@@ -29,6 +29,18 @@ def test_angles_are_uniform_in_their_ranges(azimuth: float) -> None:
     assert (torch.corrcoef(angles) - torch.eye(3)).abs().max() < 0.06
 
 
+def test_views_near_the_front_can_be_left_out() -> None:
+    prior = ViewpointPrior(azimuth_deg=50.0, azimuth_least_deg=20.0)
+    azimuth = drawn(prior).cameras.azimuth.rad2deg()
+    shares = torch.histc(azimuth, 10, -50, 50) / len(azimuth)
+    expected = torch.tensor([1, 1, 1, 0, 0, 0, 0, 1, 1, 1]) / 6
+    assert torch.allclose(shares, expected, atol=0.03)
+    windows = prior.at([-50.0, -20.0, 0.0, 20.0, 35.0, 50.0]).window[:, 0] - 0.25
+    assert windows.tolist() == pytest.approx([0.0, 0.25, 0.25, 0.25, 0.375, 0.5]), "as far as the camera has come"
+    with pytest.raises(ValueError, match="least azimuth"):
+        ViewpointPrior(azimuth_deg=10.0, azimuth_least_deg=20.0)
+
+
 def test_the_frame_fills_the_picture_and_zoom_enlarges_what_is_in_it() -> None:
     prior = ViewpointPrior(frame=1.4, zoom=1.5)
     cameras = prior.viewpoints(torch.full((1, NUMBERS), 0.5)).cameras
