@@ -58,9 +58,13 @@ def run(script: str, command: str = "") -> int:
     if "bpy" in sys.modules:
         return run_outside_blender(script, arguments)
     module = importlib.import_module(f"backend.commands.{command or Path(script).stem}")
-    if signal.getsignal(signal.SIGINT) is _leave:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    return module.main(arguments)
+    if signal.getsignal(signal.SIGINT) is not _leave:
+        return module.main(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return module.main(arguments)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; libraries that clean up would print a traceback
 
 
 def run_outside_blender(script: str, arguments: list[str], failed: int = 1) -> int:
