@@ -10,6 +10,9 @@ from contextlib import contextmanager
 
 def _modules() -> list:
     """The modules that have something to register, in order; each has register() and unregister()."""
+    from . import late_numpy
+
+    late_numpy.arrange()
     from . import animation, cli, handles, neural_render, operators, palette, session
     from .ui import (
         asset_panel,

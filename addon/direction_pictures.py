@@ -11,6 +11,7 @@ Letters: V vertices, Q faces of four corners, S the picture's side.
 from __future__ import annotations
 
 import functools
+import math
 import time
 import zlib
 from collections.abc import Callable
@@ -30,10 +31,11 @@ _FINER = 2
 """Pixels are drawn so many times finer each way, then averaged."""
 _MARGIN = 0.12
 """Part of the picture's side that stays free around the object as it was found."""
-_AZIMUTH, _ELEVATION = np.radians(40.0), np.radians(18.0)
+_AZIMUTH, _ELEVATION = math.radians(40.0), math.radians(18.0)
 """Where the object is seen from; azimuth 0 is its front, 90 degrees its left side."""
-_LIGHT = np.array([0.25, -0.55, 0.8])
-_GREY, _OUT, _IN = np.array([[0.62, 0.62, 0.62], [0.95, 0.5, 0.12], [0.2, 0.5, 0.95]], np.float32)
+_LIGHT = (0.25, -0.55, 0.8)
+_COLOURS = (0.62, 0.62, 0.62), (0.95, 0.5, 0.12), (0.2, 0.5, 0.95)
+"""Grey, where something moves out, and where it moves in."""
 
 _next = 0.0
 """When the next picture may be drawn."""
@@ -125,7 +127,7 @@ def picture(found: np.ndarray, move: np.ndarray, quads: np.ndarray, side: int = 
     seen = ((found + move) @ _axes().T - [*(low + high) / 2, 0]) * scale
     seen[:, :2] += fine / 2
     colours, normals = _colours(found, move, quads)
-    shade = 0.45 + 0.55 * np.clip(normals @ (_LIGHT / np.linalg.norm(_LIGHT)), 0, 1)
+    shade = 0.45 + 0.55 * np.clip(normals @ (np.array(_LIGHT) / np.linalg.norm(_LIGHT)), 0, 1)
     drawn = np.zeros((fine, fine, 4), np.float32)
     rows, columns, faces = _points(seen, quads, fine)
     drawn[rows, columns, :3] = (colours * shade[:, None])[faces]
@@ -151,7 +153,8 @@ def _colours(found: np.ndarray, move: np.ndarray, quads: np.ndarray) -> tuple[np
     # An object that moves as a whole looks the same.
     along = ((move - move.mean(axis=0))[quads].mean(axis=1) * outwards).sum(axis=1)
     part = (along / max(float(np.abs(along).max()), 1e-12))[:, None]
-    colours = _GREY + np.where(part > 0, part * (_OUT - _GREY), -part * (_IN - _GREY))
+    grey, out, inside = np.array(_COLOURS, np.float32)
+    colours = grey + np.where(part > 0, part * (out - grey), -part * (inside - grey))
     return colours, _normals(found + move, quads)
 
 

@@ -59,7 +59,7 @@ def panorama(light: np.ndarray, height: int = PANORAMA_HEIGHT) -> np.ndarray:
     mean = np.maximum(wanted.mean(axis=0), FLOOR)
     directions = panorama_directions(height).reshape(-1, 3)
     radiance = np.maximum(
-        harmonics.spherical_harmonics(directions) @ (light / harmonics.COSINE_LOBE[:, None]), 0.02 * mean
+        harmonics.spherical_harmonics(directions) @ (light / np.array(harmonics.COSINE_LOBE)[:, None]), 0.02 * mean
     ).astype(np.float32)
     wanted = wanted.astype(np.float32)
     for _ in range(ROUNDS):

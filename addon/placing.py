@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import bpy
 import numpy as np
@@ -21,7 +22,7 @@ MOST_STEPS = 200
 KINDS = {"MESH", "CURVE", "SURFACE", "META", "FONT"}
 """Types of objects that have a body."""
 
-Box = tuple[np.ndarray, np.ndarray]
+Box: TypeAlias = "tuple[np.ndarray, np.ndarray]"
 """Least and largest corner (3,) in the world, in metres."""
 
 

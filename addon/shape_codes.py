@@ -38,8 +38,8 @@ _EVEN = 40.0
 3.4 times as much as the last one; with it 1.35 times, and as many of them can be named clearly."""
 _TURNS = 40
 """Most rounds of the search for directions that do both."""
-_ANGLES = np.linspace(-np.pi / 4, np.pi / 4, 90, endpoint=False)
-"""Angles by which a pair of directions is turned on trial; the middle one is 0."""
+_ANGLES = 90
+"""Number of angles by which a pair of directions is turned on trial; the middle one is 0."""
 _AXES = ("Width", "Length", "Height")
 _PLACES = {"Front": (0.0, 0.3), "Middle": (0.3, 0.7), "Rear": (0.7, 1.0)}
 """Parts of an object's length, from its front."""
@@ -182,7 +182,8 @@ def _even(moves: np.ndarray) -> np.ndarray:
     count = moves.shape[1]
     turn = np.eye(count)
     turned = moves / max(np.sqrt(np.square(moves).sum() / count), 1e-12)
-    cosine, sine = np.cos(_ANGLES), np.sin(_ANGLES)
+    angles = np.linspace(-np.pi / 4, np.pi / 4, _ANGLES, endpoint=False)
+    cosine, sine = np.cos(angles), np.sin(angles)
     for _ in range(_TURNS):
         rests = True
         for first, second in itertools.combinations(range(count), 2):

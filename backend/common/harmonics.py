@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-COSINE_LOBE = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5)
+COSINE_LOBE = (1.0, *[2 / 3] * 3, *[1 / 4] * 5)
 """By how much the cosine weakens each coefficient of the radiance, relative to pi."""
 
 

@@ -8,7 +8,6 @@ Standard library alone.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import subprocess
 import sys
@@ -65,6 +64,8 @@ def _birth_by_ps(pid: int) -> str:
 
 
 def _birth_on_windows(pid: int) -> str:
+    import ctypes  # here, for Blender starts the faster
+
     kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009 - only there
     kernel.OpenProcess.restype = ctypes.c_void_p
     handle = ctypes.c_void_p(kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid))

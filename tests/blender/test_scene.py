@@ -183,7 +183,7 @@ def test_a_panorama_keeps_the_coefficients_of_a_light_that_needs_no_correction()
     directions = light.panorama_directions()
     angle = np.sqrt(1 - directions[..., 2:] ** 2) * (np.pi / light.PANORAMA_HEIGHT) ** 2
     basis = spherical_harmonics(directions)
-    projected = np.einsum("hwk,hwc->kc", basis * angle, sky.astype(float)) * COSINE_LOBE[:, None]
+    projected = np.einsum("hwk,hwc->kc", basis * angle, sky.astype(float)) * np.array(COSINE_LOBE)[:, None]
     np.testing.assert_allclose(projected, coefficients, atol=0.03)
 
 
