@@ -4,7 +4,7 @@
 
 An object keeps the code that it was made with and the positions of its sliders, and its shape follows from these
 alone: the order in which sliders were moved does not matter. A named slider lies between the smallest and the largest
-value of the category's objects, with the object's own in the middle.
+value of the category's objects, as far as these are within reach, with the object's own in the middle.
 
 Letters: K numbers of a code, V vertices, P named proportions.
 """
@@ -26,6 +26,9 @@ AS_FOUND = 0.5
 """Position of a named slider at which the proportion is that of the code that the object was made with."""
 MIN_SIDE = 0.1
 """Smallest way from a slider's middle to its end, in the category's range: an extreme object's sliders move too."""
+REACH = 2.0
+"""Longest way from a slider's middle to its end, in standard deviations over the category. Its range holds lorries, and
+a slider that went there from a saloon in a straight line would make a saloon of nine metres."""
 _COMPROMISE = 0.03
 """Weight of a small change of the code against proportions that stay: bonnet, cabin and tail add up to the whole
 length, so that one can only grow at the others' expense. Without it such a slider would move the code by 100 standard
@@ -103,7 +106,8 @@ def changes_of(space: shape_space.ShapeSpace, code: np.ndarray, sliders: np.ndar
     below, above = now - ranges[:, 0], ranges[:, 1] - now
     moved = np.zeros(len(span))
     moved[: len(sliders)] = 2 * (sliders[: len(span)] - AS_FOUND)
-    return moved * np.maximum(np.where(moved < 0, below, above), MIN_SIDE * span)
+    reach = REACH * np.linalg.norm(space.proportion_map, axis=1)  # codes are standard normal
+    return moved * np.clip(np.where(moved < 0, below, above), MIN_SIDE * span, np.maximum(reach, MIN_SIDE * span))
 
 
 def directions(space: shape_space.ShapeSpace) -> np.ndarray:

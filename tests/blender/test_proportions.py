@@ -110,9 +110,23 @@ def test_a_direction_gives_the_vertices_of_the_moved_code_with_the_offsets(car, 
     np.testing.assert_allclose(everywhere(car), on_the_ground(found.vertices, size), atol=2e-5)
 
 
-def test_at_the_end_of_a_named_slider_is_the_largest_or_smallest_of_the_category(car, found, model):
+def ends_of(found, model, name):
+    """Where a slider ends: at the category's ends, or two deviations of drawn objects away, whichever is nearer."""
+    codes = np.random.default_rng(0).standard_normal((4000, len(found.shape_code)))
+    drawn = np.array([model.space.proportions_of(code)[name] for code in codes])
+    drawn = np.log(drawn) if name == "length" else drawn
+    now = model.space.proportions_of(found.shape_code)[name]
+    now = np.log(now) if name == "length" else now
+    low, high = model.space.proportion_range[model.space.proportions.index(name)]
+    low, high = (np.log(low), np.log(high)) if name == "length" else (low, high)
+    away = proportions.REACH * drawn.std()
+    ends = max(low, now - away), min(high, now + away)
+    return np.exp(ends) if name == "length" else ends
+
+
+def test_at_the_end_of_a_named_slider_is_the_largest_or_smallest_of_the_category_within_reach(car, found, model):
     size = car.unrender.real_size
-    ends = dict(zip(model.space.proportions, model.space.proportion_range, strict=True))
+    ends = {name: ends_of(found, model, name) for name in ("wheelbase", "wheels")}
     for position, end in ((SMALLEST, 0), (LARGEST, 1)):
         slide(car, model, wheelbase=position)
         # The offsets, which stay, shift an axle by a thousandth.
@@ -133,7 +147,8 @@ def test_a_higher_car_is_as_long_as_before_and_a_longer_one_is_longer(car, found
     higher = np.ptp(everywhere(car), axis=0)
     assert higher[2] > 1.15 * high and higher[1] == pytest.approx(long, rel=0.02)
     slide(car, model, length=LARGEST)
-    longest = float(model.space.proportion_range[0, 1])
+    longest = float(ends_of(found, model, "length")[1])
+    assert longest < 0.8 * model.space.proportion_range[0, 1], "a lorry's length is out of a saloon's reach"
     assert np.ptp(everywhere(car), axis=0)[1] == pytest.approx(long * longest / found.real_size, rel=0.02)
     assert car.unrender.real_size == pytest.approx(found.real_size), "what was found is remembered"
 
