@@ -16,7 +16,7 @@ import numpy as np
 
 from .wire import harmonics
 
-PANORAMA_HEIGHT = 32
+PANORAMA_HEIGHT = 16
 ROUNDS = 60
 CLOSE = 1e-4
 """Relative difference in irradiance that nobody sees: rounds end there."""
