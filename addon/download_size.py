@@ -19,6 +19,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 MARK = "unrender-size "
 SECONDS = 20.0
@@ -76,8 +77,6 @@ def main() -> int:
     for arguments in json.loads(sys.argv[1]):
         for name, address in packages_of(arguments).items():
             addresses.setdefault(name, address)
-    from concurrent.futures import ThreadPoolExecutor  # the add-on imports this file, and would start the slower
-
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         sizes = list(pool.map(size_of, addresses.values()))
     known = [one for one in sizes if one is not None]

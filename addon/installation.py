@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import device_builds, download_size, environment, pip_output, places
+from . import device_builds, environment, pip_output, places
 from .child_task import ChildTask, Step
 from .environment import NoEnvironment
 from .wire import client, files, json_files, records
@@ -203,7 +203,7 @@ class Question(_PipTask):
     def __init__(self, source: Source):
         asked = json.dumps(source.pip_arguments())
         python = str(environment.interpreter_in(partial_folder()))
-        script = str(Path(download_size.__file__).resolve())
+        script = str(Path(__file__).resolve().with_name("download_size.py"))
         steps = [
             _making(source),
             Step("Updating pip (2 MB)", 0.3, [*_pip(), "install", "--upgrade", *_mirror(source), RESOLVING_PIP]),
@@ -214,6 +214,8 @@ class Question(_PipTask):
 
     def complete(self) -> Exception | None:
         """Takes the answer, and looks whether the disk has room for it."""
+        from . import download_size  # here: it brings along what connects, with which Blender would start the slower
+
         lines = [line for line in self.printed().splitlines() if line.startswith(download_size.MARK)]
         if not lines:
             return self.failure()

@@ -72,6 +72,8 @@ def further_of(space: shape_space.ShapeSpace) -> Further:
 
 def moved_by(space: shape_space.ShapeSpace, code: np.ndarray, sliders: np.ndarray) -> np.ndarray:
     """Returns what sliders (J or more,) of the further directions add to a code (K,) that was found, (K,)."""
+    if not np.any(sliders):
+        return np.zeros(len(code))  # the directions take a fifth of a second to find, and are not needed
     further = further_of(space)
     values = np.asarray(sliders, np.float64)[: further.directions.shape[1]] / SLIDER_END
     amounts: np.ndarray = values * _sides(further, code, values)

@@ -21,7 +21,8 @@ import sys
 BUDGET_MILLISECONDS = 50.0
 MARK = "unrender-startup"
 PROBE = """
-import sys, time, bpy
+import sys, time, addon_utils, bpy
+addon_utils.extensions_refresh()  # Blender does that at its start, with or without extensions
 before, began = len(sys.modules), time.perf_counter()
 bpy.ops.preferences.addon_enable(module="{module}")
 took = time.perf_counter() - began
