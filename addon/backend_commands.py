@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from . import batch_loop, environment, preferences
-from .wire import client
+from .wire import variables
 
 COMPARING = ("--table", "--pictures", "--cameras", "--segmenter")
 """Options of ``evaluate`` that compare networks."""
@@ -47,7 +47,7 @@ def forward(command: str, arguments: Sequence[str]) -> int:
         with batch_loop.Signals() as signals:
             process = subprocess.Popen(
                 [worker.arguments[0], "-c", RUN.format(f"backend.commands.{command}"), *arguments],
-                env=client.child_environment(worker.python_path) | dict(worker.variables),
+                env=variables.child_environment(worker.python_path) | dict(worker.variables),
             )
             try:
                 code = process.wait()

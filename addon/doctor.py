@@ -20,7 +20,7 @@ import bpy
 import numpy as np
 
 from . import batch_run, bundle_check, environment, export, places, preferences, session
-from .wire import client, json_files, records, version
+from .wire import client, json_files, records, variables, version
 
 MODELS = ("birefnet-general-lite", "birefnet-general", "isnet-general-use", "u2net", "u2netp")
 """Cut-out models that are looked for in their usual folder, the best first; the backend has the same list."""
@@ -163,7 +163,7 @@ def _packages(python: Path) -> dict[str, str] | None:
     try:
         done = subprocess.run(
             [str(python), "-c", ASK, *NEEDED, *OPTIONAL],
-            env=client.child_environment(places.ROOT),
+            env=variables.child_environment(places.ROOT),
             cwd=places.user_folder(),
             capture_output=True,
             text=True,

@@ -94,7 +94,7 @@ def worker_command(chosen: str = "") -> client.WorkerCommand:
     """Returns how to start the worker; raises :class:`NoEnvironment` if no interpreter is found."""
     interpreter = find(chosen)
     return client.WorkerCommand(
-        arguments=[str(interpreter.path), "-m", "backend.worker"],
+        arguments=[str(interpreter.path), "-m", "backend.worker", *([] if bpy.app.background else ["--stand-back"])],
         python_path=places.ROOT,
         log_path=places.user_folder() / "logs" / "worker.log",
         variables={bundle_files.FOLDERS_VARIABLE: os.pathsep.join(map(str, places.bundle_folders()))},

@@ -24,7 +24,7 @@ from typing import Any
 from . import device_builds, environment, pip_output, places
 from .child_task import ChildTask, Step
 from .environment import NoEnvironment
-from .wire import client, files, json_files, records
+from .wire import client, files, json_files, records, variables
 
 OPTIONAL = ("onnxruntime>=1.17",)
 """Runs cut-out models of the user's own; pyproject.toml has it as the extra ``cutout``."""
@@ -69,7 +69,7 @@ class Source:
 
     def variables(self) -> dict[str, str]:
         """Returns the environment of pip; a folder of wheels is all that it then knows of."""
-        result = client.child_environment(places.user_folder())
+        result = variables.child_environment(places.user_folder())
         result |= {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
         for name in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"):
             result.pop(name, None)

@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 from . import environment, places, preferences
-from .wire import client, progress, records
+from .wire import client, progress, records, variables
 
 MODULE = "backend.commands.train"
 CANCEL_SECONDS = 1.0
@@ -45,7 +45,7 @@ class TrainingRun:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.log_path.parent,  # with -m, Python also looks for modules in the folder where it starts
-                env=client.local_environment(command.python_path) | dict(command.variables),
+                env=variables.local_environment(command.python_path) | dict(command.variables),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import training_figures as figures
-from .wire import client, json_files, run_files
+from .wire import client, json_files, run_files, variables
 
 MODULE = "backend.commands.train"
 PRESETS = ("tiny", "small", "medium", "full")
@@ -168,7 +168,7 @@ def start(command: client.WorkerCommand, request: Request) -> subprocess.Popen[b
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=request.out,  # with -m, Python also looks for modules in the folder where it starts
-            env=client.local_environment(command.python_path) | dict(command.variables),
+            env=variables.local_environment(command.python_path) | dict(command.variables),
             start_new_session=sys.platform != "win32",  # no signal of Blender's terminal reaches it
             creationflags=flags,
         )

@@ -27,7 +27,7 @@ if TYPE_CHECKING or "." not in __package__:
         version,
         view_set,
     )
-    from backend.ipc import client, protocol
+    from backend.ipc import client, protocol, variables
 else:
     from ..backend.common import (
         bundle_files,
@@ -46,7 +46,7 @@ else:
         version,
         view_set,
     )
-    from ..backend.ipc import client, protocol
+    from ..backend.ipc import client, protocol, variables
 
 __all__ = [
     "bundle_files",
@@ -64,6 +64,7 @@ __all__ = [
     "regions",
     "run_files",
     "shape_space",
+    "variables",
     "version",
     "view_set",
 ]

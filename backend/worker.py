@@ -28,6 +28,9 @@ ORPHAN_SECONDS = 2.0
 TRIM_SECONDS, FORGET_SECONDS = 5.0, 60.0
 """How long nothing is asked before memory that nobody uses goes back to the system, and before loaded weights do too:
 the next request then takes some two seconds longer."""
+STAND_BACK, NICENESS = "--stand-back", 8
+"""What the add-on says where Blender has a window, and by how much the worker then leaves it the processor: without a
+graphics card both need it."""
 
 Report = Callable[[records.Progress], None]
 Handler = Callable[[Any, Report, Callable[[], bool]], Any]
@@ -337,10 +340,12 @@ def main() -> int:
     reader, writer = take_standard_streams()
     # Ctrl-C in a terminal reaches every process of the group; the one that owns this worker decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Read when torch is loaded. As in ipc.client, for a worker that was started by hand. The number of threads stays
+    # Read when torch is loaded. As in ipc.variables, for a worker that was started by hand. The number of threads stays
     # torch's own, one a core: on two loaded cores a photo took 3.6 s with two sleeping threads and 3.7 s with one,
     # beside one more busy process 4.5 s and 8.3 s, and 38 s with two threads that spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if STAND_BACK in sys.argv[1:] and hasattr(os, "nice"):
+        os.nice(NICENESS)
     try:
         ready = describe()
     except ImportError as error:

@@ -16,6 +16,7 @@ import pytest
 
 from backend.common import records
 from backend.ipc import client as ipc
+from backend.ipc import variables
 
 
 @pytest.fixture
@@ -258,8 +259,22 @@ def test_a_worker_whose_parent_is_killed_ends(root, tmp_path):
     assert not is_alive(worker_id)
 
 
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="this system knows no priorities of that kind")
+@pytest.mark.parametrize("further, nicer", [([], 0), (["--stand-back"], 8)])
+def test_the_worker_leaves_a_window_the_processor(tmp_path, root, further, nicer):
+    arguments = [sys.executable, "-m", "backend.worker", *further]
+    client = ipc.WorkerClient(ipc.WorkerCommand(arguments, root, tmp_path / "worker.log"))
+    client.start()
+    try:
+        wait_until(client, lambda: client.ready is not None, seconds=60)
+        ours = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, client.process_id) == min(ours + nicer, 19)
+    finally:
+        client.close()
+
+
 def test_the_variables_of_blenders_python_do_not_reach_the_child(tmp_path):
-    environment = ipc.child_environment(
+    environment = variables.child_environment(
         tmp_path, {"PYTHONHOME": "/blender", "PYTHONPATH": "/blender/lib", "PATH": "/bin"}
     )
     assert environment["PYTHONPATH"] == str(tmp_path) and environment["PATH"] == "/bin"
@@ -273,15 +288,19 @@ def test_a_child_runs_no_code_from_the_folder_that_it_starts_in(root, tmp_path):
     code = "import backend, json; print(backend.__file__)"
     for arguments in (["-m", "backend.errors"], ["-c", code]):
         done = subprocess.run(
-            [sys.executable, *arguments], cwd=tmp_path, env=ipc.child_environment(root), capture_output=True, text=True
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=variables.child_environment(root),
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0 and "planted" not in done.stdout, done.stdout + done.stderr
     assert done.stdout.strip() == str(root / "backend" / "__init__.py")
 
 
 def test_the_childs_threads_sleep_while_they_wait_unless_the_user_says_otherwise(tmp_path):
-    assert ipc.child_environment(tmp_path, {})["OMP_WAIT_POLICY"] == "passive"
-    assert ipc.child_environment(tmp_path, {"OMP_WAIT_POLICY": "active"})["OMP_WAIT_POLICY"] == "active"
+    assert variables.child_environment(tmp_path, {})["OMP_WAIT_POLICY"] == "passive"
+    assert variables.child_environment(tmp_path, {"OMP_WAIT_POLICY": "active"})["OMP_WAIT_POLICY"] == "active"
 
 
 @pytest.mark.parametrize("chosen", ["", "active"])

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.records import Progress
-from . import protocol
+from . import protocol, variables
 
 CANCEL_SECONDS = 1.0
 """How long the worker may take to answer a cancel before it is ended."""
@@ -34,21 +34,6 @@ END_SECONDS = 2.0
 LOG_TAIL_LINES = 20
 KILLED = 9
 """Signal by which systems end a process when memory runs out."""
-
-TORCHRUN_VARIABLES = (
-    "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "ROLE_RANK", "MASTER_ADDR", "MASTER_PORT",
-    "TORCHELASTIC_",
-)  # fmt: skip
-"""What the names of the variables begin with by which processes that train together find one another."""
-PYTHON_VARIABLES = (
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "PYTHONEXECUTABLE",
-    "PYTHONPLATLIBDIR",
-    "__PYVENV_LAUNCHER__",
-)
-"""Set for Blender's own Python, where they are set, and wrong for any other interpreter."""
 
 
 class WorkerError(Exception):
@@ -103,28 +88,6 @@ class WorkerCommand:
     """Set in the worker's environment beside what it inherits."""
 
 
-def child_environment(python_path: Path, base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Returns the environment for another Python: without what Blender set for its own, in UTF-8, unbuffered.
-
-    Its modules are those of ``python_path`` and of its installation, never those of the folder that it starts in. Its
-    threads sleep while they wait for one another, unless ``base`` says otherwise.
-    """
-    environment = dict(os.environ if base is None else base)
-    for name in PYTHON_VARIABLES:
-        environment.pop(name, None)
-    environment.update(PYTHONPATH=str(python_path), PYTHONUTF8="1", PYTHONUNBUFFERED="1", PYTHONSAFEPATH="1")
-    # OpenMP's threads would spin while they wait: beside a busy Blender that takes the cores from the work itself.
-    environment.setdefault("OMP_WAIT_POLICY", "passive")
-    return environment
-
-
-def local_environment(python_path: Path) -> dict[str, str]:
-    """Returns :func:`child_environment` for what works alone, on this machine: what ``torchrun`` has left in the
-    variables of a terminal would have it look for other processes, also on other machines."""
-    environment = child_environment(python_path)
-    return {name: value for name, value in environment.items() if not name.startswith(TORCHRUN_VARIABLES)}
-
-
 class WorkerClient:
     """Owns one worker process at most. Every method is called from the main thread."""
 
@@ -170,7 +133,7 @@ class WorkerClient:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 cwd=log_path.parent,
-                env={**local_environment(self.command.python_path), **self.command.variables},
+                env={**variables.local_environment(self.command.python_path), **self.command.variables},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:

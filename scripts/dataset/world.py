@@ -29,6 +29,7 @@ STREET_WEIGHTS = {
     "interior": 0.3,
     "night": 0.3,
 }
+_LOBE = np.array(COSINE_LOBE)
 
 
 def world_file(name: str) -> Path:
@@ -76,17 +77,17 @@ def world_light(name: str, rotation: float, strength: float, ground: np.ndarray 
     c, s = np.cos(rotation), np.sin(rotation)
     turned = directions @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
     projected = np.einsum("hwk,hwc,hw->kc", spherical_harmonics(turned), picture, solid)
-    return projected * COSINE_LOBE[:, None]
+    return projected * _LOBE[:, None]
 
 
 def sun_light(direction: np.ndarray, colour: np.ndarray, strength: float, ground: np.ndarray | None) -> np.ndarray:
     """Return the light (9, 3) of a sun that stands towards `direction`; `strength` is its irradiance."""
-    light = np.outer(spherical_harmonics(direction) * COSINE_LOBE, colour * strength)
+    light = np.outer(spherical_harmonics(direction) * _LOBE, colour * strength)
     if ground is not None:
         directions, solid = equirect_directions()
         floor = ground * colour * strength * max(direction[2], 0) / np.pi
         below = np.where(directions[..., 2] < 0, solid, 0)
-        light += np.einsum("hwk,hw->k", spherical_harmonics(directions), below)[:, None] * COSINE_LOBE[:, None] * floor
+        light += np.einsum("hwk,hw->k", spherical_harmonics(directions), below)[:, None] * _LOBE[:, None] * floor
     return light
 
 

@@ -24,7 +24,7 @@ bpy = pytest.importorskip("bpy")
 from addon import child_task, cli, environment, installation, preferences
 from addon.device_builds import BUILDS
 from backend.data.solids import SolidsConfig, write_solids
-from backend.ipc import client
+from backend.ipc import variables
 from backend.render.viewpoints import ViewpointPrior
 from backend.training import distributed
 from scripts.measuring import traced
@@ -173,11 +173,11 @@ def test_what_is_started_here_looks_for_no_other_process(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID"):
         monkeypatch.setenv(name, "3")
     assert distributed.processes_from_environment().count == 3
-    left = client.local_environment(ROOT)
+    left = variables.local_environment(ROOT)
     monkeypatch.setattr(os, "environ", left)
     assert distributed.processes_from_environment() == distributed.ALONE
-    assert not any(name.startswith(client.TORCHRUN_VARIABLES) for name in left)
-    assert "PATH" in left and client.child_environment(ROOT, {"RANK": "3"})["RANK"] == "3", (
+    assert not any(name.startswith(variables.TORCHRUN_VARIABLES) for name in left)
+    assert "PATH" in left and variables.child_environment(ROOT, {"RANK": "3"})["RANK"] == "3", (
         "torchrun itself still works"
     )
 
