@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # A busy machine is slow now and then; that is no fault of what is tested.
 hypothesis.settings.register_profile("busy", deadline=None)
 hypothesis.settings.load_profile("busy")
+
+# A job in a shell's background has Ctrl-C ignored, and so would every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where there is no cut-out model: what a test finds shall not depend on what the user of the machine keeps at home.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,7 @@ def test_a_driver_is_found_by_its_files(monkeypatch):
     monkeypatch.setattr(device_builds.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     assert device_builds._has_nvidia_driver()
     monkeypatch.setattr(device_builds.shutil, "which", lambda name: None)
-    monkeypatch.setattr(device_builds.ctypes.util, "find_library", lambda name: "libcuda.so.1")
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: "libcuda.so.1")
     assert device_builds._has_nvidia_driver()
 
 
