@@ -9,7 +9,6 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon
 from addon import assets, parts
 from addon.ui import asset_panel
 from tests.blender.test_handle_panels import drawn
@@ -19,13 +18,7 @@ from tests.helpers import toy
 KINDS = {"with wheels": toy.parts_with_looks, "of one piece": lambda: toy.reconstruction("toy car")}
 
 
-@pytest.fixture(autouse=True)
-def emptied_file():
-    """Every test begins with an empty file and the add-on registered."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    yield
-    addon.unregister()
+pytestmark = pytest.mark.usefixtures("emptied_file")
 
 
 def made(kind="with wheels"):

@@ -17,7 +17,6 @@ bpy = pytest.importorskip("bpy")
 
 import addon_utils
 
-import addon
 from addon import batch_generate, export, looks, pixels, scene, textures
 from addon.wire import records
 from tests.blender.test_parts import world
@@ -30,13 +29,7 @@ SIZES = {"landscape": (96, 64), "portrait": (64, 96)}
 PLACE, TURN = (3.0, -2.0, 0.5), 0.6
 
 
-@pytest.fixture(autouse=True)
-def emptied_file():
-    """Every test begins with an empty file and the add-on registered."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    yield
-    addon.unregister()
+pytestmark = pytest.mark.usefixtures("emptied_file")
 
 
 def varied(result):

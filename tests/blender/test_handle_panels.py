@@ -11,21 +11,13 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon
 from addon import palette, places, repaint, scene, session, shape_codes
 from addon.ui import handle_panels
 from backend.pipeline.generate import load_generator
 from backend.pipeline.parts_object import object_from_code
 from tests.helpers import toy
 
-
-@pytest.fixture(autouse=True)
-def emptied_file():
-    """Every test begins with an empty file and the add-on registered."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    yield
-    addon.unregister()
+pytestmark = pytest.mark.usefixtures("emptied_file")
 
 
 @pytest.fixture(scope="module")

@@ -26,13 +26,7 @@ from tests.helpers.exported import open_file, source_of
 PHOTO = (30, 160, 210)
 
 
-@pytest.fixture(autouse=True)
-def emptied_file():
-    """Every test begins with an empty file and the add-on registered."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    yield
-    addon.unregister()
+pytestmark = pytest.mark.usefixtures("emptied_file")
 
 
 def built_with_looks(**options):

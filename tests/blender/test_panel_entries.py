@@ -24,13 +24,7 @@ WANTED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def emptied_file():
-    """Every test begins with an empty file and the add-on registered."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    yield
-    addon.unregister()
+pytestmark = pytest.mark.usefixtures("emptied_file")
 
 
 class MenuLayout(Layout):

@@ -11,7 +11,6 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-import addon
 from addon import handles, parts, pixels, scene
 from backend.common import records
 from backend.common.pinhole import camera_to_world
@@ -22,13 +21,7 @@ SIZE = 4.5
 WHEELS = {name: f"toy car {name.replace('_', ' ')}" for name in toy.WHEELS}
 
 
-@pytest.fixture(autouse=True)
-def emptied_file():
-    """Every test begins with an empty file and the add-on registered."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    yield
-    addon.unregister()
+pytestmark = pytest.mark.usefixtures("emptied_file")
 
 
 def build(result=None, **options):

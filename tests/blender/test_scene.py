@@ -13,21 +13,13 @@ bpy = pytest.importorskip("bpy")
 
 from mathutils import Vector
 
-import addon
 from addon import handles, light, pixels, preview, scene
 from backend.common import records
 from backend.common.harmonics import COSINE_LOBE, spherical_harmonics
 from backend.common.pinhole import camera_to_world
 from tests.helpers import toy
 
-
-@pytest.fixture(autouse=True)
-def emptied_file():
-    """Every test begins with an empty file and the add-on registered."""
-    bpy.ops.wm.read_homefile(use_empty=True)
-    addon.register()
-    yield
-    addon.unregister()
+pytestmark = pytest.mark.usefixtures("emptied_file")
 
 
 def project(vertices, camera, width, height):
